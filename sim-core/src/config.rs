@@ -1,0 +1,373 @@
+//! The checked scenario: what the engine runs. Every value in here is possible.
+//!
+//! A scenario file becomes a [`Scenario`] through [`Scenario::parse`], which either returns a
+//! value with all defaults filled in or **all** faults of the file, each with its place in the
+//! text. Code that builds a scenario by hand (tests, benches) calls [`Scenario::validate`].
+
+use crate::law::{DelayLaw, ServiceLaw};
+use crate::time::Nanos;
+
+/// A fleet, its workload, and what is to be learnt about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Short name, used in file names and tables.
+    pub name: String,
+    /// Requests arrive in `[0, duration)` [ns].
+    pub duration_ns: Nanos,
+    /// Requests that arrive before this are simulated but not measured [ns]. Below `duration`.
+    pub warmup_ns: Nanos,
+    /// After `duration` no request arrives; the run goes on until every request has ended, but no
+    /// longer than this [ns].
+    pub drain_ns: Nanos,
+    /// All randomness derives from this.
+    pub seed: u64,
+    /// Independent repetitions with streams of their own. At least 1.
+    pub replications: u32,
+    /// How the simulation itself proceeds.
+    pub engine: EngineConfig,
+    /// One-way delays.
+    pub network: NetworkConfig,
+    /// The LB nodes.
+    pub nodes: NodesConfig,
+    /// The backend servers, group by group. Ids run through the groups in order.
+    pub servers: Vec<ServerGroup>,
+    /// Where requests come from.
+    pub workload: WorkloadConfig,
+    /// The policies to compare, each run on the same random numbers. At least one.
+    pub policies: Vec<PolicyConfig>,
+    /// Reports from servers to nodes.
+    pub heartbeat: HeartbeatConfig,
+    /// What breaks and when, in file order.
+    pub faults: Vec<Fault>,
+    /// What the scenario must show.
+    pub expect: Vec<Expectation>,
+}
+
+/// How the simulation itself proceeds. None of it changes a result but `quantum_ns`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineConfig {
+    /// The window W: owners are independent inside it [ns]. In `1..=min(lookahead, 2^30)`, where
+    /// the lookahead is the smallest one-way delay; divides `quantum_ns`.
+    pub tick_ns: Nanos,
+    /// Heartbeats, reports and faults happen on multiples of this [ns].
+    pub quantum_ns: Nanos,
+    /// Bin of the time series and interval of view sampling [ns]. A multiple of `quantum_ns`.
+    pub sample_interval_ns: Nanos,
+}
+
+/// One-way delays of every kind of link. Each law's minimum is above 0: it is the lookahead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkConfig {
+    /// From an LB node to a server: dispatches.
+    pub node_server: DelayLaw,
+    /// From a server to an LB node: responses and heartbeats.
+    pub server_node: DelayLaw,
+}
+
+/// The LB nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodesConfig {
+    /// How many. At least 1. The workload is split evenly among them.
+    pub count: u32,
+}
+
+/// Servers that are alike. Heterogeneity is several groups.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerGroup {
+    /// How many. At least 1.
+    pub count: u32,
+    /// Most requests in service at once, in `1..=65535`.
+    pub capacity: u32,
+    /// Most requests waiting; `None` is unbounded. 0 refuses whatever finds no free slot.
+    pub backlog: Option<u32>,
+    /// Service time at speed 1.
+    pub service: ServiceLaw,
+    /// Work done in one second of service, relative to speed 1. Above 0.
+    pub speed: f64,
+}
+
+/// Where requests come from and how long they are pursued.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkloadConfig {
+    /// The arrival process of the whole fleet, split evenly among the nodes.
+    pub arrivals: Arrivals,
+    /// The client gives up this long after arrival [ns]; `None`: never.
+    pub timeout_ns: Option<Nanos>,
+    /// Second tries on another server.
+    pub retries: Retries,
+}
+
+/// Second tries, made at once on another server when an attempt is refused or lost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retries {
+    /// Most retries of one request. 0: none.
+    pub max: u32,
+    /// Retries a node may spend, as a share of the requests it receives, in millionths; a node
+    /// starts with 10 in hand and saves up to 100.
+    pub budget_ppm: u32,
+}
+
+/// An arrival process of the whole fleet. Rates are in requests a second, above 0.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrivals {
+    /// Independent exponential interarrival times.
+    Poisson {
+        /// Mean arrivals a second.
+        rate: f64,
+    },
+    /// Equal interarrival times; nodes take turns.
+    Constant {
+        /// Arrivals a second.
+        rate: f64,
+    },
+    /// Markov-modulated Poisson: bursts. The state is common to all nodes.
+    Mmpp {
+        /// Rate in the quiet state.
+        rate_low: f64,
+        /// Rate in the burst state.
+        rate_high: f64,
+        /// Mean time in the quiet state [ns].
+        dwell_low_ns: Nanos,
+        /// Mean time in the burst state [ns].
+        dwell_high_ns: Nanos,
+    },
+    /// Poisson whose rate goes linearly from one value to another, then stays.
+    Ramp {
+        /// Rate at time 0.
+        from: f64,
+        /// Rate from `over_ns` on.
+        to: f64,
+        /// Length of the ramp [ns].
+        over_ns: Nanos,
+    },
+    /// Poisson whose rate is `mean * (1 + amplitude * sin(2 pi t / period))`.
+    Diurnal {
+        /// Mean rate.
+        mean: f64,
+        /// In `[0, 1]`.
+        amplitude: f64,
+        /// Length of one day [ns].
+        period_ns: Nanos,
+    },
+    /// Recorded arrivals, read from a file while the run goes on; nodes take turns.
+    Trace(TraceConfig),
+}
+
+/// A recorded workload in a CSV file with a header.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceConfig {
+    /// Path as written in the scenario, relative to the scenario file.
+    pub file: String,
+    /// Column with the arrival time. Rows are in this order.
+    pub time: String,
+    /// Unit of `time` [ns].
+    pub time_unit_ns: Nanos,
+    /// Column with the service time; without it demands come from the servers' laws.
+    pub service: Option<String>,
+    /// Unit of `service` [ns].
+    pub service_unit_ns: Nanos,
+    /// Column with the request's key (kept for policies that route by key).
+    pub key: Option<String>,
+    /// Arrivals a second in the file, where the scenario states it; used for `lbsim check` only.
+    pub rate: Option<f64>,
+}
+
+/// A policy and its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PolicyConfig {
+    /// The seed rule: available, then below capacity, then lowest mean latency.
+    LowestLatency {
+        /// Correct the reported load by the change of this node's own in-flight requests.
+        own_sends: bool,
+        /// Who wins among equal latencies.
+        ties: LatencyTies,
+        /// Skip servers whose estimated load has reached their capacity.
+        capacity_gate: bool,
+    },
+    /// A uniformly random eligible server.
+    Random {
+        /// As above.
+        capacity_gate: bool,
+    },
+    /// Eligible servers in turn.
+    RoundRobin {
+        /// Start each node at a random server, so that nodes do not move in step.
+        random_start: bool,
+        /// As above.
+        capacity_gate: bool,
+    },
+    /// The least loaded of a few servers drawn at random.
+    TwoChoices {
+        /// How many are drawn.
+        choices: Choices,
+        /// Whether one server may be drawn twice.
+        replacement: bool,
+        /// What "loaded" means.
+        signal: LoadSignal,
+        /// Who wins among equal loads.
+        ties: DrawTies,
+        /// As above.
+        capacity_gate: bool,
+    },
+}
+
+/// Who wins among equal mean latencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyTies {
+    /// Each of them with equal chance.
+    Random,
+    /// The smallest server id.
+    Id,
+}
+
+/// How many servers are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choices {
+    /// This many, at least 1.
+    Count(u32),
+    /// Every server: the full scan.
+    All,
+}
+
+/// What a node takes for a server's load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadSignal {
+    /// This node's own in-flight requests at the server.
+    Own,
+    /// The load in the newest report, as it is.
+    Reported,
+    /// The reported load corrected by the change of this node's own in-flight requests since.
+    Combined,
+}
+
+/// Who wins among equal loads of drawn servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawTies {
+    /// The one drawn first.
+    First,
+    /// Each of them with equal chance.
+    Random,
+}
+
+/// Reports from servers to nodes, and what their absence means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeartbeatConfig {
+    /// Mean time between two heartbeats of one server [ns]. At least one quantum.
+    pub interval_ns: Nanos,
+    /// Each gap is `interval * U(1 - jitter, 1 + jitter)`; in `[0, 1)`.
+    pub jitter: f64,
+    /// All servers in step from time 0 (an artefact worth seeing), instead of a random phase each.
+    pub synchronised: bool,
+    /// Chance that one heartbeat to one node is lost, in `[0, 1)`.
+    pub loss: f64,
+    /// Which nodes hear a heartbeat.
+    pub fanout: Fanout,
+    /// A server whose newest heartbeat was sent longer ago than this is taken for failed [ns].
+    pub failure_timeout_ns: Nanos,
+    /// Weight of a new completion in a server's mean latency, in `(0, 1]`.
+    pub latency_alpha: f64,
+    /// Time constant with which an idle server's reported latency falls towards 0 [ns]; `None`:
+    /// never. Without it a server once slow is never tried again.
+    pub latency_decay_ns: Option<Nanos>,
+}
+
+/// Which nodes hear a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fanout {
+    /// Every node.
+    All,
+    /// This many distinct nodes, drawn anew for each heartbeat.
+    Random(u32),
+    /// The same `k` nodes every time: server `s` reports to nodes `s, s + 1, ... s + k - 1`
+    /// (modulo the node count).
+    Home(u32),
+}
+
+/// Something that breaks at a moment, and heals `for_ns` later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// When [ns].
+    pub at_ns: Nanos,
+    /// How long [ns]; `None`: to the end of the run.
+    pub for_ns: Option<Nanos>,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What breaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultKind {
+    /// Servers stop at once, with everything in them; they come back empty and report again.
+    Crash {
+        /// Whom it hits: ids `start..end`.
+        servers: std::ops::Range<u32>,
+        /// Nobody is told: connections hang instead of being reset.
+        silent: bool,
+    },
+    /// Requests that start service on these servers take longer.
+    Slow {
+        /// Whom it hits: ids `start..end`.
+        servers: std::ops::Range<u32>,
+        /// How much longer.
+        slowdown: Slowdown,
+    },
+}
+
+/// How a slow server serves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Slowdown {
+    /// Service times are multiplied by this, above 0.
+    Factor(f64),
+    /// Every service takes exactly this long [ns].
+    Fixed(Nanos),
+}
+
+/// What a scenario must show: a bound on a metric's mean over the replications.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// Name of a policy of the scenario this is about; `None`: all of them.
+    pub policy: Option<String>,
+    /// Column name of the metric.
+    pub metric: String,
+    /// How it compares.
+    pub comparison: Comparison,
+    /// With what.
+    pub bound: f64,
+}
+
+/// How a metric compares with its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl PolicyConfig {
+    /// The name under which files and tables know the policy.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LowestLatency { .. } => "lowest_latency",
+            Self::Random { .. } => "random",
+            Self::RoundRobin { .. } => "round_robin",
+            Self::TwoChoices { .. } => "two_choices",
+        }
+    }
+}
+
+impl Scenario {
+    /// Number of servers over all groups.
+    pub fn server_count(&self) -> u32 {
+        self.servers.iter().map(|group| group.count).sum()
+    }
+
+    /// Service slots of all servers together, each weighted by its speed.
+    pub fn slots(&self) -> u64 {
+        self.servers.iter().map(|g| u64::from(g.count) * u64::from(g.capacity)).sum()
+    }
+}

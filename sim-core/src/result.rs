@@ -1,0 +1,179 @@
+//! What one run leaves behind: exact integers only, so that two runs can be compared for equality.
+//!
+//! "Measured" means: of requests that arrived in the window `[warmup, duration)`. "Total" means:
+//! from time 0 to the end of the run. Derived figures (means, rates) are in [`crate::columns`].
+
+use crate::latency_table::LatencyTable;
+use crate::time::Nanos;
+
+/// How a request ended. Every request ends in exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Outcome {
+    /// Answered before its timeout.
+    Ok,
+    /// The node found no eligible server.
+    Rejected,
+    /// Its attempts were used up on full servers.
+    Refused,
+    /// The client gave up.
+    TimedOut,
+    /// The server answered with an error.
+    Failed,
+    /// A server or node crashed with it.
+    Lost,
+    /// The run ended first.
+    InFlight,
+}
+
+/// All outcomes in column order.
+pub const OUTCOMES: [Outcome; 7] = [
+    Outcome::Ok,
+    Outcome::Rejected,
+    Outcome::Refused,
+    Outcome::TimedOut,
+    Outcome::Failed,
+    Outcome::Lost,
+    Outcome::InFlight,
+];
+
+/// Requests by outcome [requests].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that arrived at a node.
+    pub arrived: u64,
+    /// Indexed by [`Outcome`].
+    pub by_outcome: [u64; OUTCOMES.len()],
+}
+
+impl Counts {
+    /// Requests that ended in `outcome`.
+    pub const fn of(&self, outcome: Outcome) -> u64 {
+        self.by_outcome[outcome as usize]
+    }
+
+    /// Adds another population.
+    pub fn add(&mut self, other: &Self) {
+        self.arrived += other.arrived;
+        for (mine, theirs) in self.by_outcome.iter_mut().zip(other.by_outcome) {
+            *mine += theirs;
+        }
+    }
+
+    /// Conservation: every request that arrived ended in exactly one outcome.
+    pub fn is_conserved(&self) -> bool {
+        self.arrived == self.by_outcome.iter().sum::<u64>()
+    }
+}
+
+/// Everything one run of one policy leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunResult {
+    /// Which of the scenario's policies.
+    pub policy: usize,
+    /// Which replication.
+    pub replication: u32,
+    /// When the run ended [ns]: the first quantum from `duration` on with nothing in flight.
+    pub end_ns: Nanos,
+    /// All requests of the run.
+    pub total: Counts,
+    /// Requests that arrived in the measurement window.
+    pub measured: Counts,
+    /// Latency of measured requests that ended `Ok`: response at node minus arrival at node.
+    pub latency: LatencyTable,
+    /// Sum of those latencies [ns].
+    pub latency_sum_ns: u128,
+    /// Sum of the waits of attempts that arrived at a server from `warmup` on and were completed
+    /// before `duration` [ns].
+    pub wait_sum_ns: u128,
+    /// Sum of the service times of the same attempts [ns].
+    pub service_sum_ns: u128,
+    /// Number of those attempts.
+    pub served: u64,
+    /// One entry a server.
+    pub servers: Vec<ServerResult>,
+    /// One entry a node.
+    pub nodes: Vec<NodeResult>,
+    /// One entry a sample interval, from time 0 to `duration`.
+    pub series: Vec<Bin>,
+    /// Age of beliefs, sampled in the window at the sample interval over nodes and servers.
+    pub view_age: LatencyTable,
+    /// Sum over those samples of |estimated load - true load| [requests].
+    pub view_error_sum: u64,
+    /// Number of those samples.
+    pub view_samples: u64,
+    /// Sum over the heartbeat intervals in the window of the share of all picks that the most
+    /// picked server got [millionths].
+    pub herd_sum_ppm: u64,
+    /// Number of those intervals with at least one pick.
+    pub herd_intervals: u64,
+}
+
+/// What one server did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerResult {
+    /// Attempts let in, total.
+    pub admitted: u64,
+    /// Attempts turned away because slots and backlog were full, total.
+    pub refused: u64,
+    /// Attempts served to the end, total.
+    pub completed: u64,
+    /// Attempts that a crash took, admitted ones only, total.
+    pub lost: u64,
+    /// Attempts that arrived while the server was down, total.
+    pub arrived_dead: u64,
+    /// In service when the run ended.
+    pub active: u64,
+    /// Waiting when the run ended.
+    pub waiting: u64,
+    /// Slot-time in service inside the measurement window [ns].
+    pub busy_ns: u128,
+    /// Attempts that arrived (admitted or not) inside the measurement window.
+    pub picks: u64,
+}
+
+/// What one node did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeResult {
+    /// Requests of this node that arrived in the measurement window.
+    pub measured: Counts,
+    /// All requests of this node.
+    pub total: Counts,
+    /// Sum of the latencies of measured requests that ended `Ok` [ns].
+    pub latency_sum_ns: u128,
+    /// Attempts sent to servers, total.
+    pub dispatched: u64,
+    /// Attempts beyond the first, total.
+    pub retried: u64,
+    /// Retries not made because the budget was spent, total.
+    pub retries_denied: u64,
+    /// Heartbeats that arrived, total.
+    pub reports: u64,
+}
+
+/// One interval of the time series. Counts go by the moment of the event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bin {
+    /// Arrivals and endings inside the interval.
+    pub counts: Counts,
+    /// Attempts sent.
+    pub dispatched: u64,
+    /// Sum of the latencies of requests that ended `Ok` [ns].
+    pub latency_sum_ns: u128,
+    /// 99th percentile of those latencies [ns]; 0 when there are none.
+    pub latency_p99_ns: Nanos,
+    /// Requests in service over all servers, at the end of the interval.
+    pub active: u64,
+    /// Requests waiting over all servers, at the end of the interval.
+    pub waiting: u64,
+    /// Sum of sampled belief ages at the end of the interval [ns].
+    pub view_age_sum_ns: u128,
+    /// Sum of sampled |estimated - true| loads at the end of the interval [requests].
+    pub view_error_sum: u64,
+    /// Sampled beliefs that took a server for available.
+    pub view_available: u64,
+    /// Number of beliefs sampled.
+    pub view_samples: u64,
+    /// Picks of the most picked server in the interval.
+    pub picks_max: u64,
+}
