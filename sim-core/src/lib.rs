@@ -1,12 +1,42 @@
 //! The lbsim model: load-balancer nodes that each decide from their own stale view of the servers.
 //!
 //! No file, no clock, no print: the same scenario and seed give the same result everywhere.
-//! Modules in reading order:
+//! Start with [`simulation`]; the other modules in reading order:
+
+pub mod simulation; // READ FIRST: a run, a tick, its phases in order
+pub mod systems; // the phases as systems of the ECS
+pub mod clock; // the present tick and the next
 
 pub mod ids; // who
 pub mod time; // when
-pub mod rng; // chance
-pub mod law; // service times and delays
+pub mod ticks; // the grid of ticks and quanta
+pub mod rng; // chance: one stream an entity and purpose
+pub mod law; // laws of service times and delays
 pub mod config; // what is simulated
+pub mod setup; // the same, worked out for one run
+
+pub mod faults; // phase 1: servers break and heal
+pub mod heartbeat; // phase 2: servers report
+pub mod gossip; // phase 3: nodes merge reports
+pub mod metrics; // phase 4: boundaries are looked at
+pub mod completion; // phase 5: servers serve
+pub mod selection; // phase 6: nodes choose and dispatch
+
+pub mod network; // messages and the outboxes they wait in
+pub mod server; // servers and their two kernels
+pub mod view; // what a node believes
+pub mod policy; // how a node chooses
+pub mod request; // what a node has in flight
+pub mod traffic; // what arrives at a node
+pub mod workload; // arrival processes
+pub mod trace_feed; // recorded arrivals
+pub mod owners; // shards and nodes as slices
+
+pub mod heap; // lazy min-heap of latencies
+pub mod wheel; // timing wheel
+pub mod order; // sorting the events of a tick
 pub mod latency_table; // latencies, compactly
+
+pub mod meters; // what is counted on the way
+pub mod outcome; // what is added up at the end
 pub mod result; // what a run leaves behind

@@ -60,6 +60,16 @@ impl Counts {
         }
     }
 
+    /// What has come since `earlier`, a former state of the same population.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut difference = *self;
+        difference.arrived -= earlier.arrived;
+        for (now, before) in difference.by_outcome.iter_mut().zip(earlier.by_outcome) {
+            *now -= before;
+        }
+        difference
+    }
+
     /// Conservation: every request that arrived ended in exactly one outcome.
     pub fn is_conserved(&self) -> bool {
         self.arrived == self.by_outcome.iter().sum::<u64>()

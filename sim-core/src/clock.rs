@@ -1,0 +1,163 @@
+//! Where a run is: the present tick, what is special about it, and when the run is over.
+
+use bevy_ecs::prelude::Resource;
+
+use crate::faults::FaultCursor;
+use crate::gossip::Mail;
+use crate::heartbeat::Heartbeats;
+use crate::meters::Lane;
+use crate::network::{Dispatches, Reports};
+use crate::owners::Visit;
+use crate::request::InFlight;
+use crate::selection::Replies;
+use crate::server::Servers;
+use crate::setup::Setup;
+use crate::time::Nanos;
+use crate::trace_feed::TraceFeed;
+use crate::traffic::Traffic;
+use crate::view::Freshness;
+
+/// See the module documentation.
+#[derive(Clone, Copy, Debug, Resource)]
+pub struct Clock {
+    /// The present tick.
+    pub tick: u64,
+    /// The quantum, when this tick starts on its boundary.
+    pub boundary: Option<u64>,
+    /// Which reports are too old in this tick.
+    pub freshness: Freshness,
+    /// Work through owners in this order.
+    pub visit: Visit,
+    /// Split phases over threads: there is enough work in a tick.
+    pub parallel: bool,
+    /// Split phases over threads whatever the work.
+    pub always_parallel: bool,
+    /// Ticks the present burst may still run.
+    pub burst_left: u32,
+    /// The run is over; nothing may happen any more.
+    pub finished: bool,
+}
+
+/// Below this many events in a tick, splitting a phase costs more than it saves: a split costs
+/// about 5 us, an event about 50 ns, and there are two phases.
+const PARALLEL_EVENTS: u64 = 400;
+
+/// What the clock looks at to find the next tick in which anything can happen.
+pub struct Agenda<'a> {
+    /// Servers with events of their own.
+    pub servers: &'a [Servers],
+    /// Heartbeats due.
+    pub heartbeats: &'a [Heartbeats],
+    /// Reports on their way to all nodes.
+    pub reports: &'a [Reports],
+    /// Requests and their deadlines.
+    pub in_flight: &'a [InFlight],
+    /// Arrivals.
+    pub traffic: &'a [Traffic],
+    /// Responses on their way.
+    pub replies: &'a [Replies],
+    /// Reports on their way to one node.
+    pub mails: &'a [Mail],
+    /// Attempts on their way; moved on with the clock.
+    pub dispatches: &'a mut [Dispatches],
+}
+
+impl Clock {
+    /// At time 0.
+    pub fn new(setup: &Setup, visit: Visit, always_parallel: bool) -> Self {
+        Self {
+            tick: 0,
+            boundary: None,
+            freshness: Freshness::new(&setup.ticks, 0, 0),
+            visit,
+            parallel: always_parallel,
+            always_parallel,
+            burst_left: 0,
+            finished: false,
+        }
+    }
+
+    /// Start of the present tick [ns].
+    pub const fn now_ns(&self, setup: &Setup) -> Nanos {
+        setup.ticks.start_ns(self.tick)
+    }
+
+    /// Opens the present tick.
+    pub fn open(&mut self, setup: &Setup, traffic: &mut [Traffic], trace: &mut TraceFeed) {
+        let per_quantum = setup.ticks.per_quantum;
+        let on_boundary = per_quantum == 1 || self.tick.is_multiple_of(per_quantum);
+        self.boundary = on_boundary.then(|| self.tick / per_quantum);
+        let now_ns = self.now_ns(setup);
+        self.freshness =
+            Freshness::new(&setup.ticks, now_ns, setup.heartbeat.failure_timeout_ns);
+        trace.feed(now_ns + setup.ticks.tick_ns, traffic);
+    }
+
+    /// Closes the present tick: goes on to the next in which anything can happen, or ends the run.
+    pub fn close(
+        &mut self,
+        setup: &Setup,
+        lanes: &mut [Lane],
+        cursor: &FaultCursor,
+        trace: &TraceFeed,
+        agenda: &mut Agenda<'_>,
+    ) {
+        let events: u64 = lanes.iter_mut().map(|lane| std::mem::take(&mut lane.events)).sum();
+        self.parallel = self.always_parallel || events > PARALLEL_EVENTS;
+        let mut next = self.tick + 1;
+        if events == 0 {
+            next = agenda.next_busy(setup, self.tick, cursor, trace).max(next);
+            for outbox in agenda.dispatches.iter_mut() {
+                outbox.by_shard.iter_mut().for_each(|wheel| wheel.advance(next));
+            }
+        }
+        self.tick = next;
+        self.burst_left = self.burst_left.saturating_sub(1);
+        let now_ns = self.now_ns(setup);
+        if now_ns > setup.window_end_ns && next.is_multiple_of(setup.ticks.per_quantum) {
+            self.finished = now_ns >= setup.limit_ns
+                || agenda.in_flight.iter().all(InFlight::is_empty);
+        }
+    }
+}
+
+impl Agenda<'_> {
+    /// The first tick after `tick` in which anything can happen.
+    fn next_busy(
+        &self,
+        setup: &Setup,
+        tick: u64,
+        cursor: &FaultCursor,
+        trace: &TraceFeed,
+    ) -> u64 {
+        let per_quantum = setup.ticks.per_quantum;
+        let quantum = tick / per_quantum;
+        let window_end = setup.ticks.quantum_from(setup.window_end_ns);
+        let next_multiple = |of: u64| (quantum / of + 1) * of;
+        // From the end of the window on, every boundary may be the end of the run.
+        let mut boundary = next_multiple(setup.herd_quanta)
+            .min(next_multiple(setup.sample_quanta))
+            .min((quantum + 1).max(window_end));
+        let start = setup.ticks.quantum_from(setup.window_start_ns);
+        let planned = (start > quantum).then_some(start).into_iter().chain(cursor.next_quantum(setup));
+        let beats = self.heartbeats.iter().filter_map(Heartbeats::next_due);
+        let reports = self.reports.iter().filter_map(|r| r.next_due(quantum));
+        let mail = self.mails.iter().filter_map(Mail::next_due);
+        for due in planned.chain(beats).chain(reports).chain(mail) {
+            boundary = boundary.min(due);
+        }
+        let mut next = boundary * per_quantum;
+        let mut moment_ns = trace.next_ns().unwrap_or(Nanos::MAX);
+        for (requests, traffic) in self.in_flight.iter().zip(self.traffic) {
+            moment_ns = moment_ns.min(requests.next_deadline_ns()).min(traffic.next_ns());
+        }
+        if moment_ns < Nanos::MAX {
+            next = next.min(setup.ticks.tick_of(moment_ns));
+        }
+        let served = self.servers.iter().filter_map(Servers::next_due);
+        let replied = self.replies.iter().filter_map(Replies::next_due);
+        let wheels = self.dispatches.iter().flat_map(|outbox| &outbox.by_shard);
+        let sent = wheels.filter_map(crate::wheel::Wheel::next_due);
+        served.chain(replied).chain(sent).fold(next, u64::min)
+    }
+}

@@ -1,0 +1,78 @@
+//! Completion: servers take the attempts that arrive in this tick and serve.
+//!
+//! Reads every node's `Dispatches`; writes `Servers`, `Arrivals` and `Responses` of a shard. A
+//! shard belongs to one task, and its inbox is sorted by (time, node, attempt) before anything is
+//! served, so neither the number of shards nor of threads can change a result.
+
+use bevy_ecs::prelude::Component;
+use rayon::prelude::*;
+
+use crate::clock::Clock;
+use crate::network::{Dispatches, Responses};
+use crate::order::Sorter;
+use crate::server::{Delivery, Servers};
+use crate::setup::Setup;
+
+/// A shard's inbox of the present tick, with the buffers to sort it.
+#[derive(Component, Debug, Default)]
+pub struct Arrivals {
+    inbox: Vec<Delivery>,
+    sorter: Sorter<Delivery>,
+}
+
+/// Serves every shard for the present tick.
+pub fn run(
+    setup: &Setup,
+    clock: &Clock,
+    servers: &mut [Servers],
+    arrivals: &mut [Arrivals],
+    responses: &mut [Responses],
+    dispatches: &[Dispatches],
+) {
+    let tick = clock.tick;
+    if clock.parallel {
+        (servers, arrivals, responses).into_par_iter().enumerate().for_each(
+            |(shard, (servers, arrivals, responses))| {
+                serve(setup, tick, shard, servers, arrivals, responses, dispatches);
+            },
+        );
+    } else {
+        for shard in clock.visit.order(servers.len()) {
+            let (servers, arrivals) = (&mut servers[shard], &mut arrivals[shard]);
+            serve(setup, tick, shard, servers, arrivals, &mut responses[shard], dispatches);
+        }
+    }
+}
+
+fn serve(
+    setup: &Setup,
+    tick: u64,
+    shard: usize,
+    servers: &mut Servers,
+    arrivals: &mut Arrivals,
+    responses: &mut Responses,
+    dispatches: &[Dispatches],
+) {
+    let Arrivals { inbox, sorter } = arrivals;
+    inbox.clear();
+    for (node, outbox) in (0u32..).zip(dispatches) {
+        for slice in outbox.by_shard[shard].slices(tick) {
+            inbox.extend(slice.iter().map(|dispatch| Delivery {
+                offset_ns: dispatch.offset_ns,
+                server: dispatch.server - servers.first,
+                node,
+                slot: dispatch.slot,
+                attempt: dispatch.attempt,
+                demand: dispatch.demand,
+            }));
+        }
+    }
+    // Refiled overflow may break the order of attempts within a node: compare by name.
+    sorter.sort(
+        inbox,
+        setup.ticks.tick_ns,
+        |d| d.offset_ns,
+        |a, b| (a.offset_ns, a.node, a.attempt) < (b.offset_ns, b.node, b.attempt),
+    );
+    servers.serve(setup, tick, inbox, responses);
+}

@@ -1,0 +1,99 @@
+//! Gossip merge: nodes take in the reports that have arrived.
+//!
+//! Reads every shard's `Reports`; writes `View`, `SelectionIndex` and `Mail` of a node. Merging
+//! takes the newer of two reports (see [`crate::view`]), so the order of arrival within a boundary
+//! changes nothing.
+
+use bevy_ecs::prelude::Component;
+use rayon::prelude::*;
+
+use crate::clock::Clock;
+use crate::ids::ServerId;
+use crate::meters::NodeMeters;
+use crate::network::{Report, Reports};
+use crate::policy::{Policy, SelectionIndex, with_policy};
+use crate::view::View;
+use crate::wheel::Wheel;
+
+/// Reports to one node alone that are still on their way, by quantum of arrival.
+#[derive(Component, Debug)]
+pub struct Mail {
+    pending: Wheel<Report>,
+    due: Vec<Report>,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self { pending: Wheel::new(64), due: Vec::new() }
+    }
+}
+
+impl Mail {
+    /// The first quantum from the present one on in which a report arrives.
+    pub fn next_due(&self) -> Option<u64> {
+        self.pending.next_due()
+    }
+}
+
+/// Merges what has arrived at every node, when the present tick starts on a boundary.
+pub fn run(
+    clock: &Clock,
+    views: &mut [View],
+    indexes: &mut [SelectionIndex],
+    mails: &mut [Mail],
+    meters: &mut [NodeMeters],
+    reports: &[Reports],
+) {
+    let Some(quantum) = clock.boundary else { return };
+    if clock.parallel {
+        (views, indexes, mails, meters).into_par_iter().enumerate().for_each(
+            |(node, (view, index, mail, meters))| {
+                meters.reports += merge(quantum, node, view, index, mail, reports);
+            },
+        );
+    } else {
+        for node in clock.visit.order(views.len()) {
+            let (view, index, mail) = (&mut views[node], &mut indexes[node], &mut mails[node]);
+            meters[node].reports += merge(quantum, node, view, index, mail, reports);
+        }
+    }
+}
+
+/// Merges what has arrived at one node by the boundary `quantum`; returns the number of reports.
+pub fn merge(
+    quantum: u64,
+    node: usize,
+    view: &mut View,
+    index: &mut SelectionIndex,
+    mail: &mut Mail,
+    reports: &[Reports],
+) -> u64 {
+    mail.due.clear();
+    mail.pending.take(quantum, &mut mail.due);
+    for shard in reports {
+        for &(arrival, report) in &shard.by_node[node] {
+            mail.pending.push(arrival, report);
+        }
+    }
+    with_policy!(index, policy => {
+        let mut merged = merge_reports(view, policy, &mail.due);
+        for shard in reports {
+            for slice in shard.broadcast.slices(quantum) {
+                merged += merge_reports(view, policy, slice);
+            }
+        }
+        merged
+    })
+}
+
+/// The hot loop: plain data, so benches call it directly.
+#[inline]
+pub fn merge_reports<P: Policy>(view: &mut View, policy: &mut P, reports: &[Report]) -> u64 {
+    for report in reports {
+        if view.merge(report) {
+            let belief = &view.beliefs[report.server as usize];
+            policy.on_report(ServerId(report.server), belief);
+        }
+    }
+    reports.len() as u64
+}

@@ -1,0 +1,135 @@
+//! What is counted while nodes work: per node in exact sums, per lane in tables.
+//!
+//! A *lane* is a contiguous range of nodes worked through by one task. Latency tables belong to
+//! lanes and not to nodes (a table a node would flush the caches); counts add up to the same
+//! whatever the number of lanes.
+
+use bevy_ecs::prelude::{Component, Resource};
+
+use crate::latency_table::LatencyTable;
+use crate::network::Response;
+use crate::order::Sorter;
+use crate::result::{Counts, Outcome};
+use crate::time::Nanos;
+
+/// What one node has done. The pairs are: requests that arrived before the measurement window, and
+/// in it.
+#[derive(Component, Clone, Debug, Default)]
+pub struct NodeMeters {
+    /// Requests by outcome.
+    pub counts: [Counts; 2],
+    /// Sum of latencies of requests that ended `Ok` [ns].
+    pub latency_sum_ns: [u128; 2],
+    /// Attempts sent.
+    pub dispatched: u64,
+    /// Attempts beyond the first.
+    pub retried: u64,
+    /// Retries not made because the budget was spent.
+    pub retries_denied: u64,
+    /// Heartbeats that arrived.
+    pub reports: u64,
+}
+
+impl NodeMeters {
+    /// Counts the end of a request.
+    #[inline]
+    pub const fn end(&mut self, measured: bool, outcome: Outcome) {
+        self.counts[measured as usize].by_outcome[outcome as usize] += 1;
+    }
+}
+
+/// Working memory and tables of the tasks that work through the nodes.
+#[derive(Debug, Resource)]
+pub struct Lanes {
+    /// One a task.
+    pub lanes: Vec<Lane>,
+}
+
+/// Working memory and tables of one task.
+#[derive(Debug, Default)]
+pub struct Lane {
+    /// Latencies of requests that ended `Ok`: arrived before the window, and in it.
+    pub latency: [LatencyTable; 2],
+    /// Latencies of the present time-series interval.
+    pub recent: RecentTable,
+    /// Responses due at a node in this tick, as [`crate::selection::Reply`].
+    pub sorter: Sorter<Response>,
+    /// Events handled in the present tick.
+    pub events: u64,
+    /// Bit `t` is set once worker thread `t` has worked here.
+    pub threads_seen: u64,
+}
+
+/// Sub-buckets an octave of [`RecentTable`].
+const RECENT_SUB: u32 = 32;
+
+/// A coarse table of latencies, cheap to read and clear: buckets of 3 % of their value.
+#[derive(Clone, Debug)]
+pub struct RecentTable {
+    counts: Vec<u32>,
+}
+
+impl Default for RecentTable {
+    fn default() -> Self {
+        Self { counts: vec![0; 64 * RECENT_SUB as usize] }
+    }
+}
+
+impl RecentTable {
+    /// Counts a latency.
+    #[inline]
+    pub fn record(&mut self, latency_ns: Nanos) {
+        self.counts[Self::bucket(latency_ns)] += 1;
+    }
+
+    #[inline]
+    fn bucket(latency_ns: Nanos) -> usize {
+        let value = latency_ns.max(u64::from(RECENT_SUB));
+        let octave = value.ilog2();
+        let sub = (value >> (octave - RECENT_SUB.ilog2())) as u32 % RECENT_SUB;
+        (octave * RECENT_SUB + sub) as usize
+    }
+
+    /// Adds another table and empties it.
+    pub fn take(&mut self, other: &mut Self) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&mut other.counts) {
+            *mine += std::mem::take(theirs);
+        }
+    }
+
+    /// The smallest bucket with at least `share` of the counts at or below it, as its upper edge
+    /// [ns]; 0 when nothing was counted. Empties the table.
+    pub fn take_quantile_ns(&mut self, share: f64) -> Nanos {
+        let total: u64 = self.counts.iter().map(|&count| u64::from(count)).sum();
+        let wanted = (share * total as f64).ceil() as u64;
+        let mut seen = 0;
+        let mut quantile_ns = 0;
+        for (bucket, count) in self.counts.iter_mut().enumerate() {
+            if seen < wanted {
+                seen += u64::from(*count);
+                let octave = bucket as u32 / RECENT_SUB;
+                let sub = u64::from(bucket as u32 % RECENT_SUB) + u64::from(RECENT_SUB) + 1;
+                quantile_ns = (sub << octave.saturating_sub(RECENT_SUB.ilog2())) - 1;
+            }
+            *count = 0;
+        }
+        quantile_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantile_is_within_one_bucket_above_the_value() {
+        let mut table = RecentTable::default();
+        assert_eq!(table.take_quantile_ns(0.99), 0);
+        for value in 1..=1_000_u64 {
+            table.record(value * 10_007);
+        }
+        let p99 = table.take_quantile_ns(0.99);
+        assert!((9_906_930..=9_906_930 * 33 / 32).contains(&p99), "{p99}");
+        assert_eq!(table.take_quantile_ns(0.5), 0, "taking empties");
+    }
+}

@@ -1,0 +1,201 @@
+//! Metrics: what is looked at on quantum boundaries: who was picked most in a heartbeat interval,
+//! and the samples of the time series.
+//!
+//! All sums are integers, so the order of owners changes nothing. Samples of views are bounded in
+//! number: they cost the same whatever the size of the fleet.
+
+use bevy_ecs::prelude::Resource;
+
+use crate::clock::Clock;
+use crate::latency_table::LatencyTable;
+use crate::meters::{Lanes, NodeMeters, RecentTable};
+use crate::result::{Bin, Counts};
+use crate::server::Servers;
+use crate::setup::Setup;
+use crate::time::Nanos;
+use crate::view::View;
+
+/// (node, server) pairs looked at in one sample of the views, about.
+const VIEW_SAMPLES: u32 = 4_096;
+/// Servers looked at in one node's view, at least and at most.
+const SERVERS_PER_NODE: std::ops::RangeInclusive<u32> = 16..=256;
+
+/// What the boundaries have added up.
+#[derive(Clone, Debug, Default, Resource)]
+pub struct Observations {
+    /// Finished intervals of the time series.
+    pub series: Vec<Bin>,
+    /// Totals at the end of the last finished interval.
+    before: Totals,
+    /// As in [`crate::result::RunResult`].
+    pub view_age: LatencyTable,
+    /// As in [`crate::result::RunResult`].
+    pub view_error_sum: u64,
+    /// As in [`crate::result::RunResult`].
+    pub view_samples: u64,
+    /// As in [`crate::result::RunResult`].
+    pub herd_sum_ppm: u64,
+    /// As in [`crate::result::RunResult`].
+    pub herd_intervals: u64,
+    /// Picks of the most picked server in a heartbeat interval, the largest since the last sample.
+    picks_max: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    counts: Counts,
+    dispatched: u64,
+    latency_sum_ns: u128,
+}
+
+impl Observations {
+    /// Notes the picks of a heartbeat interval: the most at one server, and all.
+    pub fn note_picks(&mut self, setup: &Setup, at_ns: Nanos, most: u32, total: u64) {
+        self.picks_max = self.picks_max.max(u64::from(most));
+        if total > 0 && at_ns > setup.window_start_ns && at_ns <= setup.window_end_ns {
+            self.herd_sum_ppm += u64::from(most) * 1_000_000 / total;
+            self.herd_intervals += 1;
+        }
+    }
+
+    /// Closes an interval of the time series with what was counted since the last one.
+    pub fn close_bin<'a>(
+        &mut self,
+        mut sample: Bin,
+        meters: impl Iterator<Item = &'a NodeMeters>,
+        recent: &mut RecentTable,
+    ) {
+        let mut totals = Totals::default();
+        for node in meters {
+            node.counts.iter().for_each(|counts| totals.counts.add(counts));
+            totals.dispatched += node.dispatched;
+            totals.latency_sum_ns += node.latency_sum_ns.iter().sum::<u128>();
+        }
+        sample.counts = totals.counts.since(&self.before.counts);
+        sample.dispatched = totals.dispatched - self.before.dispatched;
+        sample.latency_sum_ns = totals.latency_sum_ns - self.before.latency_sum_ns;
+        sample.latency_p99_ns = recent.take_quantile_ns(0.99);
+        sample.picks_max = std::mem::take(&mut self.picks_max);
+        self.before = totals;
+        self.series.push(sample);
+    }
+
+    /// Samples views against the truth: `loads[i]` is the load of server `offset + i * stride`.
+    pub fn sample_views<'a>(
+        &mut self,
+        setup: &Setup,
+        quantum: u64,
+        views: impl Iterator<Item = &'a View>,
+        plan: &SamplePlan,
+        loads: &[u32],
+        bin: &mut Bin,
+    ) {
+        let now_ns = quantum * setup.ticks.quantum_ns;
+        let in_window = now_ns >= setup.window_start_ns && now_ns <= setup.window_end_ns;
+        for view in views.step_by(plan.node_stride as usize) {
+            for (server, &load) in plan.servers().zip(loads) {
+                let belief = &view.beliefs[server as usize];
+                let age_ns = now_ns - u64::from(belief.sent_quantum) * setup.ticks.quantum_ns;
+                let error = u64::from(view.load(belief).abs_diff(load));
+                bin.view_age_sum_ns += u128::from(age_ns);
+                bin.view_error_sum += error;
+                bin.view_available += u64::from(age_ns <= setup.heartbeat.failure_timeout_ns);
+                bin.view_samples += 1;
+                if in_window {
+                    self.view_age.record(age_ns);
+                    self.view_error_sum += error;
+                    self.view_samples += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Which beliefs are looked at in one sample: every `stride`-th server from a start that moves on
+/// from sample to sample, at every `node_stride`-th node.
+#[derive(Clone, Copy, Debug)]
+pub struct SamplePlan {
+    first: u32,
+    stride: u32,
+    node_stride: u32,
+    total: u32,
+}
+
+impl SamplePlan {
+    /// The plan of the sample at the boundary `quantum`.
+    pub fn new(setup: &Setup, quantum: u64) -> Self {
+        let per_node = (VIEW_SAMPLES / setup.nodes)
+            .clamp(*SERVERS_PER_NODE.start(), *SERVERS_PER_NODE.end());
+        let stride = setup.servers.div_ceil(per_node);
+        let nodes = VIEW_SAMPLES / per_node;
+        Self {
+            first: ((quantum / setup.sample_quanta) % u64::from(stride)) as u32,
+            stride,
+            node_stride: setup.nodes.div_ceil(nodes),
+            total: setup.servers,
+        }
+    }
+
+    /// The servers looked at.
+    pub fn servers(&self) -> impl Iterator<Item = u32> + use<> {
+        (self.first..self.total).step_by(self.stride as usize)
+    }
+}
+
+/// Looks at everything that is due, when the present tick starts on a boundary.
+pub fn run(
+    setup: &Setup,
+    clock: &Clock,
+    observations: &mut Observations,
+    servers: &mut [Servers],
+    views: &[View],
+    meters: &[NodeMeters],
+    lanes: &mut Lanes,
+) {
+    let Some(quantum) = clock.boundary else { return };
+    let now_ns = quantum * setup.ticks.quantum_ns;
+    if now_ns == setup.window_start_ns || now_ns == setup.window_end_ns {
+        servers.iter_mut().for_each(Servers::mark_window_edge);
+    }
+    if quantum.is_multiple_of(setup.herd_quanta) && quantum > 0 {
+        let picks = servers.iter_mut().map(Servers::take_picks);
+        let (most, total) = picks.fold((0, 0), |(most, sum), (m, n)| (m.max(most), sum + n));
+        observations.note_picks(setup, now_ns, most, total);
+    }
+    if quantum.is_multiple_of(setup.sample_quanta) && quantum > 0 && now_ns <= setup.window_end_ns
+    {
+        sample(setup, quantum, observations, servers, views, meters, lanes);
+    }
+}
+
+fn sample(
+    setup: &Setup,
+    quantum: u64,
+    observations: &mut Observations,
+    servers: &mut [Servers],
+    views: &[View],
+    meters: &[NodeMeters],
+    lanes: &mut Lanes,
+) {
+    let now_ns = quantum * setup.ticks.quantum_ns;
+    let plan = SamplePlan::new(setup, quantum);
+    let mut bin = Bin::default();
+    let mut loads = Vec::new();
+    let mut wanted = plan.servers().peekable();
+    for shard in servers {
+        for index in 0..shard.len {
+            let (active, waiting) = shard.load(setup, index, now_ns);
+            bin.active += u64::from(active);
+            bin.waiting += u64::from(waiting);
+            if wanted.next_if_eq(&(shard.first + index)).is_some() {
+                loads.push(active + waiting);
+            }
+        }
+    }
+    observations.sample_views(setup, quantum, views.iter(), &plan, &loads, &mut bin);
+    let mut recent = RecentTable::default();
+    for lane in &mut lanes.lanes {
+        recent.take(&mut lane.recent);
+    }
+    observations.close_bin(bin, meters.iter(), &mut recent);
+}

@@ -1,0 +1,122 @@
+//! What owners send each other, and where it waits until the other side reads it.
+//!
+//! A message is written by its sender into an outbox the sender owns, and read by the receiver in
+//! a later phase; so one phase reads all of the other side's outboxes while it changes only its
+//! own columns, and no message ever needs a lock. Whatever is sent in a tick arrives in a later
+//! one: the smallest delay is at least a tick.
+
+use bevy_ecs::prelude::Component;
+
+use crate::time::Nanos;
+use crate::wheel::Wheel;
+
+/// An attempt on its way to a server, filed under the tick of its arrival there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dispatch {
+    /// Arrival at the server, as an offset into its tick [ns]. Below 2^30.
+    pub offset_ns: u32,
+    /// Whom it goes to.
+    pub server: u32,
+    /// Where the sender keeps the request.
+    pub slot: u32,
+    /// The sender's running number of the attempt (modulo 2^32).
+    pub attempt: u32,
+    /// The request's 64 demand bits, or its service time [ns] when a trace states it.
+    pub demand: u64,
+}
+
+/// How an attempt ended at the server. The order is the order of simultaneous responses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Status {
+    /// Served.
+    #[default]
+    Ok,
+    /// Turned away: slots and backlog were full.
+    Refused,
+    /// The server crashed with it, or was down when it came.
+    Lost,
+}
+
+/// An answer on its way to a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Response {
+    /// Arrival at the node [ns].
+    pub at_ns: Nanos,
+    /// Who answers.
+    pub server: u32,
+    /// As in the dispatch.
+    pub slot: u32,
+    /// As in the dispatch.
+    pub attempt: u32,
+    /// How it ended.
+    pub status: Status,
+}
+
+/// A heartbeat: what a server says of itself at a quantum boundary.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Who.
+    pub server: u32,
+    /// When it was sent, in quanta. A server sends at most one report a quantum, so this also
+    /// orders its reports: newer is larger.
+    pub sent_quantum: u32,
+    /// Requests in service and waiting, saturating.
+    pub load: u16,
+    /// Service slots.
+    pub capacity: u16,
+    /// Mean sojourn time of its completions [ns]; 0 before the first.
+    pub latency_ns: f32,
+}
+
+/// A node's attempts, by shard of servers and tick of arrival.
+#[derive(Component, Debug)]
+pub struct Dispatches {
+    /// One wheel a shard.
+    pub by_shard: Vec<Wheel<Dispatch>>,
+    /// Servers in every shard but the last.
+    pub shard_size: u32,
+}
+
+impl Dispatches {
+    /// Files an attempt under the tick of its arrival.
+    #[inline]
+    pub fn push(&mut self, tick: u64, dispatch: Dispatch) {
+        if let [wheel] = self.by_shard.as_mut_slice() {
+            wheel.push(tick, dispatch);
+        } else {
+            self.by_shard[(dispatch.server / self.shard_size) as usize].push(tick, dispatch);
+        }
+    }
+
+    /// Attempts on their way.
+    pub fn pending(&self) -> usize {
+        self.by_shard.iter().map(Wheel::pending).sum()
+    }
+}
+
+/// A shard's answers of one tick, by node.
+#[derive(Component, Debug)]
+pub struct Responses {
+    /// One list a node, in the order the shard served.
+    pub by_node: Vec<Vec<Response>>,
+}
+
+/// A shard's heartbeats.
+#[derive(Component, Debug)]
+pub struct Reports {
+    /// Reports that reach every node at once, by quantum of arrival.
+    pub broadcast: Wheel<Report>,
+    /// The quantum whose broadcasts the nodes read last.
+    pub read_quantum: u64,
+    /// Reports to single nodes made in this quantum, with the quantum of their arrival: one list
+    /// a node.
+    pub by_node: Vec<Vec<(u64, Report)>>,
+}
+
+impl Reports {
+    /// The first quantum after `quantum`, which the nodes have read, in which a broadcast arrives.
+    pub fn next_due(&self, quantum: u64) -> Option<u64> {
+        self.broadcast.next_due_after(quantum)
+    }
+}

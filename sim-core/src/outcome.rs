@@ -1,0 +1,109 @@
+//! The end of a run: everything the owners have counted becomes one [`RunResult`].
+//!
+//! Conservation is asserted here in every build: requests that arrived are the sum of their
+//! outcomes, and attempts sent are the attempts that arrived at servers plus those on their way.
+
+use bevy_ecs::prelude::*;
+
+use crate::clock::Clock;
+use crate::latency_table::LatencyTable;
+use crate::meters::{Lanes, NodeMeters};
+use crate::metrics::Observations;
+use crate::network::Dispatches;
+use crate::request::InFlight;
+use crate::result::{Counts, NodeResult, Outcome, RunResult, ServerResult};
+use crate::server::{Meters, Servers};
+use crate::setup::Setup;
+use crate::time::Nanos;
+
+/// What is left in a node when the run ends.
+pub fn node_result(setup: &Setup, mut meters: NodeMeters, in_flight: &InFlight) -> NodeResult {
+    for request in in_flight.iter() {
+        meters.end(request.arrived_ns >= setup.window_start_ns, Outcome::InFlight);
+    }
+    let [mut total, measured] = meters.counts;
+    total.add(&measured);
+    assert!(total.is_conserved(), "requests lost count: {total:?}");
+    assert!(measured.is_conserved(), "measured requests lost count: {measured:?}");
+    NodeResult {
+        measured,
+        total,
+        latency_sum_ns: meters.latency_sum_ns[1],
+        dispatched: meters.dispatched,
+        retried: meters.retried,
+        retries_denied: meters.retries_denied,
+        reports: meters.reports,
+    }
+}
+
+/// Puts the parts of a result together.
+#[expect(clippy::too_many_arguments, reason = "one argument a source of the result")]
+pub fn assemble(
+    policy: usize,
+    setup: &Setup,
+    end_ns: Nanos,
+    nodes: Vec<NodeResult>,
+    servers: Vec<ServerResult>,
+    meters: &Meters,
+    latency: LatencyTable,
+    observations: Observations,
+    on_their_way: u64,
+) -> RunResult {
+    let mut total = Counts::default();
+    let mut measured = Counts::default();
+    for node in &nodes {
+        total.add(&node.total);
+        measured.add(&node.measured);
+    }
+    let sent: u64 = nodes.iter().map(|node| node.dispatched).sum();
+    let arrived: u64 = servers.iter().map(|s| s.admitted + s.refused + s.arrived_dead).sum();
+    assert_eq!(sent, arrived + on_their_way, "attempts lost count");
+    RunResult {
+        policy,
+        replication: setup.replication,
+        end_ns,
+        total,
+        measured,
+        latency,
+        latency_sum_ns: nodes.iter().map(|node| node.latency_sum_ns).sum(),
+        wait_sum_ns: meters.wait_sum_ns,
+        service_sum_ns: meters.service_sum_ns,
+        served: meters.served,
+        servers,
+        nodes,
+        series: observations.series,
+        view_age: observations.view_age,
+        view_error_sum: observations.view_error_sum,
+        view_samples: observations.view_samples,
+        herd_sum_ppm: observations.herd_sum_ppm,
+        herd_intervals: observations.herd_intervals,
+    }
+}
+
+/// Collects the result of a run from its world.
+pub fn collect(world: &mut World, policy: usize) -> RunResult {
+    let setup = world.resource::<Setup>().clone();
+    let end_ns = world.resource::<Clock>().now_ns(&setup);
+    let mut on_their_way = 0;
+    let mut nodes = Vec::with_capacity(setup.nodes as usize);
+    let mut query = world.query::<(&NodeMeters, &InFlight, &Dispatches)>();
+    for (meters, in_flight, dispatches) in query.iter(world) {
+        nodes.push(node_result(&setup, meters.clone(), in_flight));
+        on_their_way += dispatches.pending() as u64;
+    }
+    let mut servers = Vec::with_capacity(setup.servers as usize);
+    let mut meters = Meters::default();
+    let mut query = world.query::<&mut Servers>();
+    for mut shard in query.iter_mut(world) {
+        servers.extend(shard.results(&setup, end_ns));
+        meters.add(shard.meters());
+    }
+    let mut latency = LatencyTable::default();
+    for lane in &world.resource::<Lanes>().lanes {
+        latency.merge(&lane.latency[1]);
+    }
+    let observations = std::mem::take(&mut *world.resource_mut::<Observations>());
+    assemble(
+        policy, &setup, end_ns, nodes, servers, &meters, latency, observations, on_their_way,
+    )
+}

@@ -1,0 +1,84 @@
+//! The seed rule: available, then below capacity, then lowest reported mean latency.
+//!
+//! Signal: the mean latency in the newest report; the load only gates. Ties among equal latencies
+//! are broken at random or by server id (see [`crate::heap`]). The answer comes from a 4-ary
+//! min-heap with lazy invalidation: O(1) a decision while the best server stays the best,
+//! O(log servers) for every report that lowers a latency.
+//!
+//! A server found unavailable or full leaves the heap until a report or an answer arms it again.
+//! Shared by every node and refreshed only by heartbeats, the smallest latency is a magnet: all
+//! nodes send to the same few servers until the next report. `data/scenarios/herd.toml` shows it.
+
+use crate::config::LatencyTies;
+use crate::heap::LatencyHeap;
+use crate::ids::ServerId;
+use crate::rng::{RngExt, Stream};
+use crate::view::{Belief, Candidates};
+
+use super::Policy;
+use rand_distr::Exp1;
+
+/// See the module documentation.
+#[derive(Clone, Debug)]
+pub struct LowestLatency {
+    heap: LatencyHeap,
+    ties: LatencyTies,
+    capacity_gate: bool,
+}
+
+impl LowestLatency {
+    /// An index of `servers`, all with latency 0 until they report.
+    pub fn new(
+        servers: u32,
+        ties: LatencyTies,
+        capacity_gate: bool,
+        stream: &mut Stream,
+    ) -> Self {
+        let mut rank = || match ties {
+            LatencyTies::Random => jump(stream),
+            LatencyTies::Id => 0,
+        };
+        let mut heap = LatencyHeap::new((0..servers).map(|_| rank()).collect());
+        for server in 0..servers {
+            heap.offer(server, 0);
+        }
+        Self { heap, ties, capacity_gate }
+    }
+}
+
+/// A step of a Poisson process of rate 1, in fixed point with 24 bits behind the point: 2^40 picks
+/// fit into 64 bits.
+fn jump(stream: &mut Stream) -> u64 {
+    let step: f64 = stream.sample(Exp1);
+    (step * f64::from(1 << 24)) as u64
+}
+
+/// Non-negative floats order as their bits do.
+const fn key(belief: &Belief) -> u32 {
+    belief.latency_ns.to_bits()
+}
+
+impl Policy for LowestLatency {
+    #[inline]
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        let gate = self.capacity_gate;
+        let server = self.heap.pick(candidates.excluded(), |server| {
+            (candidates.is_available(server) && (!gate || candidates.has_room(server)))
+                .then(|| key(candidates.belief(server)))
+        })?;
+        if self.ties == LatencyTies::Random {
+            self.heap.pass_turn(server, jump(stream));
+        }
+        Some(ServerId(server))
+    }
+
+    #[inline]
+    fn on_report(&mut self, server: ServerId, belief: &Belief) {
+        self.heap.offer(server.0, key(belief));
+    }
+
+    #[inline]
+    fn on_answer(&mut self, server: ServerId, belief: &Belief) {
+        self.heap.rearm(server.0, key(belief));
+    }
+}

@@ -1,0 +1,285 @@
+//! Selection: nodes work through the events of a tick in time order: responses, clients that lose
+//! patience, arrivals; they choose a server for each attempt and dispatch it.
+//!
+//! Reads every shard's `Responses`; writes all columns of a node. A node belongs to one task and
+//! draws from its own streams, so the number of tasks cannot change a result.
+//!
+//! Simultaneous events go: responses (by status, server, attempt), deadlines, arrivals.
+
+use bevy_ecs::prelude::Component;
+
+use crate::clock::Clock;
+use crate::ids::{NodeId, ServerId};
+use crate::meters::{Lane, NodeMeters};
+use crate::network::{Dispatch, Dispatches, Response, Responses, Status};
+use crate::owners::NodeColumns;
+use crate::policy::{Policy, SelectionIndex, with_policy};
+use crate::request::{InFlight, Request};
+use crate::result::Outcome;
+use crate::rng::{Purpose, Stream};
+use crate::setup::Setup;
+use crate::time::Nanos;
+use crate::traffic::Traffic;
+use crate::view::{Candidates, Freshness, View};
+use crate::wheel::Wheel;
+
+/// Responses on their way to one node, by tick of arrival.
+#[derive(Component, Debug)]
+pub struct Replies {
+    pending: Wheel<Response>,
+    due: Vec<Response>,
+}
+
+impl Replies {
+    /// Nothing on its way; `horizon` ticks ahead are filed without detour.
+    pub fn new(horizon: u64) -> Self {
+        Self { pending: Wheel::new(horizon), due: Vec::new() }
+    }
+
+    /// The first tick from the present one on in which a response arrives.
+    pub fn next_due(&self) -> Option<u64> {
+        self.pending.next_due()
+    }
+}
+
+/// A node's streams for choices and for the delays of its dispatches.
+#[derive(Component, Debug)]
+pub struct NodeStreams {
+    /// Candidates and ties.
+    pub policy: Stream,
+    /// Delays to the servers.
+    pub network: Stream,
+}
+
+impl NodeStreams {
+    /// The streams of one node.
+    pub fn new(setup: &Setup, node: NodeId) -> Self {
+        Self {
+            policy: setup.node_stream(Purpose::Policy, node),
+            network: setup.node_stream(Purpose::NetworkOut, node),
+        }
+    }
+}
+
+/// All columns of one node.
+pub struct NodeParts<'a> {
+    /// What it believes.
+    pub view: &'a mut View,
+    /// How it chooses.
+    pub index: &'a mut SelectionIndex,
+    /// What it has in flight.
+    pub in_flight: &'a mut InFlight,
+    /// What arrives at it.
+    pub traffic: &'a mut Traffic,
+    /// What is on its way to it.
+    pub replies: &'a mut Replies,
+    /// What it has sent.
+    pub dispatches: &'a mut Dispatches,
+    /// Its chance.
+    pub streams: &'a mut NodeStreams,
+    /// What it has done.
+    pub meters: &'a mut NodeMeters,
+}
+
+/// Works through the present tick of every node.
+pub fn run(
+    setup: &Setup,
+    clock: &Clock,
+    nodes: NodeColumns<'_>,
+    lanes: &mut [Lane],
+    responses: &[Responses],
+) {
+    let work = |first: usize, mut nodes: NodeColumns<'_>, lane: &mut Lane| {
+        for node in clock.visit.order(nodes.views.len()) {
+            let parts = nodes.node(node);
+            decide(setup, clock.tick, first + node, &clock.freshness, parts, lane, responses);
+        }
+    };
+    let tasks = if clock.parallel { lanes.len() } else { 1 };
+    nodes.for_lanes(0, &mut lanes[..tasks], &work);
+}
+
+fn decide(
+    setup: &Setup,
+    tick: u64,
+    node: usize,
+    freshness: &Freshness,
+    parts: NodeParts<'_>,
+    lane: &mut Lane,
+    responses: &[Responses],
+) {
+    let start_ns = setup.ticks.start_ns(tick);
+    let end_ns = start_ns + setup.ticks.tick_ns;
+    let NodeParts { view, index, in_flight, traffic, replies, dispatches, streams, meters } = parts;
+    for wheel in &mut dispatches.by_shard {
+        // The shards have read what arrives in this tick.
+        wheel.clear(tick);
+        wheel.advance(tick + 1);
+    }
+    for shard in responses {
+        for response in &shard.by_node[node] {
+            replies.pending.push(setup.ticks.tick_of(response.at_ns), *response);
+        }
+    }
+    let Replies { pending, due } = replies;
+    due.clear();
+    pending.take(tick, due);
+    lane.sorter.sort(
+        due,
+        setup.ticks.tick_ns,
+        |r| (r.at_ns - start_ns) as u32,
+        |a, b| (a.at_ns, a.status, a.server, a.attempt) < (b.at_ns, b.status, b.server, b.attempt),
+    );
+    with_policy!(index, policy => {
+        let mut desk = Desk {
+            setup, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
+        };
+        desk.work(due, traffic, end_ns);
+    });
+}
+
+/// One node at work: the columns and the policy, statically known.
+struct Desk<'a, P> {
+    setup: &'a Setup,
+    freshness: &'a Freshness,
+    view: &'a mut View,
+    policy: &'a mut P,
+    in_flight: &'a mut InFlight,
+    dispatches: &'a mut Dispatches,
+    streams: &'a mut NodeStreams,
+    meters: &'a mut NodeMeters,
+    lane: &'a mut Lane,
+}
+
+impl<P: Policy> Desk<'_, P> {
+    /// The events before `end_ns` in time order.
+    fn work(&mut self, due: &[Response], traffic: &mut Traffic, end_ns: Nanos) {
+        let mut due = due.iter();
+        let mut response = due.next();
+        loop {
+            let response_ns = response.map_or(Nanos::MAX, |response| response.at_ns);
+            let deadline_ns = self.in_flight.next_deadline_ns();
+            let arrival_ns = traffic.next_ns();
+            if response_ns <= deadline_ns && response_ns <= arrival_ns {
+                let Some(present) = response else { break };
+                self.respond(present);
+                response = due.next();
+            } else if deadline_ns <= arrival_ns {
+                if deadline_ns >= end_ns {
+                    break;
+                }
+                self.give_up();
+            } else {
+                if arrival_ns >= end_ns {
+                    break;
+                }
+                let demand = traffic.take();
+                self.arrive(arrival_ns, demand);
+            }
+            self.lane.events += 1;
+        }
+    }
+
+    fn is_measured(&self, request: &Request) -> bool {
+        request.arrived_ns >= self.setup.window_start_ns
+    }
+
+    #[inline]
+    fn arrive(&mut self, at_ns: Nanos, demand: u64) {
+        let measured = at_ns >= self.setup.window_start_ns;
+        self.meters.counts[usize::from(measured)].arrived += 1;
+        self.in_flight.earn(self.setup.retry_budget_ppm);
+        match self.choose(at_ns, None) {
+            Some(server) => {
+                let slot = self.in_flight.open(at_ns, demand, self.setup.timeout_ns);
+                self.dispatch(at_ns, slot, server);
+            }
+            None => self.meters.end(measured, Outcome::Rejected),
+        }
+    }
+
+    #[inline]
+    fn choose(&mut self, at_ns: Nanos, exclude: Option<ServerId>) -> Option<ServerId> {
+        let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude);
+        let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
+        debug_assert!(chosen.is_none_or(|server| candidates.is_eligible(server.0, false)));
+        chosen
+    }
+
+    #[inline]
+    fn dispatch(&mut self, at_ns: Nanos, slot: u32, server: ServerId) {
+        let Request { demand, attempt, .. } = self.in_flight.attempt(slot, server.0);
+        self.view.beliefs[server.index()].own += 1;
+        self.meters.dispatched += 1;
+        let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
+        let arrival_ns = at_ns + delay_ns;
+        let tick = self.setup.ticks.tick_of(arrival_ns);
+        let offset_ns = (arrival_ns - self.setup.ticks.start_ns(tick)) as u32;
+        let dispatch = Dispatch { offset_ns, server: server.0, slot, attempt, demand };
+        self.dispatches.push(tick, dispatch);
+    }
+
+    #[inline]
+    fn respond(&mut self, response: &Response) {
+        // Otherwise the client gave up before: nobody waits for this answer.
+        let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
+            return;
+        };
+        let server = ServerId(response.server);
+        self.release(server);
+        if response.status == Status::Ok {
+            let measured = usize::from(self.is_measured(&request));
+            let latency_ns = response.at_ns - request.arrived_ns;
+            self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
+            self.lane.latency[measured].record(latency_ns);
+            self.lane.recent.record(latency_ns);
+            self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += 1;
+            self.in_flight.close(response.slot);
+        } else {
+            self.try_again(response, &request);
+        }
+    }
+
+    /// A node stops counting an attempt as its own in flight.
+    #[inline]
+    fn release(&mut self, server: ServerId) {
+        let belief = &mut self.view.beliefs[server.index()];
+        belief.own -= 1;
+        let belief = *belief;
+        self.policy.on_answer(server, &belief);
+    }
+
+    /// An attempt was refused or lost: another server, if the rules and the budget allow.
+    #[cold]
+    fn try_again(&mut self, response: &Response, request: &Request) {
+        let server = ServerId(response.server);
+        if response.status == Status::Refused {
+            self.view.mark_full(server);
+        }
+        if request.tries <= self.setup.retries_max {
+            if self.in_flight.spend() {
+                if let Some(other) = self.choose(response.at_ns, Some(server)) {
+                    self.meters.retried += 1;
+                    self.dispatch(response.at_ns, response.slot, other);
+                    return;
+                }
+            } else {
+                self.meters.retries_denied += 1;
+            }
+        }
+        let outcome =
+            if response.status == Status::Lost { Outcome::Lost } else { Outcome::Refused };
+        self.meters.end(self.is_measured(request), outcome);
+        self.in_flight.close(response.slot);
+    }
+
+    /// The client of the next deadline gives up, if its request is still in flight. The server is
+    /// not told: it goes on serving the attempt.
+    fn give_up(&mut self) {
+        let Some(slot) = self.in_flight.take_deadline() else { return };
+        let request = self.in_flight.request(slot);
+        self.release(ServerId(request.server));
+        self.meters.end(self.is_measured(&request), Outcome::TimedOut);
+        self.in_flight.close(slot);
+    }
+}

@@ -1,0 +1,320 @@
+//! The backend servers of one shard, and the contract of the kernels that serve them.
+//!
+//! A kernel takes the attempts that arrive in a tick, in the order (time, node, attempt), and
+//! answers each. Two kernels keep the same rules (first in, first out, `capacity` slots, a bounded
+//! backlog) and give the same bytes:
+//! * [`fifo`] knows at admission when an attempt will finish, and answers at once: no completion
+//!   event exists. It needs servers that never change their mind.
+//! * [`event`] completes attempts one by one, so a fault can take or delay them.
+
+pub mod event;
+pub mod fifo;
+
+use bevy_ecs::prelude::Component;
+
+use crate::ids::{NodeId, ServerId};
+use crate::network::{Response, Responses, Status};
+use crate::result::ServerResult;
+use crate::rng::{Purpose, Stream};
+use crate::setup::{Change, Setup};
+use crate::time::Nanos;
+
+use event::EventServers;
+use fifo::FifoServers;
+
+/// An attempt at the door of a server. Sorted by (offset, node, attempt) within a tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Delivery {
+    /// Arrival, as an offset into the tick [ns].
+    pub offset_ns: u32,
+    /// Server, as an index into the shard.
+    pub server: u32,
+    /// Who sent it.
+    pub node: u32,
+    /// Where the sender keeps the request.
+    pub slot: u32,
+    /// The sender's running number.
+    pub attempt: u32,
+    /// Demand bits, or service time [ns].
+    pub demand: u64,
+}
+
+/// The servers of one shard: ids `first..first + len`.
+#[derive(Component, Debug)]
+pub struct Servers {
+    /// Id of the first server.
+    pub first: u32,
+    /// Number of servers.
+    pub len: u32,
+    kernel: Kernel,
+    answers: Answers,
+    meters: Meters,
+    /// Arrivals of each server when the present herd interval began.
+    herd_base: Vec<u32>,
+    /// Arrivals of each server when the window began, then (after its end) inside it.
+    picks: Vec<u32>,
+}
+
+#[derive(Debug)]
+enum Kernel {
+    Fifo(FifoServers),
+    Event(EventServers),
+}
+
+/// Which kernel serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelKind {
+    /// Finish times at admission.
+    Fifo,
+    /// A completion event an attempt.
+    Event,
+}
+
+/// Sums over the servers of a shard.
+#[derive(Clone, Debug, Default)]
+pub struct Meters {
+    /// As in [`crate::result::RunResult::wait_sum_ns`].
+    pub wait_sum_ns: u128,
+    /// As in [`crate::result::RunResult::service_sum_ns`].
+    pub service_sum_ns: u128,
+    /// As in [`crate::result::RunResult::served`].
+    pub served: u64,
+}
+
+impl Meters {
+    /// Adds the sums of another shard.
+    pub const fn add(&mut self, other: &Self) {
+        self.wait_sum_ns += other.wait_sum_ns;
+        self.service_sum_ns += other.service_sum_ns;
+        self.served += other.served;
+    }
+
+    /// Counts a completed attempt, if it belongs to the window.
+    #[inline]
+    pub fn complete(&mut self, setup: &Setup, arrived: Nanos, start: Nanos, finish: Nanos) {
+        if arrived >= setup.window_start_ns && finish < setup.window_end_ns {
+            self.wait_sum_ns += u128::from(start - arrived);
+            self.service_sum_ns += u128::from(finish - start);
+            self.served += 1;
+        }
+    }
+}
+
+/// The way of answers: the delay law, with a stream a server when it is random.
+#[derive(Debug)]
+pub struct Answers {
+    streams: Vec<Stream>,
+    constant_ns: Nanos,
+}
+
+impl Answers {
+    fn new(setup: &Setup, first: u32, len: u32) -> Self {
+        let constant = setup.server_node.constant_ns();
+        let stream = |id| setup.server_stream(Purpose::NetworkBack, ServerId(id));
+        Self {
+            streams: match constant {
+                Some(_) => Vec::new(),
+                None => (first..first + len).map(stream).collect(),
+            },
+            constant_ns: constant.unwrap_or(0),
+        }
+    }
+
+    /// Delay of the answer to an attempt [ns]. Drawn when the attempt arrives, whatever becomes of
+    /// it, so that kernels and faults do not shift the stream.
+    #[inline]
+    pub fn delay_ns(&mut self, setup: &Setup, server: u32) -> Nanos {
+        match self.streams.get_mut(server as usize) {
+            None => self.constant_ns,
+            Some(stream) => setup.server_node.sample_ns(stream),
+        }
+    }
+}
+
+/// Mean sojourn time of a server's completions, exponentially weighted.
+///
+/// The mean after the first completion is that completion; an idle server's mean fades with time
+/// (as in Finagle's peak EWMA), so that a server once slow is tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LatencyMean {
+    /// The mean [ns]; 0 before the first completion.
+    pub mean_ns: f32,
+    /// The newest completion [ns]; 0 before the first.
+    pub last_ns: Nanos,
+}
+
+impl LatencyMean {
+    /// Takes a completion at `at_ns` into the mean.
+    #[inline]
+    pub fn observe(&mut self, at_ns: Nanos, sojourn_ns: f32, alpha: f32) {
+        self.mean_ns = if self.last_ns == 0 {
+            sojourn_ns
+        } else {
+            self.mean_ns + alpha * (sojourn_ns - self.mean_ns)
+        };
+        self.last_ns = at_ns;
+    }
+
+    /// The mean to report at `at_ns`.
+    pub fn reported_ns(&self, at_ns: Nanos, decay_ns: Option<Nanos>) -> f32 {
+        match decay_ns {
+            Some(decay_ns) if self.last_ns > 0 => {
+                let idle = (at_ns - self.last_ns) as f64 / decay_ns as f64;
+                (f64::from(self.mean_ns) * libm::exp(-idle)) as f32
+            }
+            _ => self.mean_ns,
+        }
+    }
+}
+
+/// The part of `[start, end)` inside the measurement window [ns].
+#[inline]
+pub fn overlap_ns(setup: &Setup, start: Nanos, end: Nanos) -> Nanos {
+    end.min(setup.window_end_ns).saturating_sub(start.max(setup.window_start_ns))
+}
+
+/// What a server would say of itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Requests in service.
+    pub active: u32,
+    /// Requests waiting.
+    pub waiting: u32,
+    /// Mean latency to report [ns].
+    pub latency_ns: f32,
+    /// False while it is crashed.
+    pub up: bool,
+}
+
+/// Appends an answer to the outbox.
+#[inline]
+pub fn answer(
+    out: &mut Responses,
+    node: NodeId,
+    (slot, attempt): (u32, u32),
+    server: ServerId,
+    status: Status,
+    at_ns: Nanos,
+) {
+    let response = Response { at_ns, server: server.0, slot, attempt, status };
+    out.by_node[node.index()].push(response);
+}
+
+impl Servers {
+    /// The servers `first..first + len`, idle and healthy.
+    pub fn new(setup: &Setup, first: u32, len: u32, kernel: KernelKind) -> Self {
+        Self {
+            first,
+            len,
+            kernel: match kernel {
+                KernelKind::Fifo => Kernel::Fifo(FifoServers::new(setup, first, len)),
+                KernelKind::Event => Kernel::Event(EventServers::new(setup, first, len)),
+            },
+            answers: Answers::new(setup, first, len),
+            meters: Meters::default(),
+            herd_base: vec![0; len as usize],
+            picks: vec![0; len as usize],
+        }
+    }
+
+    /// Serves the attempts that arrive in the tick starting at `start_ns`, and whatever else
+    /// happens at the servers in it.
+    pub fn serve(&mut self, setup: &Setup, tick: u64, inbox: &[Delivery], out: &mut Responses) {
+        let Self { first, kernel, answers, meters, .. } = self;
+        let first = *first;
+        match kernel {
+            Kernel::Fifo(k) => k.serve(setup, tick, first, inbox, answers, meters, out),
+            Kernel::Event(k) => k.serve(setup, tick, first, inbox, answers, meters, out),
+        }
+    }
+
+    /// Applies a change to server `index` at a quantum boundary.
+    pub fn change(
+        &mut self,
+        setup: &Setup,
+        index: u32,
+        at_ns: Nanos,
+        change: Change,
+        out: &mut Responses,
+    ) {
+        match &mut self.kernel {
+            Kernel::Fifo(_) => unreachable!("a scenario with faults runs on the event kernel"),
+            Kernel::Event(k) => k.change(setup, self.first, index, at_ns, change, out),
+        }
+    }
+
+    /// The state of server `index` at a boundary: everything before `at_ns` has happened.
+    pub fn snapshot(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> Snapshot {
+        match &mut self.kernel {
+            Kernel::Fifo(k) => k.snapshot(setup, index, at_ns),
+            Kernel::Event(k) => k.snapshot(setup, index, at_ns),
+        }
+    }
+
+    /// Requests in service and waiting at server `index`, at a boundary.
+    pub fn load(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> (u32, u32) {
+        match &mut self.kernel {
+            Kernel::Fifo(k) => k.load(setup, index, at_ns),
+            Kernel::Event(k) => k.load(index),
+        }
+    }
+
+    /// The first tick from the present one on in which a server acts without being sent anything.
+    pub fn next_due(&self) -> Option<u64> {
+        match &self.kernel {
+            Kernel::Fifo(_) => None,
+            Kernel::Event(k) => k.next_due(),
+        }
+    }
+
+    /// Ends a herd interval: most and total arrivals at one server since the last call.
+    pub fn take_picks(&mut self) -> (u32, u64) {
+        let mut most = 0;
+        let mut total = 0;
+        for (index, base) in self.herd_base.iter_mut().enumerate() {
+            let arrivals = self.kernel.arrivals(index);
+            let picks = arrivals.wrapping_sub(*base);
+            *base = arrivals;
+            most = most.max(picks);
+            total += u64::from(picks);
+        }
+        (most, total)
+    }
+
+    /// Called at both edges of the measurement window: afterwards `picks` holds the difference.
+    pub fn mark_window_edge(&mut self) {
+        for (index, picks) in self.picks.iter_mut().enumerate() {
+            *picks = self.kernel.arrivals(index).wrapping_sub(*picks);
+        }
+    }
+
+    /// Sums over the servers.
+    pub const fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// What each server did, at the end of the run. Asserts conservation at each.
+    pub fn results(&mut self, setup: &Setup, end_ns: Nanos) -> Vec<ServerResult> {
+        let mut results = Vec::with_capacity(self.len as usize);
+        for index in 0..self.len {
+            let mut result = match &mut self.kernel {
+                Kernel::Fifo(k) => k.result(setup, index, end_ns),
+                Kernel::Event(k) => k.result(setup, index, end_ns),
+            };
+            result.picks = u64::from(self.picks[index as usize]);
+            let inside = result.completed + result.lost + result.active + result.waiting;
+            assert_eq!(result.admitted, inside, "server {} lost count: {result:?}", self.first + index);
+            results.push(result);
+        }
+        results
+    }
+}
+
+impl Kernel {
+    fn arrivals(&self, index: usize) -> u32 {
+        match self {
+            Self::Fifo(k) => k.arrivals(index),
+            Self::Event(k) => k.arrivals(index),
+        }
+    }
+}

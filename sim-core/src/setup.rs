@@ -1,0 +1,211 @@
+//! Everything about a run that never changes while it goes on, worked out once from the scenario.
+
+use bevy_ecs::prelude::Resource;
+
+use crate::config::{Arrivals, FaultKind, HeartbeatConfig, PolicyConfig, Scenario, Slowdown};
+use crate::ids::{NodeId, ServerId};
+use crate::law::{DelaySampler, ServiceSampler};
+use crate::rng::{Purpose, Stream, stream};
+use crate::ticks::Ticks;
+use crate::time::Nanos;
+
+/// See the module documentation.
+#[derive(Clone, Debug, Resource)]
+pub struct Setup {
+    /// Seed of all streams.
+    pub seed: u64,
+    /// Replication, part of every stream's name.
+    pub replication: u32,
+    /// The grid of time.
+    pub ticks: Ticks,
+    /// Measurement starts here [ns], a quantum boundary.
+    pub window_start_ns: Nanos,
+    /// Arrivals and measurement end here [ns], a quantum boundary.
+    pub window_end_ns: Nanos,
+    /// The run ends here at the latest [ns], a quantum boundary.
+    pub limit_ns: Nanos,
+    /// Number of LB nodes.
+    pub nodes: u32,
+    /// Number of servers.
+    pub servers: u32,
+    /// Server groups with the id of their first server.
+    pub groups: Vec<GroupSetup>,
+    /// Delay of dispatches.
+    pub node_server: DelaySampler,
+    /// Delay of responses and heartbeats.
+    pub server_node: DelaySampler,
+    /// Demand bits are service times in ns.
+    pub demand_is_service: bool,
+    /// Heartbeats.
+    pub heartbeat: HeartbeatConfig,
+    /// Quanta between two looks at who was picked most.
+    pub herd_quanta: u64,
+    /// Quanta between two samples of the time series.
+    pub sample_quanta: u64,
+    /// The client's patience [ns].
+    pub timeout_ns: Option<Nanos>,
+    /// Most retries of a request.
+    pub retries_max: u32,
+    /// Budget for retries, millionths of a retry a request.
+    pub retry_budget_ppm: u32,
+    /// The policy of this run.
+    pub policy: PolicyConfig,
+    /// Changes of servers, in order of time, then of the scenario.
+    pub faults: Vec<PlannedFault>,
+}
+
+/// A server group, ready to serve.
+#[derive(Clone, Debug)]
+pub struct GroupSetup {
+    /// Id of its first server.
+    pub first: u32,
+    /// Number of servers.
+    pub count: u32,
+    /// Service slots.
+    pub capacity: u32,
+    /// Most requests in service and waiting; `u32::MAX` is unbounded.
+    pub room: u32,
+    /// Service law at speed 1.
+    pub service: ServiceSampler,
+    /// Service time is multiplied by this.
+    pub inverse_speed: f64,
+}
+
+impl GroupSetup {
+    /// Service time of a request on a server of this group [ns], at least 1.
+    #[inline]
+    pub fn service_ns(
+        &self,
+        demand: u64,
+        demand_is_service: bool,
+        slow: Option<Slowdown>,
+    ) -> Nanos {
+        let at_speed_1 =
+            if demand_is_service { demand as f64 } else { self.service.sample_ns(demand) };
+        let healthy = at_speed_1 * self.inverse_speed;
+        let service = match slow {
+            None => healthy,
+            Some(Slowdown::Factor(factor)) => healthy * factor,
+            Some(Slowdown::Fixed(ns)) => return ns,
+        };
+        // Adding one half and truncating rounds to nearest without a call into libm.
+        ((service + 0.5) as u64).max(1)
+    }
+}
+
+/// A change of some servers at a quantum boundary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedFault {
+    /// When, in quanta.
+    pub quantum: u64,
+    /// First server hit.
+    pub first: u32,
+    /// One past the last server hit.
+    pub end: u32,
+    /// What happens to them.
+    pub change: Change,
+}
+
+/// What happens to a server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// It stops with everything in it.
+    Crash {
+        /// Connections hang instead of being reset.
+        silent: bool,
+    },
+    /// It comes back empty.
+    Recover,
+    /// Requests that start from now on take longer.
+    Slow(Slowdown),
+    /// Requests that start from now on take their normal time.
+    Heal,
+}
+
+impl Setup {
+    /// Works out the run of `policy` in `replication` of a checked scenario.
+    pub fn new(scenario: &Scenario, policy: usize, replication: u32) -> Self {
+        let ticks = Ticks::new(scenario);
+        let mut first = 0;
+        let groups = scenario.servers.iter().map(|group| {
+            let setup = GroupSetup {
+                first,
+                count: group.count,
+                capacity: group.capacity,
+                room: group.backlog.map_or(u32::MAX, |b| group.capacity.saturating_add(b)),
+                service: group.service.sampler(),
+                inverse_speed: 1.0 / group.speed,
+            };
+            first += group.count;
+            setup
+        });
+        let groups: Vec<_> = groups.collect();
+        let window_end_ns = ticks.round_up(scenario.duration_ns);
+        Self {
+            seed: scenario.seed,
+            replication,
+            ticks,
+            window_start_ns: ticks.round_up(scenario.warmup_ns),
+            window_end_ns,
+            limit_ns: ticks.round_up(window_end_ns + scenario.drain_ns),
+            nodes: scenario.nodes.count,
+            servers: first,
+            groups,
+            node_server: scenario.network.node_server.sampler(),
+            server_node: scenario.network.server_node.sampler(),
+            demand_is_service: matches!(
+                &scenario.workload.arrivals,
+                Arrivals::Trace(trace) if trace.service.is_some()
+            ),
+            heartbeat: scenario.heartbeat.clone(),
+            herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),
+            sample_quanta: scenario.engine.sample_interval_ns / ticks.quantum_ns,
+            timeout_ns: scenario.workload.timeout_ns,
+            retries_max: scenario.workload.retries.max,
+            retry_budget_ppm: scenario.workload.retries.budget_ppm,
+            policy: scenario.policies[policy].clone(),
+            faults: plan_faults(scenario, &ticks),
+        }
+    }
+
+    /// The stream of one node for one purpose.
+    pub fn node_stream(&self, purpose: Purpose, node: NodeId) -> Stream {
+        stream(self.seed, self.replication, purpose, node.0)
+    }
+
+    /// The stream of one server for one purpose.
+    pub fn server_stream(&self, purpose: Purpose, server: ServerId) -> Stream {
+        stream(self.seed, self.replication, purpose, server.0)
+    }
+
+    /// The group of a server, as an index into `groups`.
+    pub fn group_of(&self, server: ServerId) -> usize {
+        self.groups.partition_point(|group| group.first <= server.0) - 1
+    }
+}
+
+fn plan_faults(scenario: &Scenario, ticks: &Ticks) -> Vec<PlannedFault> {
+    let mut plan = Vec::new();
+    for fault in &scenario.faults {
+        let (servers, start, end) = match &fault.kind {
+            FaultKind::Crash { servers, silent } => {
+                (servers, Change::Crash { silent: *silent }, Change::Recover)
+            }
+            FaultKind::Slow { servers, slowdown } => {
+                (servers, Change::Slow(*slowdown), Change::Heal)
+            }
+        };
+        let mut add = |at_ns, change| {
+            let quantum = ticks.quantum_from(at_ns);
+            plan.push(PlannedFault { quantum, first: servers.start, end: servers.end, change });
+        };
+        add(fault.at_ns, start);
+        if let Some(for_ns) = fault.for_ns {
+            add(fault.at_ns.saturating_add(for_ns), end);
+        }
+    }
+    // Healing first, so that a fault may start where another ends; else the scenario's order.
+    let starts = |change| matches!(change, Change::Crash { .. } | Change::Slow(_));
+    plan.sort_by_key(|fault| (fault.quantum, starts(fault.change)));
+    plan
+}

@@ -1,0 +1,278 @@
+//! **Read this first.** The whole simulation: how a run is set up, what happens in a tick and in
+//! what order, and how it ends.
+//!
+//! Time goes in ticks no longer than the smallest one-way delay. Whatever is sent in one tick
+//! arrives in a later one, so inside a tick every server and every node is on its own and needs no
+//! global event queue; each works through its own events in exact time order.
+//!
+//! ```text
+//!            on a quantum boundary                          in every tick
+//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
+//!  │ faults │→│ heartbeat │→│ gossip │→│ metrics │ → │ completion │→│ selection │
+//!  └────────┘ └───────────┘ └────────┘ └─────────┘   └────────────┘ └───────────┘
+//!   servers    servers →     reports →   everything,   dispatches →   responses, arrivals →
+//!   change     reports       views       read only     responses      dispatches
+//! ```
+//!
+//! State lives in a bevy world: an entity is a *shard* (a range of servers) or a *node*, and its
+//! components are columns. A large fleet runs a schedule of one system a phase, parallel inside; a
+//! small one, where a tick is less work than calling six systems, runs many ticks in one system.
+//! Both call the same phases in the same order, and tests hold them to the same bytes.
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
+
+use crate::clock::Clock;
+use crate::completion::Arrivals;
+use crate::config::Scenario;
+use crate::faults::FaultCursor;
+use crate::gossip::Mail;
+use crate::heartbeat::Heartbeats;
+use crate::ids::NodeId;
+use crate::meters::{Lane, Lanes, NodeMeters};
+use crate::metrics::Observations;
+use crate::network::{Dispatches, Reports, Responses};
+use crate::outcome;
+use crate::owners::Visit;
+use crate::policy::{SelectionIndex, corrects_own_sends};
+use crate::request::InFlight;
+use crate::result::RunResult;
+use crate::selection::{NodeStreams, Replies};
+use crate::server::{KernelKind, Servers};
+use crate::setup::Setup;
+use crate::systems;
+use crate::time::Nanos;
+use crate::trace_feed::TraceFeed;
+use crate::traffic::Traffic;
+use crate::view::View;
+use crate::wheel::Wheel;
+use crate::workload::TraceSource;
+
+/// How to run: nothing in here changes a result.
+#[derive(Default)]
+pub struct Options {
+    /// Tasks a phase may be split into; they run in the rayon pool this is called from. 0 is 1.
+    pub threads: usize,
+    /// Shards the servers are split into; default: one a thread.
+    pub shards: Option<u32>,
+    /// Server kernel; default: `Fifo` when the scenario permits it.
+    pub kernel: Option<KernelKind>,
+    /// Order in which owners are visited.
+    pub visit: Visit,
+    /// One system a phase, or many ticks in one system; default: by the size of a tick.
+    pub dispatch: Option<PhaseDispatch>,
+    /// Split phases over threads however little work they hold.
+    pub always_parallel: bool,
+    /// The recorded arrivals, for a scenario that asks for a trace.
+    pub trace: Option<Box<dyn TraceSource>>,
+}
+
+/// How the phases of a tick are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhaseDispatch {
+    /// A schedule with one system a phase, run once a tick.
+    Schedule,
+    /// One system that runs many ticks.
+    Burst,
+}
+
+/// Why a run could not be finished.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The trace could not be read on.
+    #[error("cannot read the trace: {0}")]
+    Trace(String),
+    /// The scenario asks for a trace and none was given.
+    #[error("the scenario's arrivals are a trace, and no trace was given")]
+    NoTrace,
+}
+
+/// One run of one policy.
+pub struct Simulation {
+    world: World,
+    schedule: Schedule,
+    burst: Schedule,
+    dispatch: PhaseDispatch,
+    policy: usize,
+}
+
+/// Ticks run in one call of the burst system.
+const BURST_TICKS: u32 = 128;
+/// With fewer expected arrivals a tick than this, calling a system a phase would be felt.
+const BURST_ARRIVALS: f64 = 64.0;
+
+/// Runs `policy` of a checked scenario in `replication`; `progress` hears of the simulated time.
+///
+/// # Errors
+/// When a trace cannot be read.
+pub fn simulate(
+    scenario: &Scenario,
+    policy: usize,
+    replication: u32,
+    options: Options,
+    progress: &dyn Fn(Nanos),
+) -> Result<RunResult, RunError> {
+    let mut simulation = Simulation::new(scenario, policy, replication, options)?;
+    while simulation.advance()? {
+        progress(simulation.now_ns());
+    }
+    Ok(simulation.finish())
+}
+
+impl Simulation {
+    /// Sets up a run. The scenario has been checked.
+    ///
+    /// # Errors
+    /// When the scenario needs a trace and `options` has none, or it cannot be read.
+    pub fn new(
+        scenario: &Scenario,
+        policy: usize,
+        replication: u32,
+        options: Options,
+    ) -> Result<Self, RunError> {
+        let setup = Setup::new(scenario, policy, replication);
+        let threads = options.threads.max(1);
+        let kernel = options.kernel.unwrap_or(if setup.faults.is_empty() {
+            KernelKind::Fifo
+        } else {
+            KernelKind::Event
+        });
+        let shards = options.shards.unwrap_or(threads as u32).clamp(1, setup.servers);
+        let shard_size = setup.servers.div_ceil(shards);
+        let arrivals_a_tick = scenario.workload.arrivals.mean_rate(scenario.duration_ns)
+            * crate::time::seconds(setup.ticks.tick_ns);
+        let dispatch = options.dispatch.unwrap_or(if arrivals_a_tick < BURST_ARRIVALS {
+            PhaseDispatch::Burst
+        } else {
+            PhaseDispatch::Schedule
+        });
+
+        let mut world = World::new();
+        let horizon = reply_horizon_ticks(&setup, scenario);
+        let dispatch_horizon = setup.ticks.tick_of(2 * setup.node_server.mean_ns());
+        let starts: Vec<u32> = (0..setup.servers).step_by(shard_size as usize).collect();
+        for &first in &starts {
+            let len = shard_size.min(setup.servers - first);
+            world.spawn((
+                Servers::new(&setup, first, len, kernel),
+                Arrivals::default(),
+                Responses { by_node: vec![Vec::new(); setup.nodes as usize] },
+                Heartbeats::new(&setup, first, len),
+                Reports {
+                    broadcast: Wheel::new(64),
+                    read_quantum: 0,
+                    by_node: vec![Vec::new(); setup.nodes as usize],
+                },
+            ));
+        }
+        for node in (0..setup.nodes).map(NodeId) {
+            let mut streams = NodeStreams::new(&setup, node);
+            world.spawn((
+                View::new(&setup, corrects_own_sends(&setup.policy)),
+                SelectionIndex::new(&setup, &mut streams.policy),
+                InFlight::default(),
+                Traffic::new(&setup, &scenario.workload.arrivals, node),
+                Replies::new(horizon),
+                Dispatches {
+                    by_shard: vec![Wheel::new(dispatch_horizon); starts.len()],
+                    shard_size,
+                },
+                streams,
+                NodeMeters::default(),
+                Mail::default(),
+            ));
+        }
+        let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
+        world.insert_resource(Clock::new(&setup, options.visit, options.always_parallel));
+        let lanes = threads.min(setup.nodes as usize);
+        world.insert_resource(Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect() });
+        world.insert_resource(trace);
+        world.insert_resource(FaultCursor::default());
+        world.insert_resource(Observations::default());
+        world.insert_resource(setup);
+        Ok(Self { world, schedule: phases(), burst: burst(), dispatch, policy })
+    }
+
+    /// Runs on a little; false once the run is over.
+    ///
+    /// # Errors
+    /// When a trace cannot be read on.
+    pub fn advance(&mut self) -> Result<bool, RunError> {
+        match self.dispatch {
+            PhaseDispatch::Schedule => self.schedule.run(&mut self.world),
+            PhaseDispatch::Burst => {
+                self.world.resource_mut::<Clock>().burst_left = BURST_TICKS;
+                self.burst.run(&mut self.world);
+            }
+        }
+        if let Some(error) = self.world.resource_mut::<TraceFeed>().take_error() {
+            return Err(error);
+        }
+        Ok(!self.world.resource::<Clock>().finished)
+    }
+
+    /// Simulated time [ns].
+    pub fn now_ns(&self) -> Nanos {
+        self.world.resource::<Clock>().now_ns(self.world.resource::<Setup>())
+    }
+
+    /// Bit `t` is set when worker thread `t` of the pool has done work.
+    pub fn threads_seen(&self) -> u64 {
+        self.world.resource::<Lanes>().lanes.iter().fold(0, |seen, lane| seen | lane.threads_seen)
+    }
+
+    /// Collects what the run leaves behind. Asserts conservation of requests and attempts.
+    pub fn finish(mut self) -> RunResult {
+        outcome::collect(&mut self.world, self.policy)
+    }
+}
+
+/// Ticks within which nearly every response comes back: several services and the way there.
+fn reply_horizon_ticks(setup: &Setup, scenario: &Scenario) -> u64 {
+    let slowest = scenario.servers.iter().map(|g| g.service.mean_ns() / g.speed);
+    let service_ns = slowest.fold(0.0, f64::max) as u64;
+    setup.ticks.tick_of(8 * service_ns + 2 * setup.server_node.mean_ns()).min(4_096)
+}
+
+/// The phases of a tick, in order, one system each.
+fn phases() -> Schedule {
+    let mut schedule = Schedule::default();
+    // Two systems that could conflict without an order between them are an error, not a race.
+    schedule.set_build_settings(ScheduleBuildSettings {
+        ambiguity_detection: LogLevel::Error,
+        ..Default::default()
+    });
+    schedule.add_systems(
+        (
+            systems::open_tick,
+            systems::faults,
+            systems::heartbeat,
+            systems::gossip,
+            systems::metrics,
+            systems::completion,
+            systems::selection,
+            systems::close_tick,
+        )
+            .chain(),
+    );
+    schedule
+}
+
+/// The same phases in the same order, in one system that runs many ticks.
+fn burst() -> Schedule {
+    let mut schedule = Schedule::default();
+    schedule.add_systems(systems::burst);
+    schedule
+}
+
+/// One tick of a burst: the phases in order, as [`phases`] lists them.
+pub(crate) fn tick(run: &mut systems::Run<'_>) {
+    run.open_tick();
+    run.faults();
+    run.heartbeat();
+    run.gossip();
+    run.metrics();
+    run.completion();
+    run.selection();
+    run.close_tick();
+}

@@ -1,0 +1,88 @@
+//! The requests that arrive at one node: when, and what they demand.
+
+use std::collections::VecDeque;
+
+use bevy_ecs::prelude::Component;
+
+use crate::config::Arrivals;
+use crate::ids::NodeId;
+use crate::rng::{Purpose, Rng, Stream};
+use crate::setup::Setup;
+use crate::time::Nanos;
+use crate::workload::{ArrivalProcess, TraceRecord};
+
+/// See the module documentation.
+#[derive(Component, Debug)]
+pub struct Traffic {
+    source: Source,
+    next_ns: Nanos,
+    demand: Stream,
+    end_ns: Nanos,
+}
+
+#[derive(Debug)]
+enum Source {
+    Process(ArrivalProcess),
+    /// This node's share of a trace, as far as it has been read.
+    Trace(VecDeque<TraceRecord>),
+}
+
+impl Traffic {
+    /// The traffic of `node` under a checked arrival process.
+    pub fn new(setup: &Setup, arrivals: &Arrivals, node: NodeId) -> Self {
+        let mut traffic = Self {
+            source: match arrivals {
+                Arrivals::Trace(_) => Source::Trace(VecDeque::new()),
+                generated => Source::Process(ArrivalProcess::new(
+                    generated,
+                    setup.nodes,
+                    node,
+                    setup.seed,
+                    setup.replication,
+                )),
+            },
+            next_ns: Nanos::MAX,
+            demand: setup.node_stream(Purpose::Demand, node),
+            end_ns: setup.window_end_ns,
+        };
+        traffic.advance();
+        traffic
+    }
+
+    /// Arrival of the next request [ns]; `Nanos::MAX` when none is known.
+    #[inline]
+    pub const fn next_ns(&self) -> Nanos {
+        self.next_ns
+    }
+
+    /// Takes the next request; returns its demand.
+    #[inline]
+    pub fn take(&mut self) -> u64 {
+        let bits = self.demand.next_u64();
+        let demand = match &mut self.source {
+            Source::Process(_) => bits,
+            Source::Trace(records) => {
+                records.pop_front().and_then(|record| record.service_ns).unwrap_or(bits)
+            }
+        };
+        self.advance();
+        demand
+    }
+
+    /// Appends a record of a trace; records come in order.
+    pub fn feed(&mut self, record: TraceRecord) {
+        if let Source::Trace(records) = &mut self.source {
+            records.push_back(record);
+            self.advance();
+        }
+    }
+
+    #[inline]
+    fn advance(&mut self) {
+        let next_ns = match &mut self.source {
+            Source::Process(process) => process.next_ns(),
+            Source::Trace(records) => records.front().map_or(Nanos::MAX, |record| record.at_ns),
+        };
+        self.next_ns = if next_ns < self.end_ns { next_ns } else { Nanos::MAX };
+    }
+}

@@ -1,0 +1,279 @@
+//! What one LB node believes about every server.
+//!
+//! Beliefs lag the truth: only a report changes them. A belief takes a quarter of a cache line, so
+//! comparing two servers costs two lines whatever the fleet's size.
+//!
+//! Merge. Of two reports by one server the one sent later wins, and a server sends at most one a
+//! quantum; so merging is the maximum of a total order: commutative, associative, idempotent.
+//! Late and duplicated reports are no-ops.
+
+use bevy_ecs::prelude::Component;
+
+use crate::ids::ServerId;
+use crate::network::Report;
+use crate::setup::Setup;
+use crate::ticks::Ticks;
+use crate::time::Nanos;
+
+/// A belief about one server, from the newest report this node has merged, and what the node
+/// itself has in flight there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Belief {
+    /// When that report was sent, in quanta; not when it arrived.
+    pub sent_quantum: u32,
+    /// Mean latency it stated [ns].
+    pub latency_ns: f32,
+    /// This node's own requests in flight to the server.
+    pub own: u32,
+    /// Load it stated; with own-send correction, less this node's own share of it.
+    pub others: u16,
+    /// Service slots it stated.
+    pub capacity: u16,
+}
+
+/// One node's beliefs, indexed by server.
+#[derive(Component, Clone, Debug)]
+pub struct View {
+    /// One a server.
+    pub beliefs: Vec<Belief>,
+    /// Correct the reported load by the change of the node's own in-flight requests since the
+    /// report was merged.
+    pub own_sends: bool,
+}
+
+/// Which reports are too old at a moment within one tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Freshness {
+    oldest_live: u32,
+    /// After this moment [ns] reports of `oldest_live` are too old as well.
+    until_ns: Nanos,
+}
+
+impl Freshness {
+    /// For the tick that starts at `start_ns`.
+    pub fn new(ticks: &Ticks, start_ns: Nanos, timeout_ns: Nanos) -> Self {
+        let oldest_live = ticks.quantum_from(start_ns.saturating_sub(timeout_ns));
+        Self {
+            oldest_live: oldest_live as u32,
+            until_ns: oldest_live * ticks.quantum_ns + timeout_ns,
+        }
+    }
+
+    /// The oldest quantum whose reports still count at `at_ns`: a server heard exactly one timeout
+    /// ago is available.
+    #[inline]
+    pub const fn oldest_live(&self, at_ns: Nanos) -> u32 {
+        self.oldest_live + (at_ns > self.until_ns) as u32
+    }
+}
+
+impl View {
+    /// The view of a node that knows the configured fleet, all idle, as of time 0.
+    pub fn new(setup: &Setup, own_sends: bool) -> Self {
+        let mut beliefs = Vec::with_capacity(setup.servers as usize);
+        for group in &setup.groups {
+            let belief = Belief { capacity: group.capacity as u16, ..Belief::default() };
+            beliefs.resize(beliefs.len() + group.count as usize, belief);
+        }
+        Self { beliefs, own_sends }
+    }
+
+    /// Takes in a report; false when it is not news.
+    #[inline]
+    pub fn merge(&mut self, report: &Report) -> bool {
+        let belief = &mut self.beliefs[report.server as usize];
+        if report.sent_quantum <= belief.sent_quantum {
+            return false;
+        }
+        belief.sent_quantum = report.sent_quantum;
+        belief.latency_ns = report.latency_ns;
+        belief.capacity = report.capacity;
+        let own = if self.own_sends { belief.own.min(u32::from(u16::MAX)) as u16 } else { 0 };
+        belief.others = report.load.saturating_sub(own);
+        true
+    }
+
+    /// Estimated load of a server: what it reported, corrected if the view corrects.
+    #[inline]
+    pub fn load(&self, belief: &Belief) -> u32 {
+        u32::from(belief.others) + if self.own_sends { belief.own } else { 0 }
+    }
+
+    /// Notes that a server turned an attempt away: it is full until it says otherwise.
+    pub fn mark_full(&mut self, server: ServerId) {
+        let load = self.load(&self.beliefs[server.index()]);
+        let belief = &mut self.beliefs[server.index()];
+        let missing = u32::from(belief.capacity).saturating_sub(load);
+        belief.others = belief.others.saturating_add(missing as u16);
+    }
+}
+
+/// What a policy may see at the moment of a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    view: &'a View,
+    oldest_live: u32,
+    exclude: u32,
+}
+
+impl<'a> Candidates<'a> {
+    /// The node's view at `at_ns`, without the server `exclude`.
+    #[inline]
+    pub fn new(
+        view: &'a View,
+        freshness: &Freshness,
+        at_ns: Nanos,
+        exclude: Option<ServerId>,
+    ) -> Self {
+        Self {
+            view,
+            oldest_live: freshness.oldest_live(at_ns),
+            exclude: exclude.map_or(u32::MAX, |server| server.0),
+        }
+    }
+
+    /// Number of servers, eligible or not.
+    #[inline]
+    pub const fn len(&self) -> u32 {
+        self.view.beliefs.len() as u32
+    }
+
+    /// True in a fleet without servers.
+    pub const fn is_empty(&self) -> bool {
+        self.view.beliefs.is_empty()
+    }
+
+    /// The belief about a server.
+    #[inline]
+    pub fn belief(&self, server: u32) -> &'a Belief {
+        &self.view.beliefs[server as usize]
+    }
+
+    /// Estimated load of a server.
+    #[inline]
+    pub fn load(&self, server: u32) -> u32 {
+        self.view.load(self.belief(server))
+    }
+
+    /// The server to be passed over, if any: a retry goes elsewhere.
+    #[inline]
+    pub fn excluded(&self) -> Option<u32> {
+        Some(self.exclude).filter(|&server| server != u32::MAX)
+    }
+
+    /// Heard of within the failure timeout.
+    #[inline]
+    pub fn is_available(&self, server: u32) -> bool {
+        self.belief(server).sent_quantum >= self.oldest_live
+    }
+
+    /// Below its capacity, as far as the node knows.
+    #[inline]
+    pub fn has_room(&self, server: u32) -> bool {
+        self.load(server) < u32::from(self.belief(server).capacity)
+    }
+
+    /// Available, not excluded and, with `gate`, below capacity.
+    #[inline]
+    pub fn is_eligible(&self, server: u32, gate: bool) -> bool {
+        self.is_available(server) && server != self.exclude && (!gate || self.has_room(server))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn view(own: u32, own_sends: bool) -> View {
+        let belief = Belief { own, capacity: 4, ..Belief::default() };
+        View { beliefs: vec![belief], own_sends }
+    }
+
+    fn report(sent_quantum: u32) -> Report {
+        // One server sends one report a quantum, so the stamp decides the payload.
+        let bits = crate::rng::mix(u64::from(sent_quantum));
+        Report {
+            server: 0,
+            sent_quantum,
+            load: (bits % 50) as u16,
+            capacity: 1 + (bits >> 8) as u16 % 9,
+            latency_ns: (bits >> 20) as f32,
+        }
+    }
+
+    fn merged(mut view: View, stamps: &[u32]) -> Belief {
+        for &stamp in stamps {
+            view.merge(&report(stamp));
+        }
+        view.beliefs[0]
+    }
+
+    proptest! {
+        /// Order, grouping and repetition of reports change nothing: merge is a semilattice.
+        #[test]
+        fn merge_is_commutative_associative_and_idempotent(
+            stamps in proptest::collection::vec(0_u32..20, 1..12),
+            own in 0_u32..6,
+            own_sends: bool,
+            cut in 0_usize..12,
+        ) {
+            let forward = merged(view(own, own_sends), &stamps);
+            let mut backward = stamps.clone();
+            backward.reverse();
+            prop_assert_eq!(forward, merged(view(own, own_sends), &backward));
+            let mut twice = stamps.clone();
+            twice.extend(&stamps);
+            prop_assert_eq!(forward, merged(view(own, own_sends), &twice));
+            let cut = cut.min(stamps.len());
+            let regrouped = [&stamps[cut..], &stamps[..cut]].concat();
+            prop_assert_eq!(forward, merged(view(own, own_sends), &regrouped));
+            // And it is the newest report that stays.
+            let newest = *stamps.iter().max().unwrap();
+            prop_assert_eq!(forward.sent_quantum, newest);
+            if newest > 0 {
+                prop_assert_eq!(forward.latency_ns, report(newest).latency_ns);
+            }
+        }
+    }
+
+    #[test]
+    fn server_heard_exactly_one_timeout_ago_is_available() {
+        let ticks = Ticks::test_grid(1_000, 1_000);
+        for timeout in [2_500, 3_000] {
+            for start in [0, 1_000, 5_000, 6_000] {
+                let freshness = Freshness::new(&ticks, start, timeout);
+                for at in start..start + 1_000 {
+                    let oldest = u64::from(freshness.oldest_live(at)) * 1_000;
+                    assert!(oldest + timeout >= at, "timeout {timeout}, at {at}");
+                    assert!(oldest == 0 || oldest - 1_000 + timeout < at, "at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn own_sends_are_part_of_the_estimate_until_answered() {
+        let mut corrected = view(3, true);
+        corrected.merge(&Report { load: 5, ..report(1) });
+        assert_eq!(corrected.load(&corrected.beliefs[0]), 5);
+        corrected.beliefs[0].own += 2;
+        assert_eq!(corrected.load(&corrected.beliefs[0]), 7);
+        corrected.beliefs[0].own = 0;
+        assert_eq!(corrected.load(&corrected.beliefs[0]), 2);
+        let mut raw = view(3, false);
+        raw.merge(&Report { load: 5, ..report(1) });
+        raw.beliefs[0].own += 2;
+        assert_eq!(raw.load(&raw.beliefs[0]), 5);
+    }
+
+    #[test]
+    fn a_server_that_refused_has_no_room_until_the_next_report() {
+        for own_sends in [false, true] {
+            let mut view = view(1, own_sends);
+            view.mark_full(ServerId(0));
+            let belief = view.beliefs[0];
+            assert_eq!(view.load(&belief), 4);
+        }
+    }
+}
