@@ -1,1 +1,4 @@
+#[cfg(test)]
+mod trace; // recorded arrivals
+
 fn main() {}

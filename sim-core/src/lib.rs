@@ -11,6 +11,7 @@ pub mod ids; // who
 pub mod time; // when
 pub mod ticks; // the grid of ticks and quanta
 pub mod rng; // chance: one stream an entity and purpose
+pub mod ziggurat; // exponential and normal draws
 pub mod law; // laws of service times and delays
 pub mod config; // what is simulated
 pub mod setup; // the same, worked out for one run
@@ -40,3 +41,7 @@ pub mod latency_table; // latencies, compactly
 pub mod meters; // what is counted on the way
 pub mod outcome; // what is added up at the end
 pub mod result; // what a run leaves behind
+pub mod stats; // what several runs say together
+
+#[cfg(test)]
+mod goodness; // tests of fit

@@ -17,9 +17,13 @@ use crate::setup::Setup;
 use crate::time::Nanos;
 
 /// What is left in a node when the run ends.
-pub fn node_result(setup: &Setup, mut meters: NodeMeters, in_flight: &InFlight) -> NodeResult {
-    for request in in_flight.iter() {
-        meters.end(request.arrived_ns >= setup.window_start_ns, Outcome::InFlight);
+pub fn node_result(
+    setup: &Setup,
+    mut meters: NodeMeters,
+    in_flight_since_ns: impl Iterator<Item = Nanos>,
+) -> NodeResult {
+    for arrived_ns in in_flight_since_ns {
+        meters.end(arrived_ns >= setup.window_start_ns, Outcome::InFlight);
     }
     let [mut total, measured] = meters.counts;
     total.add(&measured);
@@ -88,7 +92,8 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
     let mut nodes = Vec::with_capacity(setup.nodes as usize);
     let mut query = world.query::<(&NodeMeters, &InFlight, &Dispatches)>();
     for (meters, in_flight, dispatches) in query.iter(world) {
-        nodes.push(node_result(&setup, meters.clone(), in_flight));
+        let left = in_flight.iter().map(|request| request.arrived_ns);
+        nodes.push(node_result(&setup, meters.clone(), left));
         on_their_way += dispatches.pending() as u64;
     }
     let mut servers = Vec::with_capacity(setup.servers as usize);

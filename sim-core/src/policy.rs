@@ -8,7 +8,7 @@ mod random;
 mod round_robin;
 mod two_choices;
 
-pub use lowest_latency::LowestLatency;
+pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
 pub use round_robin::RoundRobin;
 pub use two_choices::TwoChoices;

@@ -149,7 +149,7 @@ impl Simulation {
 
         let mut world = World::new();
         let horizon = reply_horizon_ticks(&setup, scenario);
-        let dispatch_horizon = setup.ticks.tick_of(2 * setup.node_server.mean_ns());
+        let dispatch_horizon = setup.ticks.tick_of(2 * scenario.network.node_server.mean_ns() as Nanos);
         let starts: Vec<u32> = (0..setup.servers).step_by(shard_size as usize).collect();
         for &first in &starts {
             let len = shard_size.min(setup.servers - first);
@@ -231,7 +231,8 @@ impl Simulation {
 fn reply_horizon_ticks(setup: &Setup, scenario: &Scenario) -> u64 {
     let slowest = scenario.servers.iter().map(|g| g.service.mean_ns() / g.speed);
     let service_ns = slowest.fold(0.0, f64::max) as u64;
-    setup.ticks.tick_of(8 * service_ns + 2 * setup.server_node.mean_ns()).min(4_096)
+    let network_ns = 2 * scenario.network.server_node.mean_ns() as Nanos;
+    setup.ticks.tick_of(8 * service_ns + network_ns).min(4_096)
 }
 
 /// The phases of a tick, in order, one system each.

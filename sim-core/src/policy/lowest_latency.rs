@@ -12,11 +12,11 @@
 use crate::config::LatencyTies;
 use crate::heap::LatencyHeap;
 use crate::ids::ServerId;
-use crate::rng::{RngExt, Stream};
+use crate::rng::Stream;
 use crate::view::{Belief, Candidates};
+use crate::ziggurat::Exponential;
 
 use super::Policy;
-use rand_distr::Exp1;
 
 /// See the module documentation.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl LowestLatency {
         stream: &mut Stream,
     ) -> Self {
         let mut rank = || match ties {
-            LatencyTies::Random => jump(stream),
+            LatencyTies::Random => tie_step(stream),
             LatencyTies::Id => 0,
         };
         let mut heap = LatencyHeap::new((0..servers).map(|_| rank()).collect());
@@ -46,11 +46,10 @@ impl LowestLatency {
     }
 }
 
-/// A step of a Poisson process of rate 1, in fixed point with 24 bits behind the point: 2^40 picks
+/// The way of a tie rank to its next point: a step of a Poisson process of rate 1, in fixed point with 24 bits behind the point: 2^40 picks
 /// fit into 64 bits.
-fn jump(stream: &mut Stream) -> u64 {
-    let step: f64 = stream.sample(Exp1);
-    (step * f64::from(1 << 24)) as u64
+pub fn tie_step(stream: &mut Stream) -> u64 {
+    (Exponential::default().draw(stream) * f64::from(1 << 24)) as u64
 }
 
 /// Non-negative floats order as their bits do.
@@ -67,7 +66,7 @@ impl Policy for LowestLatency {
                 .then(|| key(candidates.belief(server)))
         })?;
         if self.ties == LatencyTies::Random {
-            self.heap.pass_turn(server, jump(stream));
+            self.heap.pass_turn(server, tie_step(stream));
         }
         Some(ServerId(server))
     }

@@ -1,0 +1,82 @@
+//! The workload on which speed is measured, at any size.
+
+use sim_core::config::{
+    Arrivals, Choices, DrawTies, EngineConfig, Fanout, HeartbeatConfig, LatencyTies, LoadSignal,
+    NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
+};
+use sim_core::law::{DelayLaw, ServiceLaw};
+use sim_core::time::{MILLISECOND, Nanos, SECOND};
+
+/// Service slots of every server.
+pub const CAPACITY: u32 = 4;
+/// Mean service time [ns], exponential.
+pub const SERVICE_NS: Nanos = 10 * MILLISECOND;
+/// Share of the fleet's slots that is busy.
+pub const LOAD: f64 = 0.8;
+/// One-way delay and tick [ns].
+pub const DELAY_NS: Nanos = 500_000;
+
+/// Power of two choices, distinct, on reported load corrected by own sends.
+pub const TWO_CHOICES: PolicyConfig = PolicyConfig::TwoChoices {
+    choices: Choices::Count(2),
+    replacement: false,
+    signal: LoadSignal::Combined,
+    ties: DrawTies::Random,
+    capacity_gate: false,
+};
+
+/// The seed rule.
+pub const LOWEST_LATENCY: PolicyConfig = PolicyConfig::LowestLatency {
+    own_sends: true,
+    ties: LatencyTies::Random,
+    capacity_gate: true,
+};
+
+/// `servers` servers of four slots behind `nodes` nodes, load 0.8, Poisson arrivals, heartbeats
+/// every 100 ms to all nodes, 500 us one way. Runs for about `requests` requests.
+pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -> Scenario {
+    let rate = f64::from(servers) * f64::from(CAPACITY) * LOAD * SECOND as f64 / SERVICE_NS as f64;
+    let quanta = (requests as f64 / rate * SECOND as f64 / DELAY_NS as f64).ceil().max(40.0);
+    let duration_ns = quanta as Nanos * DELAY_NS;
+    let delay = DelayLaw::Constant { mean_ns: DELAY_NS };
+    Scenario {
+        name: format!("fleet-{servers}x{nodes}"),
+        duration_ns,
+        warmup_ns: duration_ns / 10,
+        drain_ns: 10 * SECOND,
+        seed: 1,
+        replications: 1,
+        engine: EngineConfig {
+            tick_ns: DELAY_NS,
+            quantum_ns: DELAY_NS,
+            sample_interval_ns: (quanta as Nanos / 20).max(1) * DELAY_NS,
+        },
+        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        nodes: NodesConfig { count: nodes },
+        servers: vec![ServerGroup {
+            count: servers,
+            capacity: CAPACITY,
+            backlog: None,
+            service: ServiceLaw::Exponential { mean_ns: SERVICE_NS as f64 },
+            speed: 1.0,
+        }],
+        workload: WorkloadConfig {
+            arrivals: Arrivals::Poisson { rate },
+            timeout_ns: None,
+            retries: Retries { max: 0, budget_ppm: 0 },
+        },
+        policies: vec![policy],
+        heartbeat: HeartbeatConfig {
+            interval_ns: 100 * MILLISECOND,
+            jitter: 0.0,
+            synchronised: false,
+            loss: 0.0,
+            fanout: Fanout::All,
+            failure_timeout_ns: 350 * MILLISECOND,
+            latency_alpha: 0.1,
+            latency_decay_ns: Some(10 * SECOND),
+        },
+        faults: Vec::new(),
+        expect: Vec::new(),
+    }
+}

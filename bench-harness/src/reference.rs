@@ -1,0 +1,372 @@
+//! The reference engine: one global heap of events, one thread, no windows, no batches.
+//!
+//! It keeps the rules of the model in the plainest way that is still sensible, and it shares with
+//! `sim-core` only what has one right answer: random streams, laws, the merge of beliefs, the
+//! sums that are counted. Event order, queues, requests, retries and timeouts are written again.
+//!
+//! Total order of events: time; at one moment first what happens on a boundary (the end, faults,
+//! heartbeats, reports, observation), then servers (completions by admission, attempts by node),
+//! then nodes (responses by status, server, attempt; deadlines; arrivals).
+
+mod node;
+mod server;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use sim_core::config::{Arrivals, Scenario};
+use sim_core::heartbeat;
+use sim_core::ids::{NodeId, ServerId};
+use sim_core::latency_table::LatencyTable;
+use sim_core::meters::RecentTable;
+use sim_core::metrics::{Observations, SamplePlan};
+use sim_core::network::{Report, Status};
+use sim_core::outcome;
+use sim_core::result::{Bin, RunResult};
+use sim_core::rng::{Purpose, Stream};
+use sim_core::server::Meters;
+use sim_core::setup::{Change, Setup};
+use sim_core::time::Nanos;
+use sim_core::workload::{TraceRecord, TraceSource};
+
+use node::Node;
+pub use node::LatencyChoice;
+use server::{Job, Jobs, Server};
+
+/// Something that will happen.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    EndCheck,
+    Fault(usize),
+    Heartbeat { server: u32, due_ns: Nanos },
+    Report { node: u32, report: Report },
+    Observe,
+    Completion { server: u32, epoch: u32, job: u32 },
+    Attempt { server: u32, job: u32 },
+    Response { node: u32, server: u32, slot: u32, attempt: u32, status: Status },
+    Deadline { node: u32, slot: u32, name: u32 },
+    Arrival { node: u32 },
+    Recorded { node: u32 },
+}
+
+/// When it happens, and before or after what else: `kind`, then the three parts of the tie rule.
+type Order = (Nanos, u8, u32, u32, u32);
+
+struct Entry(Order, Event);
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+/// The events to come.
+#[derive(Default)]
+struct Agenda(BinaryHeap<Reverse<Entry>>);
+
+impl Agenda {
+    fn add(&mut self, at_ns: Nanos, event: Event, jobs: &Jobs) {
+        let (kind, a, b, c) = match event {
+            Event::EndCheck => (0, 0, 0, 0),
+            Event::Fault(index) => (1, index as u32, 0, 0),
+            Event::Heartbeat { server, .. } => (2, server, 0, 0),
+            Event::Report { node, report } => (3, node, report.server, report.sent_quantum),
+            Event::Observe => (4, 0, 0, 0),
+            Event::Completion { server, job, .. } => (5, server, jobs[job].admission, 0),
+            Event::Attempt { server, job } => (6, server, jobs[job].node, jobs[job].attempt),
+            Event::Response { server, attempt, status, .. } => (7, status as u32, server, attempt),
+            Event::Deadline { node, name, .. } => (8, node, name, 0),
+            Event::Arrival { node } | Event::Recorded { node } => (9, node, 0, 0),
+        };
+        self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
+    }
+}
+
+/// The whole state of a run.
+struct Reference {
+    setup: Setup,
+    agenda: Agenda,
+    jobs: Jobs,
+    servers: Vec<Server>,
+    heartbeat_streams: Vec<Stream>,
+    nodes: Vec<Node>,
+    meters: Meters,
+    observations: Observations,
+    latency: [LatencyTable; 2],
+    recent: RecentTable,
+    trace: Option<Box<dyn TraceSource>>,
+    trace_turn: u32,
+    /// The record of the `Recorded` event on the agenda.
+    recorded: Option<TraceRecord>,
+}
+
+/// Runs `policy` of a checked scenario in `replication` and gives what the windowed engine must
+/// give.
+///
+/// # Panics
+/// When a trace cannot be read: this engine serves tests and benches only.
+pub fn simulate(
+    scenario: &Scenario,
+    policy: usize,
+    replication: u32,
+    choice: LatencyChoice,
+    trace: Option<Box<dyn TraceSource>>,
+) -> RunResult {
+    let setup = Setup::new(scenario, policy, replication);
+    let mut reference = Reference {
+        agenda: Agenda::default(),
+        jobs: Jobs::default(),
+        servers: (0..setup.servers).map(|id| Server::new(&setup, ServerId(id))).collect(),
+        heartbeat_streams: Vec::new(),
+        nodes: (0..setup.nodes)
+            .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
+            .collect(),
+        meters: Meters::default(),
+        observations: Observations::default(),
+        latency: Default::default(),
+        recent: RecentTable::default(),
+        trace,
+        trace_turn: 0,
+        recorded: None,
+        setup,
+    };
+    reference.plan(matches!(scenario.workload.arrivals, Arrivals::Trace(_)));
+    let end_ns = reference.run();
+    reference.finish(policy, end_ns)
+}
+
+impl Reference {
+    /// What is known to happen from the start.
+    fn plan(&mut self, traced: bool) {
+        let setup = &self.setup;
+        let quantum_ns = setup.ticks.quantum_ns;
+        for (index, fault) in setup.faults.iter().enumerate() {
+            self.agenda.add(fault.quantum * quantum_ns, Event::Fault(index), &self.jobs);
+        }
+        for id in 0..setup.servers {
+            let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(id));
+            let due_ns = heartbeat::first_due_ns(setup, &mut stream);
+            let quantum = heartbeat::quantum_after(setup, due_ns, 0);
+            self.agenda.add(quantum * quantum_ns, Event::Heartbeat { server: id, due_ns }, &self.jobs);
+            self.heartbeat_streams.push(stream);
+        }
+        let interesting = |quantum: &u64| {
+            let at_ns = quantum * quantum_ns;
+            quantum.is_multiple_of(setup.herd_quanta)
+                || quantum.is_multiple_of(setup.sample_quanta)
+                || at_ns == setup.window_end_ns
+        };
+        for quantum in (1..=setup.ticks.quantum_from(setup.window_end_ns)).filter(interesting) {
+            self.agenda.add(quantum * quantum_ns, Event::Observe, &self.jobs);
+        }
+        self.agenda.add(setup.window_end_ns + quantum_ns, Event::EndCheck, &self.jobs);
+        for (id, node) in (0u32..).zip(&self.nodes) {
+            if node.traffic.next_ns() < Nanos::MAX {
+                self.agenda.add(node.traffic.next_ns(), Event::Arrival { node: id }, &self.jobs);
+            }
+        }
+        if traced {
+            self.read_trace();
+        }
+    }
+
+    fn read_trace(&mut self) {
+        let source = self.trace.as_mut().expect("a trace scenario is given a trace");
+        if let Some(record) = source.next().expect("the trace is readable")
+            && record.at_ns < self.setup.window_end_ns
+        {
+            let node = self.trace_turn % self.setup.nodes;
+            self.trace_turn += 1;
+            self.recorded = Some(record);
+            self.agenda.add(record.at_ns, Event::Recorded { node }, &self.jobs);
+        }
+    }
+
+    /// Events in order, until the run is over; returns when that was [ns].
+    fn run(&mut self) -> Nanos {
+        while let Some(Reverse(Entry((at_ns, ..), event))) = self.agenda.0.pop() {
+            match event {
+                Event::EndCheck => {
+                    let idle = self.nodes.iter().all(Node::is_idle);
+                    if idle || at_ns >= self.setup.limit_ns {
+                        return at_ns;
+                    }
+                    self.agenda.add(at_ns + self.setup.ticks.quantum_ns, Event::EndCheck, &self.jobs);
+                }
+                Event::Fault(index) => self.fault(at_ns, index),
+                Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
+                Event::Report { node, report } => self.nodes[node as usize].hear(&report),
+                Event::Observe => self.observe(at_ns),
+                Event::Completion { server, epoch, job } => {
+                    self.complete(at_ns, server, epoch, job);
+                }
+                Event::Attempt { server, job } => self.attempt(at_ns, server, job),
+                Event::Response { node, server, slot, attempt, status } => {
+                    let at = &mut self.nodes[node as usize];
+                    let tables = (&mut self.latency, &mut self.recent);
+                    let sent =
+                        at.respond(&self.setup, at_ns, server, (slot, attempt), status, tables);
+                    self.send(node, sent);
+                }
+                Event::Deadline { node, slot, name } => {
+                    self.nodes[node as usize].give_up(&self.setup, slot, name);
+                }
+                Event::Arrival { node } => {
+                    self.arrive(at_ns, node);
+                    let next_ns = self.nodes[node as usize].traffic.next_ns();
+                    if next_ns < Nanos::MAX {
+                        self.agenda.add(next_ns, Event::Arrival { node }, &self.jobs);
+                    }
+                }
+                Event::Recorded { node } => {
+                    if let Some(record) = self.recorded.take() {
+                        self.nodes[node as usize].traffic.feed(record);
+                    }
+                    self.arrive(at_ns, node);
+                    self.read_trace();
+                }
+            }
+        }
+        unreachable!("the check for the end is always on the agenda")
+    }
+
+    fn arrive(&mut self, at_ns: Nanos, node: u32) {
+        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns);
+        if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
+            let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
+            self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
+        }
+        self.send(node, sent);
+    }
+
+    fn send(&mut self, node: u32, sent: Option<(Nanos, u32, Job)>) {
+        if let Some((at_ns, server, job)) = sent {
+            let job = self.jobs.add(Job { node, ..job });
+            self.agenda.add(at_ns, Event::Attempt { server, job }, &self.jobs);
+        }
+    }
+
+    /// Sends an answer and forgets the job.
+    fn answer(&mut self, at_ns: Nanos, server: u32, id: u32, status: Status) {
+        let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[id];
+        let response = Event::Response { node, server, slot, attempt, status };
+        self.agenda.add(at_ns + answer_delay_ns, response, &self.jobs);
+        self.jobs.remove(id);
+    }
+
+    fn fault(&mut self, at_ns: Nanos, index: usize) {
+        let fault = self.setup.faults[index].clone();
+        let silent = matches!(fault.change, Change::Crash { silent: true });
+        for id in fault.first..fault.end {
+            let server = &mut self.servers[id as usize];
+            for job in server.change(&self.setup, at_ns, fault.change, &self.jobs) {
+                if silent {
+                    self.jobs.remove(job);
+                } else {
+                    self.answer(at_ns, id, job, Status::Lost);
+                }
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, at_ns: Nanos, id: u32, due_ns: Nanos) {
+        let setup = &self.setup;
+        let quantum = at_ns / setup.ticks.quantum_ns;
+        let stream = &mut self.heartbeat_streams[id as usize];
+        let snapshot = self.servers[id as usize].snapshot(setup, at_ns);
+        if snapshot.up {
+            let report = heartbeat::report(setup, ServerId(id), quantum, &snapshot);
+            heartbeat::send(setup, ServerId(id), quantum, stream, |node, arrival| {
+                let at_ns = arrival * setup.ticks.quantum_ns;
+                self.agenda.add(at_ns, Event::Report { node, report }, &self.jobs);
+            });
+        }
+        let due_ns = heartbeat::next_due_ns(setup, due_ns, stream);
+        let next = heartbeat::quantum_after(setup, due_ns, quantum) * setup.ticks.quantum_ns;
+        self.agenda.add(next, Event::Heartbeat { server: id, due_ns }, &self.jobs);
+    }
+
+    fn attempt(&mut self, at_ns: Nanos, id: u32, job: u32) {
+        let server = &mut self.servers[id as usize];
+        match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
+            Some(status) => self.answer(at_ns, id, job, status),
+            None => self.start_next(at_ns, id),
+        }
+    }
+
+    fn start_next(&mut self, at_ns: Nanos, id: u32) {
+        let server = &mut self.servers[id as usize];
+        if let Some((finish_ns, job)) = server.start_next(&self.setup, at_ns, &mut self.jobs) {
+            let epoch = server.epoch;
+            self.agenda.add(finish_ns, Event::Completion { server: id, epoch, job }, &self.jobs);
+        }
+    }
+
+    fn complete(&mut self, at_ns: Nanos, id: u32, epoch: u32, job: u32) {
+        let server = &mut self.servers[id as usize];
+        if server.complete(&self.setup, at_ns, epoch, job, &self.jobs) {
+            let Job { arrived_ns, begin_ns, .. } = self.jobs[job];
+            self.meters.complete(&self.setup, arrived_ns, begin_ns, at_ns);
+            self.answer(at_ns, id, job, Status::Ok);
+            self.start_next(at_ns, id);
+        }
+    }
+
+    fn observe(&mut self, at_ns: Nanos) {
+        let setup = &self.setup;
+        let quantum = at_ns / setup.ticks.quantum_ns;
+        if quantum.is_multiple_of(setup.herd_quanta) {
+            let picks = self.servers.iter_mut().map(|server| std::mem::take(&mut server.herd));
+            let (most, total) = picks.fold((0, 0), |(most, sum), picks| {
+                (picks.max(most), sum + u64::from(picks))
+            });
+            self.observations.note_picks(setup, at_ns, most, total);
+        }
+        if quantum.is_multiple_of(setup.sample_quanta) {
+            let plan = SamplePlan::new(setup, quantum);
+            let mut bin = Bin::default();
+            for server in &self.servers {
+                bin.active += server.active.len() as u64;
+                bin.waiting += server.waiting.len() as u64;
+            }
+            let loads: Vec<u32> =
+                plan.servers().map(|id| self.servers[id as usize].load()).collect();
+            let views = self.nodes.iter().map(|node| &node.view);
+            self.observations.sample_views(setup, quantum, views, &plan, &loads, &mut bin);
+            let meters = self.nodes.iter().map(|node| &node.meters);
+            self.observations.close_bin(bin, meters, &mut self.recent);
+        }
+    }
+
+    fn finish(self, policy: usize, end_ns: Nanos) -> RunResult {
+        let setup = &self.setup;
+        let on_their_way = self.agenda.0.iter();
+        let on_their_way =
+            on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
+        let nodes = self.nodes.iter().map(|node| node.result(setup)).collect();
+        let servers = self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
+        let [_, latency] = self.latency;
+        outcome::assemble(
+            policy,
+            setup,
+            end_ns,
+            nodes,
+            servers,
+            &self.meters,
+            latency,
+            self.observations,
+            on_their_way as u64,
+        )
+    }
+}

@@ -1,0 +1,258 @@
+//! A node of the reference engine: its view, its requests, its rules for retries.
+
+use sim_core::config::{Arrivals, LatencyTies, PolicyConfig};
+use sim_core::ids::{NodeId, ServerId};
+use sim_core::latency_table::LatencyTable;
+use sim_core::meters::{NodeMeters, RecentTable};
+use sim_core::network::{Report, Status};
+use sim_core::outcome;
+use sim_core::policy::{self, Policy, SelectionIndex};
+use sim_core::result::{NodeResult, Outcome};
+use sim_core::rng::Stream;
+use sim_core::selection::NodeStreams;
+use sim_core::setup::Setup;
+use sim_core::time::Nanos;
+use sim_core::traffic::Traffic;
+use sim_core::view::{Belief, Candidates, Freshness, View};
+
+use super::server::Job;
+
+/// How the reference finds the lowest latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyChoice {
+    /// By looking at every server: the oracle.
+    Scan,
+    /// With the heap of the windowed engine: the control of speed figures.
+    Heap,
+}
+
+/// A policy of the reference engine.
+enum Chooser {
+    Shared(SelectionIndex),
+    Scan(LatencyScan),
+}
+
+/// The seed rule, written the slow and obvious way.
+struct LatencyScan {
+    rank: Vec<u64>,
+    virtual_time: u64,
+    ties: LatencyTies,
+    capacity_gate: bool,
+}
+
+impl LatencyScan {
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        let eligible = (0..candidates.len()).filter(|&s| candidates.is_eligible(s, self.capacity_gate));
+        let keyed = eligible.map(|s| {
+            (candidates.belief(s).latency_ns.to_bits(), self.rank[s as usize], s)
+        });
+        let (_, rank, server) = keyed.min()?;
+        if self.ties == LatencyTies::Random {
+            self.virtual_time = self.virtual_time.max(rank);
+            self.rank[server as usize] = self.virtual_time + policy::tie_step(stream);
+        }
+        Some(ServerId(server))
+    }
+}
+
+pub struct Node {
+    pub view: View,
+    pub meters: NodeMeters,
+    pub traffic: Traffic,
+    chooser: Chooser,
+    streams: NodeStreams,
+    requests: Vec<Option<Request>>,
+    free: Vec<u32>,
+    attempts: u32,
+    /// Retries in hand [millionths].
+    budget_ppm: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    arrived_ns: Nanos,
+    demand: u64,
+    name: u32,
+    attempt: u32,
+    server: u32,
+    tries: u32,
+}
+
+impl Node {
+    pub fn new(setup: &Setup, arrivals: &Arrivals, id: NodeId, choice: LatencyChoice) -> Self {
+        let mut streams = NodeStreams::new(setup, id);
+        let chooser = match (&setup.policy, choice) {
+            (PolicyConfig::LowestLatency { ties, capacity_gate, .. }, LatencyChoice::Scan) => {
+                let mut rank = |_| match ties {
+                    LatencyTies::Random => policy::tie_step(&mut streams.policy),
+                    LatencyTies::Id => 0,
+                };
+                Chooser::Scan(LatencyScan {
+                    rank: (0..setup.servers).map(&mut rank).collect(),
+                    virtual_time: 0,
+                    ties: *ties,
+                    capacity_gate: *capacity_gate,
+                })
+            }
+            _ => Chooser::Shared(SelectionIndex::new(setup, &mut streams.policy)),
+        };
+        Self {
+            view: View::new(setup, policy::corrects_own_sends(&setup.policy)),
+            meters: NodeMeters::default(),
+            traffic: Traffic::new(setup, arrivals, id),
+            chooser,
+            streams,
+            requests: Vec::new(),
+            free: Vec::new(),
+            attempts: 0,
+            budget_ppm: 10_000_000,
+        }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.requests.len() == self.free.len()
+    }
+
+    pub fn hear(&mut self, report: &Report) {
+        self.meters.reports += 1;
+        if self.view.merge(report)
+            && let Chooser::Shared(index) = &mut self.chooser
+        {
+            index.on_report(ServerId(report.server), &self.view.beliefs[report.server as usize]);
+        }
+    }
+
+    /// A request arrives; returns its first attempt: arrival, server, job.
+    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos) -> Option<(Nanos, u32, Job)> {
+        let demand = self.traffic.take();
+        let measured = at_ns >= setup.window_start_ns;
+        self.meters.counts[usize::from(measured)].arrived += 1;
+        let earned = u64::from(setup.retry_budget_ppm);
+        self.budget_ppm = (self.budget_ppm + earned).min(100_000_000);
+        let Some(server) = self.choose(setup, at_ns, None) else {
+            self.meters.end(measured, Outcome::Rejected);
+            return None;
+        };
+        let request = Request {
+            arrived_ns: at_ns,
+            demand,
+            name: self.attempts,
+            attempt: self.attempts,
+            server: server.0,
+            tries: 0,
+        };
+        let slot = self.free.pop().unwrap_or(self.requests.len() as u32);
+        if slot as usize == self.requests.len() {
+            self.requests.push(None);
+        }
+        Some(self.dispatch(setup, at_ns, slot, request, server))
+    }
+
+    fn choose(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        exclude: Option<ServerId>,
+    ) -> Option<ServerId> {
+        let freshness =
+            Freshness::new(&setup.ticks, at_ns, setup.heartbeat.failure_timeout_ns);
+        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude);
+        match &mut self.chooser {
+            Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),
+            Chooser::Scan(scan) => scan.choose(&candidates, &mut self.streams.policy),
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        slot: u32,
+        request: Request,
+        server: ServerId,
+    ) -> (Nanos, u32, Job) {
+        let attempt = self.attempts;
+        self.attempts += 1;
+        self.requests[slot as usize] =
+            Some(Request { attempt, server: server.0, tries: request.tries + 1, ..request });
+        self.view.beliefs[server.index()].own += 1;
+        self.meters.dispatched += 1;
+        let delay_ns = setup.node_server.sample_ns(&mut self.streams.network);
+        let job = Job { slot, attempt, demand: request.demand, ..Job::default() };
+        (at_ns + delay_ns, server.0, job)
+    }
+
+    /// An answer arrives; returns the next attempt, if there is one.
+    pub fn respond(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        server: u32,
+        (slot, attempt): (u32, u32),
+        status: Status,
+        (latency, recent): (&mut [LatencyTable; 2], &mut RecentTable),
+    ) -> Option<(Nanos, u32, Job)> {
+        let request = self.requests[slot as usize].filter(|request| request.attempt == attempt)?;
+        let server = ServerId(server);
+        self.release(server);
+        let measured = request.arrived_ns >= setup.window_start_ns;
+        let outcome = match status {
+            Status::Ok => {
+                let latency_ns = at_ns - request.arrived_ns;
+                self.meters.latency_sum_ns[usize::from(measured)] += u128::from(latency_ns);
+                latency[usize::from(measured)].record(latency_ns);
+                recent.record(latency_ns);
+                Outcome::Ok
+            }
+            Status::Refused => {
+                self.view.mark_full(server);
+                Outcome::Refused
+            }
+            Status::Lost => Outcome::Lost,
+        };
+        if outcome != Outcome::Ok && request.tries <= setup.retries_max {
+            if self.budget_ppm >= 1_000_000 {
+                self.budget_ppm -= 1_000_000;
+                if let Some(other) = self.choose(setup, at_ns, Some(server)) {
+                    self.meters.retried += 1;
+                    return Some(self.dispatch(setup, at_ns, slot, request, other));
+                }
+            } else {
+                self.meters.retries_denied += 1;
+            }
+        }
+        self.meters.end(measured, outcome);
+        self.close(slot);
+        None
+    }
+
+    /// The client of a request gives up, unless the request has ended.
+    pub fn give_up(&mut self, setup: &Setup, slot: u32, name: u32) {
+        let Some(request) = self.requests[slot as usize].filter(|request| request.name == name)
+        else {
+            return;
+        };
+        self.release(ServerId(request.server));
+        let measured = request.arrived_ns >= setup.window_start_ns;
+        self.meters.end(measured, Outcome::TimedOut);
+        self.close(slot);
+    }
+
+    fn release(&mut self, server: ServerId) {
+        let belief: &mut Belief = &mut self.view.beliefs[server.index()];
+        belief.own -= 1;
+        if let Chooser::Shared(index) = &mut self.chooser {
+            index.on_answer(server, belief);
+        }
+    }
+
+    fn close(&mut self, slot: u32) {
+        self.requests[slot as usize] = None;
+        self.free.push(slot);
+    }
+
+    pub fn result(&self, setup: &Setup) -> NodeResult {
+        let left = self.requests.iter().flatten().map(|request| request.arrived_ns);
+        outcome::node_result(setup, self.meters.clone(), left)
+    }
+}

@@ -1,0 +1,209 @@
+//! A server of the reference engine: a list of jobs in service and a queue.
+
+use std::collections::VecDeque;
+
+use sim_core::config::Slowdown;
+use sim_core::ids::ServerId;
+use sim_core::network::Status;
+use sim_core::result::ServerResult;
+use sim_core::rng::{Purpose, Stream};
+use sim_core::server::{LatencyMean, Snapshot, overlap_ns};
+use sim_core::setup::{Change, Setup};
+use sim_core::time::Nanos;
+
+/// An attempt at a server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Job {
+    pub node: u32,
+    pub slot: u32,
+    pub attempt: u32,
+    pub demand: u64,
+    pub admission: u32,
+    pub arrived_ns: Nanos,
+    pub begin_ns: Nanos,
+    pub answer_delay_ns: Nanos,
+}
+
+/// All attempts at servers or on their way, by index: events carry four bytes instead of fifty.
+#[derive(Default)]
+pub struct Jobs {
+    jobs: Vec<Job>,
+    free: Vec<u32>,
+}
+
+impl Jobs {
+    pub fn add(&mut self, job: Job) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.jobs[index as usize] = job;
+            return index;
+        }
+        self.jobs.push(job);
+        (self.jobs.len() - 1) as u32
+    }
+
+    pub fn remove(&mut self, index: u32) {
+        self.free.push(index);
+    }
+}
+
+impl std::ops::Index<u32> for Jobs {
+    type Output = Job;
+    fn index(&self, index: u32) -> &Job {
+        &self.jobs[index as usize]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Jobs {
+    fn index_mut(&mut self, index: u32) -> &mut Job {
+        &mut self.jobs[index as usize]
+    }
+}
+
+pub struct Server {
+    pub active: Vec<u32>,
+    pub waiting: VecDeque<u32>,
+    /// Counts crashes: completions of an earlier life are void.
+    pub epoch: u32,
+    /// Arrivals in the present herd interval.
+    pub herd: u32,
+    group: usize,
+    answer_stream: Stream,
+    /// Crashed; the flag says whether silently.
+    down: Option<bool>,
+    slow: Option<Slowdown>,
+    latency: LatencyMean,
+    result: ServerResult,
+}
+
+impl Server {
+    pub fn new(setup: &Setup, id: ServerId) -> Self {
+        Self {
+            active: Vec::new(),
+            waiting: VecDeque::new(),
+            epoch: 0,
+            herd: 0,
+            group: setup.group_of(id),
+            answer_stream: setup.server_stream(Purpose::NetworkBack, id),
+            down: None,
+            slow: None,
+            latency: LatencyMean::default(),
+            result: ServerResult::default(),
+        }
+    }
+
+    pub fn load(&self) -> u32 {
+        (self.active.len() + self.waiting.len()) as u32
+    }
+
+    /// Takes an attempt into the queue, or says why not. A silent death says nothing, ever: its
+    /// answer would arrive after the end of time.
+    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, id: u32, job: &mut Job) -> Option<Status> {
+        self.herd += 1;
+        self.result.picks +=
+            u64::from(at_ns >= setup.window_start_ns && at_ns < setup.window_end_ns);
+        job.answer_delay_ns = setup.server_node.sample_ns(&mut self.answer_stream);
+        job.arrived_ns = at_ns;
+        if let Some(silent) = self.down {
+            self.result.arrived_dead += 1;
+            if silent {
+                job.answer_delay_ns = Nanos::MAX - at_ns;
+            }
+            return Some(Status::Lost);
+        }
+        if self.load() >= setup.groups[self.group].room {
+            self.result.refused += 1;
+            return Some(Status::Refused);
+        }
+        self.result.admitted += 1;
+        job.admission = self.result.admitted as u32;
+        self.waiting.push_back(id);
+        None
+    }
+
+    /// Moves the head of the queue into a free slot, if there are both; returns when it finishes.
+    pub fn start_next(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        jobs: &mut Jobs,
+    ) -> Option<(Nanos, u32)> {
+        let group = &setup.groups[self.group];
+        if self.active.len() >= group.capacity as usize {
+            return None;
+        }
+        let id = self.waiting.pop_front()?;
+        self.active.push(id);
+        let job = &mut jobs[id];
+        job.begin_ns = at_ns;
+        let service_ns = group.service_ns(job.demand, setup.demand_is_service, self.slow);
+        Some((at_ns + service_ns, id))
+    }
+
+    /// Ends a job; false when a crash has taken it before.
+    pub fn complete(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        epoch: u32,
+        id: u32,
+        jobs: &Jobs,
+    ) -> bool {
+        if epoch != self.epoch {
+            return false;
+        }
+        let job = &jobs[id];
+        self.active.retain(|&active| active != id);
+        self.result.completed += 1;
+        self.result.busy_ns += u128::from(overlap_ns(setup, job.begin_ns, at_ns));
+        let alpha = setup.heartbeat.latency_alpha as f32;
+        self.latency.observe(at_ns, (at_ns - job.arrived_ns) as f32, alpha);
+        true
+    }
+
+    fn busy_ns(&self, setup: &Setup, until_ns: Nanos, jobs: &Jobs) -> u128 {
+        let busy = self.active.iter().map(|&id| overlap_ns(setup, jobs[id].begin_ns, until_ns));
+        busy.map(u128::from).sum()
+    }
+
+    /// Breaks or heals; returns the attempts lost.
+    pub fn change(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        change: Change,
+        jobs: &Jobs,
+    ) -> Vec<u32> {
+        match change {
+            Change::Slow(slowdown) => self.slow = Some(slowdown),
+            Change::Heal => self.slow = None,
+            Change::Recover => self.down = None,
+            Change::Crash { silent } => {
+                self.down = Some(silent);
+                self.epoch += 1;
+                self.latency = LatencyMean::default();
+                self.result.busy_ns += self.busy_ns(setup, at_ns, jobs);
+                self.result.lost += u64::from(self.load());
+                return self.active.drain(..).chain(self.waiting.drain(..)).collect();
+            }
+        }
+        Vec::new()
+    }
+
+    pub fn snapshot(&self, setup: &Setup, at_ns: Nanos) -> Snapshot {
+        Snapshot {
+            active: self.active.len() as u32,
+            waiting: self.waiting.len() as u32,
+            latency_ns: self.latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
+            up: self.down.is_none(),
+        }
+    }
+
+    pub fn result(&self, setup: &Setup, end_ns: Nanos, jobs: &Jobs) -> ServerResult {
+        ServerResult {
+            active: self.active.len() as u64,
+            waiting: self.waiting.len() as u64,
+            busy_ns: self.result.busy_ns + self.busy_ns(setup, end_ns, jobs),
+            ..self.result.clone()
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The windowed engine and the reference engine give the same result, bit for bit.
+
+use bench_harness::fleet;
+use bench_harness::reference::{self, LatencyChoice};
+use sim_core::config::*;
+use sim_core::law::{DelayLaw, ServiceLaw};
+use sim_core::owners::Visit;
+use sim_core::result::RunResult;
+use sim_core::rng::{Purpose, RngExt, Stream, stream};
+use sim_core::server::KernelKind;
+use sim_core::simulation::{Options, PhaseDispatch, Simulation};
+use sim_core::time::{MICROSECOND, MILLISECOND, SECOND};
+
+fn windowed(scenario: &Scenario, options: Options) -> RunResult {
+    let mut simulation = Simulation::new(scenario, 0, 0, options).unwrap();
+    while simulation.advance().unwrap() {}
+    simulation.finish()
+}
+
+fn plain(scenario: &Scenario) -> RunResult {
+    reference::simulate(scenario, 0, 0, LatencyChoice::Scan, None)
+}
+
+/// Names the first thing that differs: a whole result is too long to read.
+fn assert_same(left: &RunResult, right: &RunResult, what: &str) {
+    assert_eq!(left.total, right.total, "{what}: total");
+    assert_eq!(left.measured, right.measured, "{what}: measured");
+    assert_eq!(left.end_ns, right.end_ns, "{what}: end");
+    for (id, (l, r)) in left.nodes.iter().zip(&right.nodes).enumerate() {
+        assert_eq!(l, r, "{what}: node {id}");
+    }
+    for (id, (l, r)) in left.servers.iter().zip(&right.servers).enumerate() {
+        assert_eq!(l, r, "{what}: server {id}");
+    }
+    for (at, (l, r)) in left.series.iter().zip(&right.series).enumerate() {
+        assert_eq!(l, r, "{what}: bin {at}");
+    }
+    assert_eq!(left.latency.quantile_ns(0.99), right.latency.quantile_ns(0.99), "{what}");
+    assert!(left == right, "{what}: results differ elsewhere");
+}
+
+/// A scenario drawn from a seed: every policy, law and fault of the model comes up.
+fn random_scenario(seed: u64) -> Scenario {
+    let mut rng = stream(seed, 0, Purpose::Policy, 0);
+    let nodes = rng.random_range(1..5);
+    let mut scenario = fleet::scenario(1, nodes, random_policy(&mut rng), 100);
+    scenario.name = format!("random-{seed}");
+    scenario.seed = seed;
+    scenario.servers = (0..rng.random_range(1..4)).map(|_| random_group(&mut rng)).collect();
+    let servers = scenario.server_count();
+    if let PolicyConfig::TwoChoices { choices: Choices::Count(count), replacement, .. } =
+        &mut scenario.policies[0]
+    {
+        *replacement |= *count > servers;
+    }
+    let tick_ns = [50 * MICROSECOND, 77_777, 500 * MICROSECOND][rng.random_range(0..3)];
+    let quantum_ns = tick_ns * rng.random_range(1..4);
+    scenario.engine = EngineConfig {
+        tick_ns,
+        quantum_ns,
+        sample_interval_ns: quantum_ns * rng.random_range(1..200),
+    };
+    scenario.network = NetworkConfig {
+        node_server: random_delay(&mut rng, tick_ns),
+        server_node: random_delay(&mut rng, tick_ns),
+    };
+    scenario.duration_ns = rng.random_range(300..900) * MILLISECOND;
+    scenario.warmup_ns = scenario.duration_ns / rng.random_range(3..20);
+    scenario.drain_ns = rng.random_range(0..3) * 100 * MILLISECOND;
+    let capacity: f64 = scenario
+        .servers
+        .iter()
+        .map(|g| f64::from(g.count * g.capacity) * g.speed / g.service.mean_ns() * 1e9)
+        .sum();
+    let rate = (capacity * rng.random_range(0.1..1.6)).min(40_000.0);
+    scenario.workload = WorkloadConfig {
+        arrivals: random_arrivals(&mut rng, rate, scenario.duration_ns),
+        timeout_ns: rng.random_bool(0.5).then(|| rng.random_range(2..60) * MILLISECOND),
+        retries: Retries {
+            max: rng.random_range(0..3),
+            budget_ppm: rng.random_range(0..3) * 150_000,
+        },
+    };
+    let interval_ns = quantum_ns * rng.random_range(1..300);
+    scenario.heartbeat = HeartbeatConfig {
+        interval_ns,
+        jitter: [0.0, 0.3][rng.random_range(0..2)],
+        synchronised: rng.random_bool(0.3),
+        loss: [0.0, 0.2][rng.random_range(0..2)],
+        fanout: match rng.random_range(0..4) {
+            0 => Fanout::Random(rng.random_range(1..=nodes)),
+            1 => Fanout::Home(rng.random_range(1..=nodes)),
+            _ => Fanout::All,
+        },
+        failure_timeout_ns: interval_ns * rng.random_range(2..6) + rng.random_range(0..1000),
+        latency_alpha: [0.1, 1.0][rng.random_range(0..2)],
+        latency_decay_ns: [None, Some(SECOND), Some(20 * MILLISECOND)][rng.random_range(0..3)],
+    };
+    if rng.random_bool(0.6) {
+        scenario.faults = random_faults(&mut rng, servers, scenario.duration_ns);
+    }
+    scenario
+}
+
+fn random_policy(rng: &mut Stream) -> PolicyConfig {
+    let capacity_gate = rng.random_bool(0.5);
+    match rng.random_range(0..5) {
+        0 => PolicyConfig::Random { capacity_gate },
+        1 => PolicyConfig::RoundRobin { random_start: rng.random_bool(0.5), capacity_gate },
+        2 => PolicyConfig::TwoChoices {
+            choices: [Choices::Count(1), Choices::Count(2), Choices::Count(3), Choices::All]
+                [rng.random_range(0..4)],
+            replacement: rng.random_bool(0.5),
+            signal: [LoadSignal::Own, LoadSignal::Reported, LoadSignal::Combined]
+                [rng.random_range(0..3)],
+            ties: [DrawTies::First, DrawTies::Random][rng.random_range(0..2)],
+            capacity_gate,
+        },
+        _ => PolicyConfig::LowestLatency {
+            own_sends: rng.random_bool(0.5),
+            ties: [LatencyTies::Random, LatencyTies::Id][rng.random_range(0..2)],
+            capacity_gate,
+        },
+    }
+}
+
+fn random_group(rng: &mut Stream) -> ServerGroup {
+    let mean_ns = [1e6, 4e6, 10e6][rng.random_range(0..3)];
+    ServerGroup {
+        count: rng.random_range(1..12),
+        capacity: [1, 2, 4, 13][rng.random_range(0..4)],
+        backlog: [None, Some(0), Some(2), Some(40)][rng.random_range(0..4)],
+        service: match rng.random_range(0..7) {
+            0 => ServiceLaw::Constant { mean_ns },
+            1 => ServiceLaw::Uniform { low_ns: 0.5 * mean_ns, high_ns: 1.5 * mean_ns },
+            2 => ServiceLaw::Erlang { mean_ns, shape: 3 },
+            3 => ServiceLaw::Hyperexponential { mean_ns, cv: 3.0 },
+            4 => ServiceLaw::Lognormal { mean_ns, cv: 1.5 },
+            5 => ServiceLaw::BoundedPareto { low_ns: mean_ns / 4.0, high_ns: mean_ns * 50.0, alpha: 1.3 },
+            _ => ServiceLaw::Exponential { mean_ns },
+        },
+        speed: [1.0, 0.5, 2.0][rng.random_range(0..3)],
+    }
+}
+
+fn random_delay(rng: &mut Stream, min_ns: u64) -> DelayLaw {
+    match rng.random_range(0..5) {
+        0 => DelayLaw::Uniform { min_ns, max_ns: 20 * min_ns },
+        1 => DelayLaw::Exponential { mean_ns: 3 * min_ns, min_ns },
+        2 => DelayLaw::Lognormal { mean_ns: 4 * min_ns, cv: 1.0, min_ns },
+        3 => DelayLaw::Constant { mean_ns: 3 * min_ns + 1 },
+        _ => DelayLaw::Constant { mean_ns: min_ns },
+    }
+}
+
+fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
+    match rng.random_range(0..6) {
+        // Equal gaps of a round length: arrivals, completions and responses coincide.
+        0 => Arrivals::Constant { rate: (rate / 1_000.0).ceil() * 1_000.0 },
+        1 => Arrivals::Mmpp {
+            rate_low: rate / 2.0,
+            rate_high: rate * 2.0,
+            dwell_low_ns: 50 * MILLISECOND,
+            dwell_high_ns: 20 * MILLISECOND,
+        },
+        2 => Arrivals::Ramp { from: rate / 10.0, to: rate * 1.5, over_ns: duration_ns / 2 },
+        3 => Arrivals::Diurnal { mean: rate, amplitude: 0.8, period_ns: duration_ns / 3 },
+        _ => Arrivals::Poisson { rate },
+    }
+}
+
+fn random_faults(rng: &mut Stream, servers: u32, duration_ns: u64) -> Vec<Fault> {
+    let half = servers.div_ceil(2);
+    let mut pick = |from: u32, to: u32, kind: &dyn Fn(std::ops::Range<u32>) -> FaultKind| {
+        let start = rng.random_range(from..to);
+        let end = rng.random_range(start + 1..=to);
+        Fault {
+            at_ns: rng.random_range(0..duration_ns),
+            for_ns: rng.random_bool(0.8).then(|| rng.random_range(1..duration_ns)),
+            kind: kind(start..end),
+        }
+    };
+    let mut faults = vec![
+        pick(0, half, &|servers| FaultKind::Crash { servers, silent: false }),
+        pick(0, servers, &|servers| FaultKind::Slow { servers, slowdown: Slowdown::Factor(5.0) }),
+    ];
+    if half < servers {
+        faults.push(pick(half, servers, &|servers| FaultKind::Crash { servers, silent: true }));
+    }
+    faults
+}
+
+/// Goal: no scenario tells the engines apart. Method: scenarios from seeds, both engines, equality
+/// of everything a run leaves behind.
+#[test]
+fn random_scenarios_agree_with_the_reference() {
+    for seed in 0..150 {
+        let scenario = random_scenario(seed);
+        let expected = plain(&scenario);
+        assert_same(&windowed(&scenario, Options::default()), &expected, &scenario.name);
+    }
+}
+
+/// Goal: how a run is executed changes nothing. Method: the same scenarios under every kernel,
+/// phase dispatch, shard count and visiting order.
+#[test]
+fn execution_choices_change_nothing() {
+    for seed in 1_000..1_040 {
+        let scenario = random_scenario(seed);
+        let expected = windowed(&scenario, Options::default());
+        let what = |choice: &str| format!("{} {choice}", scenario.name);
+        for dispatch in [PhaseDispatch::Schedule, PhaseDispatch::Burst] {
+            let options = Options { dispatch: Some(dispatch), ..Options::default() };
+            assert_same(&windowed(&scenario, options), &expected, &what(&format!("{dispatch:?}")));
+        }
+        let options = Options { kernel: Some(KernelKind::Event), ..Options::default() };
+        assert_same(&windowed(&scenario, options), &expected, &what("event kernel"));
+        for shards in [2, 3, 7] {
+            let options = Options { shards: Some(shards), ..Options::default() };
+            assert_same(&windowed(&scenario, options), &expected, &what(&format!("{shards} shards")));
+        }
+        let reverse =
+            Options { visit: Visit::Reverse, shards: Some(3), ..Options::default() };
+        assert_same(&windowed(&scenario, reverse), &expected, &what("reverse"));
+    }
+}
