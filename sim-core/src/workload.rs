@@ -200,7 +200,7 @@ fn constant_arrival_ns(rate: f64, j: u64) -> Nanos {
 /// A moment in steps of 2^-16 ns, as a whole number.
 ///
 /// As an `f64` it would lose its fraction within days, and each addition would wait for the
-/// conversion of the one before (6 ns an arrival, measured). Gaps are rounded to the nearest
+/// conversion of the one before (3 ns of 14 an arrival, measured). Gaps are rounded to the nearest
 /// step, which biases the mean of an exponential gap `m` by `2^-32 ns^2 / 12 m`: nothing.
 #[derive(Clone, Copy, Debug, Default)]
 struct Clock(u128);
