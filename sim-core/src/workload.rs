@@ -5,7 +5,7 @@
 //! process gives independent Poisson processes (Kingman, "Poisson Processes", 1993, section 5.1),
 //! also where the rate changes with time; so each node draws its own with `1 / nodes` of the rate.
 //!
-//! Times have a fraction inside ([`Clock`]) and are rounded **down** to whole ns only when they are
+//! Times have a fraction inside (`Clock`) and are rounded **down** to whole ns only when they are
 //! handed out: no rounding error accumulates, and a request arrives before an integer moment
 //! exactly if its real time does.
 
