@@ -1,3 +1,5 @@
+//! The command line.
+
 #[cfg(test)]
 mod trace; // recorded arrivals
 

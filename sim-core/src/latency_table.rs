@@ -1,8 +1,8 @@
 //! A compact log-linear table of durations, filled on the hot path and turned into an HDR
 //! histogram at the end.
 //!
-//! Buckets are those of an HDR histogram with 3 significant digits (Tene, HdrHistogram), so the
-//! conversion is exact and quantiles agree to the last bit. What differs is the price: recording
+//! Buckets are those of an HDR histogram with 3 significant digits (Gil Tene), so the conversion
+//! is exact and quantiles agree to the last bit. What differs is the price: recording
 //! is a dozen instructions on 8 bytes, and the table is only as long as its largest value needs.
 
 use hdrhistogram::Histogram;
@@ -110,7 +110,7 @@ impl LatencyTable {
 
     /// The `q` quantile [ns], `None` without durations.
     ///
-    /// Defined as by HdrHistogram: with n durations, the first bucket by which at least
+    /// Defined as by `HdrHistogram`: with n durations, the first bucket by which at least
     /// `ceil(q * n)` of them (at least 1) are counted. Answers the largest duration of that bucket,
     /// so it is never too low and too high by less than 0.1 %; but never more than the longest one
     /// recorded. `q` is cut to `[0, 1]`. O(buckets).
@@ -177,7 +177,9 @@ mod tests {
 
     fn table(durations: &[Nanos]) -> LatencyTable {
         let mut table = LatencyTable::new();
-        durations.iter().for_each(|&ns| table.record(ns));
+        for &ns in durations {
+            table.record(ns);
+        }
         table
     }
 
@@ -208,7 +210,9 @@ mod tests {
             let mut sorted = durations(&mut stream, n, bits);
             let table = table(&sorted);
             let mut histogram = Histogram::<u64>::new(3).unwrap();
-            sorted.iter().for_each(|&ns| histogram.record(ns).unwrap());
+            for &ns in &sorted {
+                histogram.record(ns).unwrap();
+            }
             sorted.sort_unstable();
             let longest = sorted[n - 1];
 

@@ -69,9 +69,9 @@ pub fn student_t(degrees: u32, confidence: f64) -> f64 {
             return libm::tan(theta) * f64::from(degrees).sqrt();
         }
         if central_probability(degrees, theta) < confidence {
-            low = theta
+            low = theta;
         } else {
-            high = theta
+            high = theta;
         }
     }
 }
@@ -82,7 +82,7 @@ fn central_probability(degrees: u32, theta: f64) -> f64 {
     // Even degrees: sin (1 + 1/2 cos^2 + 1*3/(2*4) cos^4 + ...), powers up to degrees - 2.
     // Odd: 2/pi (theta + sin (cos + 2/3 cos^3 + 2*4/(3*5) cos^5 + ...)), likewise.
     let odd = degrees % 2 == 1;
-    let mut power = if odd { 1 } else { 0 };
+    let mut power = u32::from(odd);
     let mut term = if odd { cos } else { 1.0 };
     let mut sum = 0.0;
     while power + 2 <= degrees {

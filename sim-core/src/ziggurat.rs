@@ -213,8 +213,8 @@ mod tests {
     #[test]
     fn exponential_follows_its_law() {
         let mut stream = stream(11, 0, Purpose::Demand, 0);
-        let sampler = Exponential::default();
-        let samples: Vec<f64> = (0..SAMPLES).map(|_| sampler.draw(&mut stream)).collect();
+        let law = Exponential::default();
+        let samples: Vec<f64> = (0..SAMPLES).map(|_| law.draw(&mut stream)).collect();
         assert!(samples.iter().all(|&x| x > 0.0));
         assert_moments(&samples, 1.0, 1.0);
         assert_uniform(samples.iter().map(|&x| -libm::expm1(-x)).collect());
@@ -224,9 +224,9 @@ mod tests {
     #[test]
     fn exponential_tail_has_no_memory() {
         let mut stream = stream(12, 0, Purpose::Demand, 0);
-        let sampler = Exponential::default();
+        let law = Exponential::default();
         let tail: Vec<f64> = (0..SAMPLES)
-            .map(|_| sampler.draw(&mut stream) - EXPONENTIAL_TAIL)
+            .map(|_| law.draw(&mut stream) - EXPONENTIAL_TAIL)
             .filter(|&beyond| beyond > 0.0)
             .collect();
         let expected = SAMPLES as f64 * libm::exp(-EXPONENTIAL_TAIL);
@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn normal_follows_its_law() {
         let mut stream = stream(13, 0, Purpose::Demand, 0);
-        let sampler = Normal::default();
-        let samples: Vec<f64> = (0..SAMPLES).map(|_| sampler.draw(&mut stream)).collect();
+        let law = Normal::default();
+        let samples: Vec<f64> = (0..SAMPLES).map(|_| law.draw(&mut stream)).collect();
         assert_moments(&samples, 0.0, 1.0);
         let cdf = |x: f64| 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2);
         assert_uniform(samples.iter().map(|&x| cdf(x)).collect());
