@@ -4,6 +4,27 @@
 //! value with all defaults filled in or **all** faults of the file, each with its place in the
 //! text. Code that builds a scenario by hand (tests, benches) calls [`Scenario::validate`].
 
+mod expect;
+mod fault; // what is wrong
+mod faults;
+mod fleet; // network, nodes, servers, engine
+mod heartbeat;
+pub mod keys; // every key there is
+mod laws; // delays and service times
+mod load; // what a fleet can carry
+mod overrides; // --set key=value
+mod policy;
+mod scenario;
+mod suggest; // did you mean
+mod tree; // values and their places
+mod units; // texts with a unit
+mod validate; // what is impossible
+mod walk; // values out of the tree
+mod workload; // READ FIRST: from text to scenario
+
+pub use fault::{ConfigFault, Origin};
+pub use scenario::{ReadFile, Source};
+
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::Nanos;
 
@@ -368,6 +389,9 @@ impl Scenario {
 
     /// Service slots of all servers together, each weighted by its speed.
     pub fn slots(&self) -> u64 {
-        self.servers.iter().map(|g| u64::from(g.count) * u64::from(g.capacity)).sum()
+        self.servers
+            .iter()
+            .map(|g| u64::from(g.count) * u64::from(g.capacity))
+            .sum()
     }
 }

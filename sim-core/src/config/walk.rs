@@ -1,0 +1,473 @@
+//! The walk over the tree: takes values out of it, notes every fault, and goes on.
+//!
+//! A value that cannot be read is replaced by a stand-in, so that the rest of the file is still
+//! looked at; [`Walk::faulted`] remembers which keys hold stand-ins, and no check speaks of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fault::{ConfigFault, Origin};
+use super::suggest::nearest;
+use super::tree::{Entry, Node, Place, Text, Value};
+use super::units::{DURATION_FORM, parse_duration};
+use crate::time::Nanos;
+
+/// Longest piece of the text quoted in a fault [characters].
+const FOUND_CHARS_MAX: usize = 60;
+
+/// What the walk has gathered so far.
+pub(super) struct Walk<'a> {
+    /// Gives the text of a file that the scenario names.
+    pub read: &'a dyn Fn(&str) -> Result<String, String>,
+    /// Everything found wrong.
+    pub faults: Vec<ConfigFault>,
+    /// Keys whose value is a stand-in.
+    pub faulted: Vec<String>,
+    /// Every key asked for, elements of lists as `N`: the keys that exist.
+    pub asked: BTreeSet<String>,
+    /// Where each key and its value are written.
+    places: BTreeMap<String, (Place, Place)>,
+    file: &'a str,
+    overrides: &'a [String],
+}
+
+/// A value of the tree and its dotted path.
+#[derive(Clone, Debug)]
+pub(super) struct Item<'t> {
+    /// Dotted path.
+    pub path: String,
+    /// The value.
+    pub node: &'t Node,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        read: &'a dyn Fn(&str) -> Result<String, String>,
+        file: &'a str,
+        overrides: &'a [String],
+    ) -> Self {
+        Self {
+            read,
+            faults: Vec::new(),
+            faulted: Vec::new(),
+            asked: BTreeSet::new(),
+            places: BTreeMap::new(),
+            file,
+            overrides,
+        }
+    }
+
+    /// Notes that the value of `item` is unusable.
+    pub(super) fn refuse(
+        &mut self,
+        item: &Item<'_>,
+        problem: impl Into<String>,
+    ) -> &mut ConfigFault {
+        self.refuse_at(&item.path, Some(&item.node.place), problem)
+    }
+
+    /// Notes that the value of `key` is unusable, pointing at `place`.
+    pub(super) fn refuse_at(
+        &mut self,
+        key: &str,
+        place: Option<&Place>,
+        problem: impl Into<String>,
+    ) -> &mut ConfigFault {
+        let mut fault = ConfigFault::new(key, problem);
+        if let Some(place) = place {
+            self.put(&mut fault, place);
+        }
+        self.faulted.push(key.to_owned());
+        self.faults.push(fault);
+        self.faults.last_mut().expect("just pushed")
+    }
+
+    /// Notes a value of the wrong type; `expected` reads on from "must be".
+    fn refuse_type(&mut self, item: &Item<'_>, expected: &str) -> &mut ConfigFault {
+        let problem = format!("must be {expected}, not {}", kind(&item.node.value));
+        self.refuse(item, problem)
+    }
+
+    /// Gives a fault of a checked scenario the place of its key, or else of the nearest table
+    /// around it.
+    pub(super) fn locate(&self, mut fault: ConfigFault) -> ConfigFault {
+        let mut path = fault.key.as_str();
+        loop {
+            if let Some((_, value)) = self.places.get(path) {
+                let (value, exact) = (value.clone(), path == fault.key);
+                let found = fault.found.take();
+                self.put(&mut fault, &value);
+                if !exact {
+                    fault.found = found;
+                }
+                return fault;
+            }
+            match path.rsplit_once('.') {
+                Some((parent, _)) => path = parent,
+                None => return fault,
+            }
+        }
+    }
+
+    /// Where `key` itself is written.
+    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
+        self.places.get(key).map(|(key, _)| key.clone())
+    }
+
+    /// Writes origin, span and the text there into a fault.
+    fn put(&self, fault: &mut ConfigFault, place: &Place) {
+        let text = match place.text {
+            Text::File => self.file,
+            Text::Override(number) => {
+                let text = self.overrides.get(number).map_or("", String::as_str);
+                fault.origin = Origin::Override(text.to_owned());
+                text
+            }
+        };
+        fault.span = Some(place.span.clone());
+        let found = text.get(place.span.clone()).unwrap_or_default();
+        let line = found.lines().next().unwrap_or_default();
+        let short: String = line.chars().take(FOUND_CHARS_MAX).collect();
+        fault.found = Some(if short.len() < found.len() {
+            format!("{short} ...")
+        } else {
+            short
+        });
+    }
+}
+
+/// A table being read: it knows which keys were asked for, so it can name the unknown ones.
+pub(super) struct Section<'t> {
+    path: String,
+    place: Option<Place>,
+    entries: &'t [Entry],
+    known: Vec<&'static str>,
+}
+
+impl<'t> Section<'t> {
+    /// The table at the top of the file.
+    pub(super) fn root(node: &'t Node) -> Self {
+        let entries = if let Value::Table(entries) = &node.value {
+            &entries[..]
+        } else {
+            &[]
+        };
+        Self {
+            path: String::new(),
+            place: None,
+            entries,
+            known: Vec::new(),
+        }
+    }
+
+    /// A table that is not there: everything in it has its default.
+    pub(super) fn absent(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            place: None,
+            entries: &[],
+            known: Vec::new(),
+        }
+    }
+
+    /// The table in `item`; anything else is a fault, and reads as an empty table.
+    pub(super) fn open(walk: &mut Walk<'_>, item: &Item<'t>) -> Self {
+        let place = Some(item.node.place.clone());
+        let entries = if let Value::Table(entries) = &item.node.value {
+            &entries[..]
+        } else {
+            walk.refuse_type(item, "a table");
+            &[]
+        };
+        Self {
+            path: item.path.clone(),
+            place,
+            entries,
+            known: Vec::new(),
+        }
+    }
+
+    /// The value of `key`, if there is one.
+    pub(super) fn get(&mut self, walk: &mut Walk<'_>, key: &'static str) -> Option<Item<'t>> {
+        self.known.push(key);
+        let path = join(&self.path, key);
+        walk.asked.insert(pattern(&path));
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(enter(walk, path, entry))
+    }
+
+    /// The value of `key` as `parse` reads it; `None` also when it is unreadable.
+    pub(super) fn read<T>(
+        &mut self,
+        walk: &mut Walk<'_>,
+        key: &'static str,
+        parse: impl FnOnce(&mut Walk<'_>, &Item<'t>) -> Option<T>,
+    ) -> Option<T> {
+        let item = self.get(walk, key)?;
+        parse(walk, &item)
+    }
+
+    /// Like [`Self::read`], but a missing key is a fault; `example` is a value for it.
+    pub(super) fn need<T>(
+        &mut self,
+        walk: &mut Walk<'_>,
+        key: &'static str,
+        example: &str,
+        parse: impl FnOnce(&mut Walk<'_>, &Item<'t>) -> Option<T>,
+    ) -> Option<T> {
+        if let Some(item) = self.get(walk, key) {
+            return parse(walk, &item);
+        }
+        let path = join(&self.path, key);
+        // One complaint about a table that is no table is enough.
+        if !walk.faulted.contains(&self.path) {
+            let fault = walk.refuse_at(&path, self.place.as_ref(), "is missing");
+            fault.found = None;
+            fault.fix = Some(format!("add {key} = {example}"));
+        }
+        walk.faulted.push(path);
+        None
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(super) fn close(self, walk: &mut Walk<'_>) {
+        for entry in self.entries {
+            if !self.known.contains(&entry.key.as_str()) {
+                unknown(walk, &self.path, entry, &self.known);
+            }
+        }
+    }
+}
+
+/// Reports an unknown key; if it is a slip of the pen, the key that was meant is a stand-in.
+fn unknown(walk: &mut Walk<'_>, parent: &str, entry: &Entry, known: &[&'static str]) {
+    let meant = nearest(&entry.key, known);
+    let path = join(parent, &entry.key);
+    let fault = walk.refuse_at(&path, Some(&entry.key_place), "unknown key");
+    fault.allowed = Some(known.join(", "));
+    fault.fix = meant.map(|meant| format!("did you mean `{meant}`?"));
+    if let Some(meant) = meant {
+        walk.faulted.push(join(parent, meant));
+    }
+}
+
+/// Remembers the place of an entry and hands out its value.
+pub(super) fn enter<'t>(walk: &mut Walk<'_>, path: String, entry: &'t Entry) -> Item<'t> {
+    let places = (entry.key_place.clone(), entry.node.place.clone());
+    walk.places.insert(path.clone(), places);
+    Item {
+        path,
+        node: &entry.node,
+    }
+}
+
+/// An externally tagged choice: a table with exactly one key, out of `variants`.
+pub(super) fn choice<'t>(
+    walk: &mut Walk<'_>,
+    item: &Item<'t>,
+    variants: &[&'static str],
+    example: &str,
+) -> Option<(&'static str, Item<'t>)> {
+    for variant in variants {
+        walk.asked.insert(pattern(&join(&item.path, variant)));
+    }
+    let leaf = item.path.rsplit('.').next().unwrap_or_default();
+    let fix = format!("write {leaf}.{example}");
+    let allowed = format!("exactly one of {}", variants.join(", "));
+    let Value::Table(entries) = &item.node.value else {
+        let fault = walk.refuse_type(item, "a table");
+        (fault.allowed, fault.fix) = (Some(allowed), Some(fix));
+        return None;
+    };
+    let mut chosen = None;
+    for entry in entries {
+        let Some(variant) = variants.iter().find(|variant| **variant == entry.key) else {
+            unknown(walk, &item.path, entry, variants);
+            walk.faulted.push(item.path.clone());
+            continue;
+        };
+        let inner = enter(walk, join(&item.path, variant), entry);
+        if chosen.is_some() {
+            walk.refuse_at(&item.path, Some(&entry.key_place), "a second choice")
+                .allowed = Some(allowed.clone());
+        } else {
+            chosen = Some((*variant, inner));
+        }
+    }
+    if entries.is_empty() {
+        let fault = walk.refuse(item, "nothing is chosen");
+        (fault.allowed, fault.fix) = (Some(allowed), Some(fix));
+    }
+    chosen
+}
+
+/// A list of tables.
+pub(super) fn list<'t>(walk: &mut Walk<'_>, item: &Item<'t>) -> Option<Vec<Item<'t>>> {
+    let Value::List(nodes) = &item.node.value else {
+        let fix = format!("write [[{}]] above each of them", item.path);
+        walk.refuse_type(item, "a list of tables").fix = Some(fix);
+        return None;
+    };
+    let items = nodes.iter().enumerate().map(|(index, node)| {
+        let path = join(&item.path, &index.to_string());
+        walk.places
+            .insert(path.clone(), (node.place.clone(), node.place.clone()));
+        Item { path, node }
+    });
+    Some(items.collect())
+}
+
+/// A string.
+pub(super) fn text(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<String> {
+    if let Value::Text(text) = &item.node.value {
+        return Some(text.clone());
+    }
+    walk.refuse_type(item, "a text in quotes");
+    None
+}
+
+/// `true` or `false`.
+pub(super) fn flag(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<bool> {
+    if let Value::Flag(flag) = item.node.value {
+        return Some(flag);
+    }
+    walk.refuse_type(item, "true or false");
+    None
+}
+
+/// A whole number that fits into `u32`.
+pub(super) fn count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u32> {
+    whole(walk, item, u32::MAX.into()).and_then(|count| u32::try_from(count).ok())
+}
+
+/// A whole number that fits into `u64`. TOML stops at `i64`, overrides too.
+pub(super) fn big_count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u64> {
+    whole(walk, item, u64::MAX)
+}
+
+fn whole(walk: &mut Walk<'_>, item: &Item<'_>, max: u64) -> Option<u64> {
+    let Value::Whole(written) = item.node.value else {
+        walk.refuse_type(item, "a whole number");
+        return None;
+    };
+    let fitting = written
+        .and_then(|whole| u64::try_from(whole).ok())
+        .filter(|whole| *whole <= max);
+    if fitting.is_none() {
+        walk.refuse(item, "is out of range").allowed = Some(format!("a whole number, 0 to {max}"));
+    }
+    fitting
+}
+
+/// A finite number, with or without a decimal point.
+pub(super) fn number(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<f64> {
+    let number = match item.node.value {
+        Value::Float(float) => float,
+        Value::Whole(Some(whole)) => whole as f64,
+        _ => {
+            walk.refuse_type(item, "a number");
+            return None;
+        }
+    };
+    if !number.is_finite() {
+        walk.refuse(item, "must be a finite number");
+        return None;
+    }
+    Some(number)
+}
+
+/// A duration such as `"500us"`.
+pub(super) fn duration(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
+    let parsed = match &item.node.value {
+        Value::Text(text) => parse_duration(text),
+        Value::Whole(Some(whole)) => {
+            let fault = walk.refuse(item, "a duration needs a unit");
+            fault.allowed = Some(DURATION_FORM.into());
+            fault.fix = Some(format!("write \"{whole}ms\" or \"{whole}s\", say"));
+            return None;
+        }
+        _ => {
+            walk.refuse_type(item, "a duration").allowed = Some(DURATION_FORM.into());
+            return None;
+        }
+    };
+    match parsed {
+        Ok(ns) => Some(ns),
+        Err(reason) => {
+            walk.refuse(item, format!("not a duration: {reason}"))
+                .allowed = Some(DURATION_FORM.into());
+            None
+        }
+    }
+}
+
+/// A duration, or `"never"`.
+pub(super) fn duration_or_never(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Option<Nanos>> {
+    if matches!(&item.node.value, Value::Text(text) if text == "never") {
+        return Some(None);
+    }
+    let before = walk.faults.len();
+    let read = duration(walk, item).map(Some);
+    if let Some(fault) = walk.faults.get_mut(before) {
+        fault.allowed = Some(format!("\"never\", or {DURATION_FORM}"));
+    }
+    read
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(
+    walk: &mut Walk<'_>,
+    item: &Item<'_>,
+    words: &[(&'static str, T)],
+) -> Option<T> {
+    let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+    let allowed = names
+        .iter()
+        .map(|name| format!("\"{name}\""))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let Value::Text(text) = &item.node.value else {
+        walk.refuse_type(item, "one of a few words").allowed = Some(allowed);
+        return None;
+    };
+    let found = words
+        .iter()
+        .find(|(name, _)| name == text)
+        .map(|(_, value)| *value);
+    if found.is_none() {
+        let fault = walk.refuse(item, "unknown choice");
+        fault.allowed = Some(allowed);
+        fault.fix = nearest(text, &names).map(|name| format!("did you mean \"{name}\"?"));
+    }
+    found
+}
+
+/// What a value is, for messages.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Text(_) => "a text",
+        Value::Whole(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Flag(_) => "true or false",
+        Value::Other => "a date",
+        Value::List(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+/// Appends a key to a dotted path.
+pub(super) fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// The path with element numbers replaced by `N`.
+fn pattern(path: &str) -> String {
+    let parts = path.split('.').map(|part| {
+        let number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if number { "N" } else { part }
+    });
+    parts.collect::<Vec<_>>().join(".")
+}
