@@ -3,7 +3,7 @@
 use super::laws::{delay, service};
 use super::load::lookahead_ns;
 use super::tree::Value;
-use super::walk::{Item, Section, Walk, count, duration, list, number, word};
+use super::walk::{Item, Limit, Section, Walk, count, duration, list, number, word};
 use super::{EngineConfig, NetworkConfig, NodesConfig, ServerGroup};
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::{MICROSECOND, MILLISECOND, Nanos, SECOND};
@@ -57,7 +57,9 @@ fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
     let group = ServerGroup {
         count: s.read(walk, "count", count).unwrap_or(1),
         capacity: s.need(walk, "capacity", "4", count).unwrap_or(1),
-        backlog: s.read(walk, "backlog", backlog).unwrap_or(Some(BACKLOG)),
+        backlog: s
+            .read(walk, "backlog", backlog)
+            .map_or(Some(BACKLOG), Limit::get),
         service: s
             .need(
                 walk,
@@ -77,15 +79,15 @@ fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
 }
 
 /// A number of requests, or `"unbounded"`.
-fn backlog(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Option<u32>> {
+fn backlog(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Limit<u32>> {
     if let Value::Text(_) = item.node.value {
-        let read = word(walk, item, &[("unbounded", None)]);
+        let read = word(walk, item, &[("unbounded", Limit::Lifted)]);
         if let (None, Some(fault)) = (&read, walk.faults.last_mut()) {
             fault.allowed = Some("a whole number, or \"unbounded\"".into());
         }
         return read;
     }
-    count(walk, item).map(Some)
+    count(walk, item).map(Limit::At)
 }
 
 /// `[engine]`, with the defaults that follow from the network and the duration.

@@ -3,7 +3,7 @@
 use super::fleet::table;
 use super::tree::Value;
 use super::walk::{
-    Item, Section, Walk, choice, count, duration, duration_or_never, flag, number, word,
+    Item, Limit, Section, Walk, choice, count, duration, duration_or_never, flag, number, word,
 };
 use super::{Fanout, HeartbeatConfig};
 use crate::time::{MILLISECOND, SECOND};
@@ -30,7 +30,7 @@ pub(super) fn heartbeat(walk: &mut Walk<'_>, top: &mut Section<'_>) -> Heartbeat
         latency_alpha: s.read(walk, "latency_alpha", number).unwrap_or(0.1),
         latency_decay_ns: s
             .read(walk, "latency_decay", duration_or_never)
-            .unwrap_or(Some(10 * SECOND)),
+            .map_or(Some(10 * SECOND), Limit::get),
     };
     s.close(walk);
     heartbeat

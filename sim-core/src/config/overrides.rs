@@ -17,7 +17,7 @@ pub(super) fn apply(
     number: usize,
     key: &str,
     value: &str,
-) -> Result<(), ConfigFault> {
+) -> Result<(), Box<ConfigFault>> {
     let text = Text::Override(number);
     let key_place = Place {
         text,
@@ -29,10 +29,13 @@ pub(super) fn apply(
         ..ConfigFault::new(key, problem)
     };
     let segments = split(key).ok_or_else(|| {
-        fault("not a key".into()).allowed("names and numbers joined by dots: servers.0.capacity")
+        Box::new(
+            fault("not a key".into())
+                .allowed("names and numbers joined by dots: servers.0.capacity"),
+        )
     })?;
     let value = parse_override(value, text, key.len() + 1);
-    set(root, &segments, value, &key_place).map_err(fault)
+    set(root, &segments, value, &key_place).map_err(|problem| Box::new(fault(problem)))
 }
 
 /// Splits at dots outside of double quotes; `None` when a part is empty or there are too many.
@@ -104,7 +107,7 @@ mod tests {
     use super::*;
     use crate::config::tree::parse_file;
 
-    fn overridden(text: &str, key: &str, value: &str) -> Result<String, ConfigFault> {
+    fn overridden(text: &str, key: &str, value: &str) -> Result<String, Box<ConfigFault>> {
         let mut root = parse_file(text).expect("valid");
         apply(&mut root, 0, key, value)?;
         Ok(show(&root))

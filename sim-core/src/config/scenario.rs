@@ -77,7 +77,11 @@ impl Source<'_> {
         let mut root = parse_file(self.text)?;
         let mut faults = Vec::new();
         for (number, (key, value)) in self.overrides.iter().enumerate() {
-            faults.extend(apply(&mut root, number, key, value).err());
+            faults.extend(
+                apply(&mut root, number, key, value)
+                    .err()
+                    .map(|fault| *fault),
+            );
         }
         let overrides: Vec<String> = self
             .overrides

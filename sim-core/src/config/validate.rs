@@ -314,7 +314,7 @@ impl Checker {
     fn service(&mut self, key: &str, law: &ServiceLaw) {
         match law {
             ServiceLaw::Constant { mean_ns } => {
-                self.mean(&format!("{key}.constant.mean"), *mean_ns)
+                self.mean(&format!("{key}.constant.mean"), *mean_ns);
             }
             ServiceLaw::Exponential { mean_ns } => {
                 self.mean(&format!("{key}.exponential.mean"), *mean_ns);

@@ -400,13 +400,32 @@ pub(super) fn duration(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
     }
 }
 
+/// A limit that may be lifted by a word such as `"never"`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit<T> {
+    /// The limit.
+    At(T),
+    /// The word.
+    Lifted,
+}
+
+impl<T> Limit<T> {
+    /// The limit, if there is one.
+    pub(super) fn get(self) -> Option<T> {
+        match self {
+            Self::At(limit) => Some(limit),
+            Self::Lifted => None,
+        }
+    }
+}
+
 /// A duration, or `"never"`.
-pub(super) fn duration_or_never(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Option<Nanos>> {
+pub(super) fn duration_or_never(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Limit<Nanos>> {
     if matches!(&item.node.value, Value::Text(text) if text == "never") {
-        return Some(None);
+        return Some(Limit::Lifted);
     }
     let before = walk.faults.len();
-    let read = duration(walk, item).map(Some);
+    let read = duration(walk, item).map(Limit::At);
     if let Some(fault) = walk.faults.get_mut(before) {
         fault.allowed = Some(format!("\"never\", or {DURATION_FORM}"));
     }

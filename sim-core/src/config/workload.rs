@@ -2,7 +2,9 @@
 
 use super::tree::Value;
 use super::units::{RATE_FORM, RawRate, parse_rate, parse_unit};
-use super::walk::{Item, Section, Walk, choice, count, duration, duration_or_never, number, text};
+use super::walk::{
+    Item, Limit, Section, Walk, choice, count, duration, duration_or_never, number, text,
+};
 use super::{Arrivals, Retries, TraceConfig, WorkloadConfig};
 use crate::time::{MICROSECOND, Nanos, SECOND};
 
@@ -41,8 +43,12 @@ pub(super) fn workload(
         "{ poisson = { rate = \"70%\" } }",
         |walk, item| arrivals(walk, item, capacity_per_s),
     );
-    let timeout_ns = s.read(walk, "timeout", duration_or_never).flatten();
-    let retries = s.read(walk, "retries", retries).unwrap_or_else(no_retries);
+    let timeout_ns = s
+        .read(walk, "timeout", duration_or_never)
+        .and_then(Limit::get);
+    let retries = s
+        .get(walk, "retries")
+        .map_or_else(no_retries, |item| retries(walk, &item));
     s.close(walk);
     WorkloadConfig {
         arrivals: arrivals.unwrap_or(stand_in),
@@ -58,7 +64,7 @@ fn no_retries() -> Retries {
     }
 }
 
-fn retries(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Retries> {
+fn retries(walk: &mut Walk<'_>, item: &Item<'_>) -> Retries {
     let mut s = Section::open(walk, item);
     let max = s.need(walk, "max", "1", count).unwrap_or(0);
     let budget = s.read(walk, "budget", |walk, item| {
@@ -72,7 +78,7 @@ fn retries(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Retries> {
     s.close(walk);
     // At most 100 million: fits.
     let budget_ppm = (budget.unwrap_or(RETRY_BUDGET) * 1e6).round() as u32;
-    Some(Retries { max, budget_ppm })
+    Retries { max, budget_ppm }
 }
 
 fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option<Arrivals> {
