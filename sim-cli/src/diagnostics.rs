@@ -63,9 +63,7 @@ fn group<'a>(path: &'a str, text: &'a str, fault: &'a ConfigFault) -> Group<'a> 
     } else {
         format!("{key}: {problem}")
     };
-    let mut group = Level::ERROR
-        .primary_title(title)
-        .elements([] as [Snippet<'_, _>; 0]);
+    let mut group = Group::with_title(Level::ERROR.primary_title(title));
     let (path, text) = match origin {
         Origin::File => (path, text),
         Origin::Override(written) => ("--set", written.as_str()),
