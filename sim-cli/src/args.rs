@@ -91,7 +91,7 @@ pub struct ScenarioArgs {
     /// The scenario file
     #[arg(value_name = "SCENARIO")]
     pub file: PathBuf,
-    /// Replace a value: nodes.count=16, servers.0.capacity=8, policy=two_choices
+    /// Replace a value: nodes.count=16, servers.0.capacity=8, policy=random
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
     pub set: Vec<(String, String)>,
 }

@@ -1,5 +1,6 @@
 //! `lbsim check`: what a scenario says, or what is wrong with it.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use sim_core::config::{PolicyConfig, Scenario};
@@ -85,10 +86,12 @@ pub fn summary(scenario: &Scenario) -> String {
             ),
         ),
     ];
-    lines
-        .iter()
-        .map(|(what, text)| format!("{what:<10} {text}\n"))
-        .collect()
+    let mut out = String::new();
+    for (what, text) in lines {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{what:<10} {text}");
+    }
+    out
 }
 
 fn offered(scenario: &Scenario, capacity_per_s: f64) -> String {
@@ -110,7 +113,7 @@ fn offered(scenario: &Scenario, capacity_per_s: f64) -> String {
 
 fn show(ns: Nanos) -> String {
     match ns {
-        1_000_000_000.. => format!("{} s", seconds(ns)),
+        0 | 1_000_000_000.. => format!("{} s", seconds(ns)),
         1_000_000.. => format!("{} ms", ns as f64 / 1e6),
         1_000.. => format!("{} us", ns as f64 / 1e3),
         _ => format!("{ns} ns"),

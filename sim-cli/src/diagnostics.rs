@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{IsTerminal, stderr};
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use sim_core::config::{ConfigFault, Origin};
@@ -44,8 +45,7 @@ pub fn render(path: &str, text: &str, faults: &[ConfigFault], style: Style) -> S
         out.push_str("\n\n");
     }
     let (count, s) = (faults.len(), if faults.len() == 1 { "" } else { "s" });
-    out.push_str(&format!("{path}: {count} fault{s}\n"));
-    out
+    out + &format!("{path}: {count} fault{s}\n")
 }
 
 fn group<'a>(path: &'a str, text: &'a str, fault: &'a ConfigFault) -> Group<'a> {
@@ -68,22 +68,13 @@ fn group<'a>(path: &'a str, text: &'a str, fault: &'a ConfigFault) -> Group<'a> 
         Origin::File => (path, text),
         Origin::Override(written) => ("--set", written.as_str()),
     };
-    match span {
-        Some(span) => {
-            // A span of nothing is not drawn; show at least one character.
-            let end = if span.is_empty() {
-                text.len().min(span.start + 1)
-            } else {
-                span.end
-            };
-            let annotation = AnnotationKind::Primary.span(span.start..end);
-            group = group.element(Snippet::source(text).path(path).annotation(annotation));
-        }
-        None => {
-            group = group.element(annotate_snippets::Origin::path(path));
-            if let Some(found) = found {
-                group = group.element(Level::NOTE.message(format!("it is {found}")));
-            }
+    if let Some(span) = span {
+        let annotation = AnnotationKind::Primary.span(visible(text, span));
+        group = group.element(Snippet::source(text).path(path).annotation(annotation));
+    } else {
+        group = group.element(annotate_snippets::Origin::path(path));
+        if let Some(found) = found {
+            group = group.element(Level::NOTE.message(format!("it is {found}")));
         }
     }
     if let Some(allowed) = allowed {
@@ -93,4 +84,34 @@ fn group<'a>(path: &'a str, text: &'a str, fault: &'a ConfigFault) -> Group<'a> 
         group = group.element(Level::HELP.message(fix.as_str()));
     }
     group
+}
+
+/// The span, or, if there is nothing in it, the character that follows: something to underline.
+fn visible(text: &str, span: &Range<usize>) -> Range<usize> {
+    let next = text.get(span.start..).and_then(|rest| rest.chars().next());
+    span.start..span.end.max(span.start + next.map_or(0, char::len_utf8))
+}
+
+#[cfg(test)]
+mod tests {
+    use sim_core::config::Scenario;
+
+    use super::*;
+
+    /// Goal: whatever is wrong can be shown. Method: cut a file short at every character, which
+    /// gives every kind of syntax error and missing key at the end of a text.
+    #[test]
+    fn every_beginning_of_a_file_can_be_rendered() {
+        let text = include_str!("../tests/faulty.toml").replace("mean", "m\u{f6}an\u{1f980}");
+        for (end, _) in text.char_indices() {
+            let text = &text[..end];
+            let faults = Scenario::parse(text, &[], &|_| Err("none".into())).expect_err("faulty");
+            for style in [Style::Plain, Style::Colour] {
+                assert!(
+                    render("x.toml", text, &faults, style).contains("x.toml"),
+                    "cut at {end}"
+                );
+            }
+        }
+    }
 }

@@ -40,7 +40,7 @@ fn is_common(key: &Key) -> bool {
         .is_some_and(|rest| !rest.contains('.'))
 }
 
-fn table<'k>(keys: impl Iterator<Item = &'k Key>, prefix: &str) -> Table {
+fn table<'k>(keys: impl Iterator<Item = &'k Key>, prefix: &str) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -62,5 +62,5 @@ fn table<'k>(keys: impl Iterator<Item = &'k Key>, prefix: &str) -> Table {
         let path = path.strip_prefix(prefix).unwrap_or(path);
         table.add_row([path, default, &allowed, &format!("{meaning} {effect}")]);
     }
-    table
+    table.trim_fmt()
 }

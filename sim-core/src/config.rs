@@ -4,23 +4,23 @@
 //! value with all defaults filled in or **all** faults of the file, each with its place in the
 //! text. Code that builds a scenario by hand (tests, benches) calls [`Scenario::validate`].
 
-mod expect;
-mod fault; // what is wrong
-mod faults;
-mod fleet; // network, nodes, servers, engine
-mod heartbeat;
-pub mod keys; // every key there is
+mod scenario; // READ FIRST: from text to scenario
+mod fault; // what is wrong, and where
+mod suggest; // did you mean
+mod units; // texts with a unit
+mod tree; // values and their places
+mod overrides; // --set key=value
+mod walk; // values out of the tree
 mod laws; // delays and service times
 mod load; // what a fleet can carry
-mod overrides; // --set key=value
-mod policy;
-mod scenario;
-mod suggest; // did you mean
-mod tree; // values and their places
-mod units; // texts with a unit
+mod fleet; // network, nodes, servers, engine
+mod workload; // arrivals, timeout, retries
+mod policy; // the policies to compare
+mod heartbeat; // reports
+mod faults; // what breaks
+mod expect; // what must be shown
 mod validate; // what is impossible
-mod walk; // values out of the tree
-mod workload; // READ FIRST: from text to scenario
+pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
 pub use scenario::{ReadFile, Source};

@@ -1,5 +1,6 @@
 //! Reads `[expect]`: what a scenario must show.
 
+use super::policy::POLICIES;
 use super::suggest::nearest;
 use super::tree::{Entry, Value};
 use super::units::parse_bound;
@@ -33,6 +34,16 @@ pub(super) fn expectations(
             Some((policy, metric)) => (Some(policy.to_owned()), metric.to_owned()),
             None => (None, name),
         };
+        // Whoever overrides the policies need not rewrite what the file expects of the others.
+        let is_known = policy
+            .as_deref()
+            .is_some_and(|policy| POLICIES.contains(&policy));
+        let is_run = policies
+            .iter()
+            .any(|run| Some(run.name()) == policy.as_deref());
+        if is_known && !is_run && walk.is_overridden("policy") {
+            continue;
+        }
         check_names(walk, &item, policy.as_deref(), &metric, policies, metrics);
         if let Some((comparison, bound)) = bound(walk, &item) {
             expectations.push(Expectation {

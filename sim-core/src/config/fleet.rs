@@ -70,12 +70,20 @@ fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
             .unwrap_or(stand_in),
         speed: s.read(walk, "speed", number).unwrap_or(1.0),
     };
-    // One discipline so far; the key is there so that scenarios can say so.
-    s.read(walk, "discipline", |walk, item| {
-        word(walk, item, &[("fifo", ())])
-    });
+    s.read(walk, "discipline", discipline);
     s.close(walk);
     group
+}
+
+/// One discipline so far; the key is there so that scenarios can say so.
+fn discipline(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<()> {
+    let before = walk.faults.len();
+    let read = word(walk, item, &[("fifo", ())]);
+    if let Some(fault) = walk.faults.get_mut(before) {
+        // Whoever writes "lifo" means it.
+        fault.fix = Some("there is no other discipline yet".into());
+    }
+    read
 }
 
 /// A number of requests, or `"unbounded"`.

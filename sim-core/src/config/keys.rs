@@ -26,7 +26,7 @@ pub const KEYS: &[Key] = &[
     key("duration", "time", "required", "above 0", "Requests arrive from 0 to here.", "Longer: narrower confidence intervals, longer runs."),
     key("warmup", "time", "10 % of duration", "0 to below duration", "Requests that arrive before this are simulated, not measured.", "Too short: the empty start flatters the means. Too long: fewer samples."),
     key("drain", "time", "10s", "0 or more", "Longest wait for the last requests to end.", "Too short: slow requests end as in_flight."),
-    key("seed", "", "1", "0 to 2^63 - 1", "All randomness derives from it.", "Another seed is another sample of the same scenario."),
+    key("seed", "", "1", "0 to 2^64 - 1", "All randomness derives from it.", "Another seed is another sample of the same scenario."),
     key("replications", "runs", "1", "1 to 1000000", "Independent repetitions of each policy.", "More: narrower confidence intervals; time grows in proportion."),
     key("engine.tick", "time", "largest divisor of the quantum within the lookahead", "above 0, to the smallest delay and 2^30 ns", "Window in which servers and nodes run independently.", "Longer: faster. No effect on results."),
     key("engine.quantum", "time", "the tick", "a multiple of the tick, to 1h", "Heartbeats and faults happen on its multiples.", "Longer: coarser control plane, slightly faster."),

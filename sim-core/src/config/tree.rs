@@ -70,12 +70,16 @@ pub(super) struct Entry {
 /// Deepest nesting taken over. No key is deeper than 6; what lies below is reported as unknown.
 const DEPTH_MAX: usize = 16;
 
-/// Parses a whole file, or returns all its syntax errors.
+/// Most syntax errors reported: later ones mostly follow from earlier ones.
+const SYNTAX_FAULTS_MAX: usize = 20;
+
+/// Parses a whole file, or returns its syntax errors.
 pub(super) fn parse_file(text: &str) -> Result<Node, Vec<ConfigFault>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         return Err(errors
             .iter()
+            .take(SYNTAX_FAULTS_MAX)
             .map(|error| syntax_fault(error, text))
             .collect());
     }

@@ -40,6 +40,8 @@ const NAME_CHARS_MAX: usize = 100;
 /// Collects the faults of a scenario.
 pub(super) struct Checker {
     faulted: Vec<String>,
+    /// What the number of servers rests on: every group's count, and that groups could be read.
+    counts: Vec<String>,
     faults: Vec<ConfigFault>,
 }
 
@@ -48,6 +50,7 @@ impl Checker {
     pub(super) fn new(faulted: Vec<String>) -> Self {
         Self {
             faulted,
+            counts: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -71,6 +74,8 @@ impl Checker {
             faults,
             expect,
         } = scenario;
+        let counts = (0..servers.len()).map(|index| format!("servers.{index}.count"));
+        self.counts = counts.chain(["servers.*".to_owned()]).collect();
         self.name(name);
         self.positive_time("duration", *duration_ns);
         self.time("drain", *drain_ns);
@@ -282,7 +287,7 @@ impl Checker {
                 .allowed(format!("{SERVERS_MAX} in all groups together"))
         });
         let beliefs = server_count.saturating_mul(node_count.into());
-        self.check(beliefs <= BELIEFS_MAX, "nodes.count", &["servers"], || {
+        self.check_counted(beliefs <= BELIEFS_MAX, "nodes.count", || {
             ConfigFault::new(
                 "",
                 format!("every node has a view of every server: {beliefs} beliefs"),
@@ -565,8 +570,7 @@ impl Checker {
                         .allowed("a whole number, at least 1, or \"all\"")
                 });
                 let fine = replacement || u64::from(drawn) <= servers;
-                let rests_on = ["servers", "policy.two_choices.replacement"];
-                self.check(fine, key, &rests_on, || {
+                self.check_counted(fine, key, || {
                     ConfigFault::new("", "there are not that many different servers")
                         .found(drawn)
                         .allowed(format!("1 to {servers}, or \"all\""))
@@ -616,8 +620,8 @@ impl Checker {
             share.contains(&loss),
             "0 to below 1",
         );
-        let longest = interval_ns as f64 * (1.0 + jitter);
-        let fine = failure_timeout_ns as f64 > longest;
+        let longest_ns = interval_ns as f64 * (1.0 + jitter);
+        let fine = failure_timeout_ns as f64 > longest_ns;
         let rests_on = [interval, "heartbeat.jitter"];
         self.check(fine, "heartbeat.failure_timeout", &rests_on, || {
             ConfigFault::new(
@@ -625,10 +629,13 @@ impl Checker {
                 "every server would look failed between two of its heartbeats",
             )
             .found(format_duration(failure_timeout_ns))
-            .allowed(format!("above interval x (1 + jitter), {longest}ns"))
+            .allowed(format!(
+                "above interval x (1 + jitter), {}",
+                format_duration(longest_ns as Nanos)
+            ))
             .fix(format!(
-                "write \"{}ns\" (3.5 intervals) or leave it out",
-                interval_ns.saturating_mul(7) / 2
+                "write \"{}\" (3.5 intervals) or leave it out",
+                format_duration(interval_ns.saturating_mul(7) / 2)
             ))
         });
         self.time("heartbeat.failure_timeout", failure_timeout_ns);
@@ -727,7 +734,7 @@ impl Checker {
                 .found(format!("{hit:?}"))
                 .fix("the end is excluded: 3..4 is server 3")
         });
-        self.check(u64::from(hit.end) <= servers, key, &["servers"], || {
+        self.check_counted(u64::from(hit.end) <= servers, key, || {
             ConfigFault::new("", "there are no such servers")
                 .found(format!("{hit:?}"))
                 .allowed(format!("ids within 0..{servers}"))
@@ -769,6 +776,14 @@ impl Checker {
                 ConfigFault::new("", "the scenario has no such policy")
             });
         }
+    }
+
+    /// [`Self::check`], resting on the number of servers.
+    fn check_counted(&mut self, holds: bool, key: &str, fault: impl FnOnce() -> ConfigFault) {
+        let counts = std::mem::take(&mut self.counts);
+        let rests_on: Vec<&str> = counts.iter().map(String::as_str).collect();
+        self.check(holds, key, &rests_on, fault);
+        self.counts = counts;
     }
 
     /// Notes a fault of `key` unless the check holds, or rests on something already known as wrong.

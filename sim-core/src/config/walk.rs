@@ -108,6 +108,13 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether the value of `key` comes from an override.
+    pub(super) fn is_overridden(&self, key: &str) -> bool {
+        self.places
+            .get(key)
+            .is_some_and(|(_, value)| value.text != Text::File)
+    }
+
     /// Where `key` itself is written.
     pub(super) fn key_place(&self, key: &str) -> Option<Place> {
         self.places.get(key).map(|(key, _)| key.clone())
@@ -339,7 +346,7 @@ pub(super) fn count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u32> {
     whole(walk, item, u32::MAX.into()).and_then(|count| u32::try_from(count).ok())
 }
 
-/// A whole number that fits into `u64`. TOML stops at `i64`, overrides too.
+/// A whole number that fits into `u64`.
 pub(super) fn big_count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u64> {
     whole(walk, item, u64::MAX)
 }

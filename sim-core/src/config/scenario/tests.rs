@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Arrivals, Choices, Fanout, FaultKind, LoadSignal, PolicyConfig, Slowdown};
+use crate::config::{
+    Arrivals, Choices, Fanout, FaultKind, LatencyTies, LoadSignal, PolicyConfig, Slowdown,
+};
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::{MICROSECOND, MILLISECOND};
 
@@ -69,7 +71,7 @@ at = "12s"
 slow = { servers = 3, service = "2s" }
 [expect]
 "success_rate" = ">= 0.99"
-"two_choices.latency_p99" = "< 5"
+"two_choices.latency_ms_p99" = "< 5"
 "#;
 
 fn files(name: &str) -> Result<String, String> {
@@ -176,18 +178,19 @@ fn overrides_reach_every_kind_of_place() {
             ("nodes.count", "16"),
             ("heartbeat.interval", "60ms"),
             ("servers.0.capacity", "9"),
-            ("policy", "two_choices"),
+            ("policy", "lowest_latency"),
             ("workload.arrivals", "{ constant = { rate = \"3/ms\" } }"),
-            ("expect", "{}"),
         ],
     )
     .expect("valid");
     assert_eq!((s.nodes.count, s.servers[0].capacity), (16, 9));
     assert_eq!(s.heartbeat.interval_ns, 60 * MILLISECOND);
     assert_eq!(s.workload.arrivals, Arrivals::Constant { rate: 3_000.0 });
+    // What the file expects of two_choices does not apply any more.
+    assert_eq!(s.expect.len(), 1);
     let [
-        PolicyConfig::TwoChoices {
-            choices: Choices::Count(2),
+        PolicyConfig::LowestLatency {
+            ties: LatencyTies::Random,
             ..
         },
     ] = s.policies[..]
@@ -353,20 +356,20 @@ fn metrics_are_looked_up_where_they_are_known() {
         metrics,
     };
     assert!(
-        source(Some(&["success_rate", "latency_p99"]))
+        source(Some(&["success_rate", "latency_ms_p99"]))
             .parse()
             .is_ok()
     );
-    let faults = source(Some(&["success_rate", "latency_p999"]))
+    let faults = source(Some(&["success_rate", "latency_ms_p9999"]))
         .parse()
         .expect_err("no such metric");
     assert_eq!(
         faults[0].fix.as_deref(),
-        Some("did you mean `latency_p999`?")
+        Some("did you mean `latency_ms_p9999`?")
     );
     assert_eq!(
         &RICH[faults[0].span.clone().expect("a place")],
-        "\"two_choices.latency_p99\""
+        "\"two_choices.latency_ms_p99\""
     );
 }
 
@@ -446,6 +449,36 @@ proptest! {
         if let Ok(scenario) = parse(&text) {
             prop_assert_eq!(scenario.validate(), Ok(()));
             prop_assert!(scenario.capacity_per_s() > 0.0);
+        }
+    }
+
+    /// The same for overrides; their faults point into the override.
+    #[test]
+    fn random_overrides_never_panic(
+        overrides in prop::collection::vec(
+            (
+                prop::collection::vec(prop::sample::select(vec![
+                    "servers", "0", "1", "9", "service", "lognormal", "median", "policy", "expect",
+                    "two_choices", "heartbeat", "fanout", "home", "faults", "at", "x", "", "\"", "ö",
+                ]), 1..5),
+                prop::sample::select(vec![
+                    "1", "-1", "nan", "\"x", "{}", "[]", "[[", "{ a = 1 }", "5ms", "", "all", "1979-05-27",
+                    "two_choices", "70%", "0..3", "öö", "# no", "1 2",
+                ]),
+            ),
+            1..4,
+        )
+    ) {
+        let overrides: Vec<(String, String)> =
+            overrides.into_iter().map(|(path, value)| (path.join("."), value.to_owned())).collect();
+        if let Err(faults) = Scenario::parse(RICH, &overrides, &files) {
+            for fault in faults {
+                let text = match &fault.origin {
+                    Origin::File => RICH,
+                    Origin::Override(text) => text,
+                };
+                prop_assert!(fault.span.is_none_or(|span| text.get(span).is_some()));
+            }
         }
     }
 }
