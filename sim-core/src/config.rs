@@ -8,9 +8,10 @@ mod scenario; // READ FIRST: from text to scenario
 mod fault; // what is wrong, and where
 mod suggest; // did you mean
 mod units; // texts with a unit
-mod tree; // values and their places
+mod tree; // what is written, and where
 mod overrides; // --set key=value
-mod walk; // values out of the tree
+mod walk; // tables out of the tree
+mod values; // values out of the tree
 mod laws; // delays and service times
 mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine

@@ -4,7 +4,8 @@ use super::policy::POLICIES;
 use super::suggest::nearest;
 use super::tree::{Entry, Value};
 use super::units::parse_bound;
-use super::walk::{Item, Section, Walk, enter, join, text};
+use super::values::text;
+use super::walk::{Item, Section, Walk, enter, join};
 use super::{Expectation, PolicyConfig};
 
 /// Name of the section.

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::tree::Value;
 use super::units::parse_ids;
-use super::walk::{Item, Section, Walk, duration, flag, list, number};
+use super::values::{duration, flag, number};
+use super::walk::{Item, Section, Walk, list};
 use super::{Fault, FaultKind, Slowdown};
 
 /// Every kind of fault there is.

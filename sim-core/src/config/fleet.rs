@@ -3,7 +3,8 @@
 use super::laws::{delay, service};
 use super::load::lookahead_ns;
 use super::tree::Value;
-use super::walk::{Item, Limit, Section, Walk, count, duration, list, number, word};
+use super::values::{Limit, count, duration, number, word};
+use super::walk::{Item, Section, Walk, list};
 use super::{EngineConfig, NetworkConfig, NodesConfig, ServerGroup};
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::{MICROSECOND, MILLISECOND, Nanos, SECOND};

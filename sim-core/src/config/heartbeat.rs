@@ -2,9 +2,8 @@
 
 use super::fleet::table;
 use super::tree::Value;
-use super::walk::{
-    Item, Limit, Section, Walk, choice, count, duration, duration_or_never, flag, number, word,
-};
+use super::values::{Limit, count, duration, duration_or_never, flag, number, word};
+use super::walk::{Item, Section, Walk, choice};
 use super::{Fanout, HeartbeatConfig};
 use crate::time::{MILLISECOND, SECOND};
 

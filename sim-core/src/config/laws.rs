@@ -1,6 +1,7 @@
 //! Reads laws: `service.exponential = { mean = "10ms" }`.
 
-use super::walk::{Item, Section, Walk, choice, count, duration, number, text};
+use super::values::{count, duration, number, text};
+use super::walk::{Item, Section, Walk, choice};
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::{MILLISECOND, Nanos};
 

@@ -1,7 +1,8 @@
 //! Reads `[policy.<name>]`: one or more policies to compare.
 
 use super::tree::{Node, Value};
-use super::walk::{Item, Section, Walk, count, enter, flag, join, word};
+use super::values::{count, flag, word};
+use super::walk::{Item, Section, Walk, enter, join};
 use super::{Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig};
 
 /// Every policy there is.

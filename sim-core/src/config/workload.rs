@@ -2,9 +2,8 @@
 
 use super::tree::Value;
 use super::units::{RATE_FORM, RawRate, parse_rate, parse_unit};
-use super::walk::{
-    Item, Limit, Section, Walk, choice, count, duration, duration_or_never, number, text,
-};
+use super::values::{Limit, count, duration, duration_or_never, number, text};
+use super::walk::{Item, Section, Walk, choice};
 use super::{Arrivals, Retries, TraceConfig, WorkloadConfig};
 use crate::time::{MICROSECOND, Nanos, SECOND};
 
