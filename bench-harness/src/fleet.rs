@@ -26,11 +26,8 @@ pub const TWO_CHOICES: PolicyConfig = PolicyConfig::TwoChoices {
 };
 
 /// The seed rule.
-pub const LOWEST_LATENCY: PolicyConfig = PolicyConfig::LowestLatency {
-    own_sends: true,
-    ties: LatencyTies::Random,
-    capacity_gate: true,
-};
+pub const LOWEST_LATENCY: PolicyConfig =
+    PolicyConfig::LowestLatency { own_sends: true, ties: LatencyTies::Random, capacity_gate: true };
 
 /// `servers` servers of four slots behind `nodes` nodes, load 0.8, Poisson arrivals, heartbeats
 /// every 100 ms to all nodes, 500 us one way. Runs for about `requests` requests.

@@ -29,8 +29,8 @@ use sim_core::setup::{Change, Setup};
 use sim_core::time::Nanos;
 use sim_core::workload::{TraceRecord, TraceSource};
 
-use node::Node;
 pub use node::LatencyChoice;
+use node::Node;
 use server::{Job, Jobs, Server};
 
 /// Something that will happen.
@@ -158,7 +158,11 @@ impl Reference {
             let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(id));
             let due_ns = heartbeat::first_due_ns(setup, &mut stream);
             let quantum = heartbeat::quantum_after(setup, due_ns, 0);
-            self.agenda.add(quantum * quantum_ns, Event::Heartbeat { server: id, due_ns }, &self.jobs);
+            self.agenda.add(
+                quantum * quantum_ns,
+                Event::Heartbeat { server: id, due_ns },
+                &self.jobs,
+            );
             self.heartbeat_streams.push(stream);
         }
         let interesting = |quantum: &u64| {
@@ -202,7 +206,11 @@ impl Reference {
                     if idle || at_ns >= self.setup.limit_ns {
                         return at_ns;
                     }
-                    self.agenda.add(at_ns + self.setup.ticks.quantum_ns, Event::EndCheck, &self.jobs);
+                    self.agenda.add(
+                        at_ns + self.setup.ticks.quantum_ns,
+                        Event::EndCheck,
+                        &self.jobs,
+                    );
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
@@ -328,9 +336,8 @@ impl Reference {
         let quantum = at_ns / setup.ticks.quantum_ns;
         if quantum.is_multiple_of(setup.herd_quanta) {
             let picks = self.servers.iter_mut().map(|server| std::mem::take(&mut server.herd));
-            let (most, total) = picks.fold((0, 0), |(most, sum), picks| {
-                (picks.max(most), sum + u64::from(picks))
-            });
+            let (most, total) =
+                picks.fold((0, 0), |(most, sum), picks| (picks.max(most), sum + u64::from(picks)));
             self.observations.note_picks(setup, at_ns, most, total);
         }
         if quantum.is_multiple_of(setup.sample_quanta) {
@@ -355,7 +362,8 @@ impl Reference {
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
         let nodes = self.nodes.iter().map(|node| node.result(setup)).collect();
-        let servers = self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
+        let servers =
+            self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
         let [_, latency] = self.latency;
         outcome::assemble(
             policy,

@@ -136,7 +136,11 @@ fn random_group(rng: &mut Stream) -> ServerGroup {
             2 => ServiceLaw::Erlang { mean_ns, shape: 3 },
             3 => ServiceLaw::Hyperexponential { mean_ns, cv: 3.0 },
             4 => ServiceLaw::Lognormal { mean_ns, cv: 1.5 },
-            5 => ServiceLaw::BoundedPareto { low_ns: mean_ns / 4.0, high_ns: mean_ns * 50.0, alpha: 1.3 },
+            5 => ServiceLaw::BoundedPareto {
+                low_ns: mean_ns / 4.0,
+                high_ns: mean_ns * 50.0,
+                alpha: 1.3,
+            },
             _ => ServiceLaw::Exponential { mean_ns },
         },
         speed: [1.0, 0.5, 2.0][rng.random_range(0..3)],
@@ -217,10 +221,13 @@ fn execution_choices_change_nothing() {
         assert_same(&windowed(&scenario, options), &expected, &what("event kernel"));
         for shards in [2, 3, 7] {
             let options = Options { shards: Some(shards), ..Options::default() };
-            assert_same(&windowed(&scenario, options), &expected, &what(&format!("{shards} shards")));
+            assert_same(
+                &windowed(&scenario, options),
+                &expected,
+                &what(&format!("{shards} shards")),
+            );
         }
-        let reverse =
-            Options { visit: Visit::Reverse, shards: Some(3), ..Options::default() };
+        let reverse = Options { visit: Visit::Reverse, shards: Some(3), ..Options::default() };
         assert_same(&windowed(&scenario, reverse), &expected, &what("reverse"));
     }
 }

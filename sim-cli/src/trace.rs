@@ -38,15 +38,8 @@ impl CsvTrace {
     /// # Errors
     /// Returns a message for the user if there is no such file, or a column is missing in it.
     pub fn open(path: &Path, config: &TraceConfig) -> Result<Self, String> {
-        let TraceConfig {
-            file,
-            time,
-            time_unit_ns,
-            service,
-            service_unit_ns,
-            key,
-            rate: _,
-        } = config;
+        let TraceConfig { file, time, time_unit_ns, service, service_unit_ns, key, rate: _ } =
+            config;
         let mut rows = csv::ReaderBuilder::new()
             // Lines end in LF alone and trimming takes the CR: `csv` counts the lines of a CRLF file
             // one too low.
@@ -54,36 +47,19 @@ impl CsvTrace {
             .trim(csv::Trim::All)
             .from_path(path)
             .map_err(|error| format!("{file}: {error}"))?;
-        let header = rows
-            .headers()
-            .map_err(|error| format!("{file}: {error}"))?
-            .clone();
+        let header = rows.headers().map_err(|error| format!("{file}: {error}"))?.clone();
         let index_of = |name: &str| {
-            header
-                .iter()
-                .position(|column| column == name)
-                .ok_or_else(|| {
-                    let columns: Vec<_> =
-                        header.iter().map(|column| format!("`{column}`")).collect();
-                    format!(
-                        "{file}:1: no column `{name}`; there are {}",
-                        columns.join(", ")
-                    )
-                })
+            header.iter().position(|column| column == name).ok_or_else(|| {
+                let columns: Vec<_> = header.iter().map(|column| format!("`{column}`")).collect();
+                format!("{file}:1: no column `{name}`; there are {}", columns.join(", "))
+            })
         };
         let times = |name: &String, unit_ns: Nanos| {
-            Ok::<_, String>(Column {
-                index: index_of(name)?,
-                name: name.clone(),
-                unit_ns,
-            })
+            Ok::<_, String>(Column { index: index_of(name)?, name: name.clone(), unit_ns })
         };
         Ok(Self {
             time: times(time, *time_unit_ns)?,
-            service: service
-                .as_ref()
-                .map(|name| times(name, *service_unit_ns))
-                .transpose()?,
+            service: service.as_ref().map(|name| times(name, *service_unit_ns)).transpose()?,
             key: key.as_deref().map(index_of).transpose()?,
             file: file.clone(),
             rows,
@@ -102,30 +78,19 @@ impl CsvTrace {
                  sort the rows by time"
             ));
         }
-        let service_ns = self
-            .service
-            .as_ref()
-            .map(|column| self.nanos(column))
-            .transpose()?;
+        let service_ns = self.service.as_ref().map(|column| self.nanos(column)).transpose()?;
         if service_ns == Some(0) {
             let name = self.service.as_ref().map_or("", |column| &column.name);
             return Err(format!("column `{name}`: a service time is at least 1 ns"));
         }
         let key = self.key.map(|index| hash(self.row[index].as_bytes()));
-        Ok(TraceRecord {
-            at_ns,
-            service_ns,
-            key,
-        })
+        Ok(TraceRecord { at_ns, service_ns, key })
     }
 
     fn nanos(&self, column: &Column) -> Result<Nanos, String> {
         let text = &self.row[column.index];
         parse_nanos(text, column.unit_ns).ok_or_else(|| {
-            format!(
-                "column `{}`: `{text}` is not a time from 0 on, as in 12.5",
-                column.name
-            )
+            format!("column `{}`: `{text}` is not a time from 0 on, as in 12.5", column.name)
         })
     }
 }
@@ -154,9 +119,7 @@ impl TraceSource for CsvTrace {
 fn parse_nanos(text: &str, unit_ns: Nanos) -> Option<Nanos> {
     if text.contains(['e', 'E']) {
         let ns = text.parse::<f64>().ok()? * unit_ns as f64;
-        return (0.0..u64::MAX as f64)
-            .contains(&ns)
-            .then(|| ns.round() as Nanos);
+        return (0.0..u64::MAX as f64).contains(&ns).then(|| ns.round() as Nanos);
     }
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -164,19 +127,13 @@ fn parse_nanos(text: &str, unit_ns: Nanos) -> Option<Nanos> {
         return None;
     }
     let number = |part: &str| {
-        if part.is_empty() {
-            Some(0)
-        } else {
-            part.parse::<u128>().ok()
-        }
+        if part.is_empty() { Some(0) } else { part.parse::<u128>().ok() }
     };
     // No unit is long enough for the 19th decimal to matter: what follows is cut off.
     let decimals = &decimals[..decimals.len().min(18)];
     let scale = 10_u128.pow(decimals.len() as u32);
     let fraction = (2 * number(decimals)? * u128::from(unit_ns) + scale) / (2 * scale);
-    let ns = number(whole)?
-        .checked_mul(u128::from(unit_ns))?
-        .checked_add(fraction)?;
+    let ns = number(whole)?.checked_mul(u128::from(unit_ns))?.checked_add(fraction)?;
     Nanos::try_from(ns).ok()
 }
 
@@ -242,50 +199,27 @@ mod tests {
 
     #[test]
     fn columns_not_named_are_not_needed() {
-        let config = TraceConfig {
-            service: None,
-            key: None,
-            ..config()
-        };
+        let config = TraceConfig { service: None, key: None, ..config() };
         let mut trace = open("at\n3\n", &config).unwrap();
-        let only = TraceRecord {
-            at_ns: 3 * SECOND,
-            service_ns: None,
-            key: None,
-        };
+        let only = TraceRecord { at_ns: 3 * SECOND, service_ns: None, key: None };
         assert_eq!((trace.next(), trace.next()), (Ok(Some(only)), Ok(None)));
     }
 
     #[test]
     fn faults_name_file_and_line() {
         for (rows, good, message) in [
-            (
-                "1,1,a\nsoon,1,a\n",
-                1,
-                "shop.csv:3: column `at`: `soon` is not a time from 0 on",
-            ),
+            ("1,1,a\nsoon,1,a\n", 1, "shop.csv:3: column `at`: `soon` is not a time from 0 on"),
             ("-1,1,a\n", 0, "shop.csv:2: column `at`: `-1` is not"),
             ("NaN,1,a\n", 0, "shop.csv:2: column `at`: `NaN` is not"),
             (",1,a\n", 0, "shop.csv:2: column `at`: `` is not"),
-            (
-                "1,0,a\n",
-                0,
-                "shop.csv:2: column `work`: a service time is at least 1 ns",
-            ),
-            (
-                "2,1,a\r\n1,1,a\r\n",
-                1,
-                "shop.csv:3: column `at`: 1000000000 ns is before the row",
-            ),
+            ("1,0,a\n", 0, "shop.csv:2: column `work`: a service time is at least 1 ns"),
+            ("2,1,a\r\n1,1,a\r\n", 1, "shop.csv:3: column `at`: 1000000000 ns is before the row"),
             ("1,1\n", 0, "line: 2"),
         ] {
             let (records, fault) = read(&format!("at,work,user\n{rows}"));
             let fault = fault.unwrap();
             assert_eq!(records.len(), good, "{fault}");
-            assert!(
-                fault.starts_with("shop.csv:") && fault.contains(message),
-                "{fault}"
-            );
+            assert!(fault.starts_with("shop.csv:") && fault.contains(message), "{fault}");
         }
     }
 
@@ -294,21 +228,14 @@ mod tests {
         let missing = CsvTrace::open(Path::new("no/such/file"), &config()).unwrap_err();
         assert!(missing.starts_with("shop.csv: "), "{missing}");
         let missing = open("when,work,user\n", &config()).unwrap_err();
-        assert_eq!(
-            missing,
-            "shop.csv:1: no column `at`; there are `when`, `work`, `user`"
-        );
+        assert_eq!(missing, "shop.csv:1: no column `at`; there are `when`, `work`, `user`");
     }
 
     #[test]
     fn times_are_converted_exactly() {
         for (text, unit_ns, ns) in [
             ("0", SECOND, Some(0)),
-            (
-                "1700000000.123456789",
-                SECOND,
-                Some(1_700_000_000_123_456_789),
-            ),
+            ("1700000000.123456789", SECOND, Some(1_700_000_000_123_456_789)),
             ("18446744073709551615", 1, Some(u64::MAX)),
             ("18446744073709551616", 1, None),
             ("0.0005", MICROSECOND, Some(1)),
@@ -333,15 +260,9 @@ mod tests {
     /// Pins the hash: it may not change with a library or a platform.
     #[test]
     fn key_hash_is_fixed() {
-        assert_eq!(
-            hash(b"user-1"),
-            0xF16D_8D44_0FBB_25D5,
-            "{:#x}",
-            hash(b"user-1")
-        );
-        let hashes: std::collections::BTreeSet<_> = (0..100_000)
-            .map(|i: u32| hash(i.to_string().as_bytes()))
-            .collect();
+        assert_eq!(hash(b"user-1"), 0xF16D_8D44_0FBB_25D5, "{:#x}", hash(b"user-1"));
+        let hashes: std::collections::BTreeSet<_> =
+            (0..100_000).map(|i: u32| hash(i.to_string().as_bytes())).collect();
         assert_eq!(hashes.len(), 100_000);
     }
 }

@@ -88,8 +88,7 @@ impl Clock {
         let on_boundary = per_quantum == 1 || self.tick.is_multiple_of(per_quantum);
         self.boundary = on_boundary.then(|| self.tick / per_quantum);
         let now_ns = self.now_ns(setup);
-        self.freshness =
-            Freshness::new(&setup.ticks, now_ns, setup.heartbeat.failure_timeout_ns);
+        self.freshness = Freshness::new(&setup.ticks, now_ns, setup.heartbeat.failure_timeout_ns);
         trace.feed(now_ns + setup.ticks.tick_ns, traffic);
     }
 
@@ -115,21 +114,15 @@ impl Clock {
         self.burst_left = self.burst_left.saturating_sub(1);
         let now_ns = self.now_ns(setup);
         if now_ns > setup.window_end_ns && next.is_multiple_of(setup.ticks.per_quantum) {
-            self.finished = now_ns >= setup.limit_ns
-                || agenda.in_flight.iter().all(InFlight::is_empty);
+            self.finished =
+                now_ns >= setup.limit_ns || agenda.in_flight.iter().all(InFlight::is_empty);
         }
     }
 }
 
 impl Agenda<'_> {
     /// The first tick after `tick` in which anything can happen.
-    fn next_busy(
-        &self,
-        setup: &Setup,
-        tick: u64,
-        cursor: &FaultCursor,
-        trace: &TraceFeed,
-    ) -> u64 {
+    fn next_busy(&self, setup: &Setup, tick: u64, cursor: &FaultCursor, trace: &TraceFeed) -> u64 {
         let per_quantum = setup.ticks.per_quantum;
         let quantum = tick / per_quantum;
         let window_end = setup.ticks.quantum_from(setup.window_end_ns);
@@ -139,7 +132,8 @@ impl Agenda<'_> {
             .min(next_multiple(setup.sample_quanta))
             .min((quantum + 1).max(window_end));
         let start = setup.ticks.quantum_from(setup.window_start_ns);
-        let planned = (start > quantum).then_some(start).into_iter().chain(cursor.next_quantum(setup));
+        let planned =
+            (start > quantum).then_some(start).into_iter().chain(cursor.next_quantum(setup));
         let beats = self.heartbeats.iter().filter_map(Heartbeats::next_due);
         let reports = self.reports.iter().filter_map(|r| r.next_due(quantum));
         let mail = self.mails.iter().filter_map(Mail::next_due);

@@ -4,6 +4,28 @@
 //! value with all defaults filled in or **all** faults of the file, each with its place in the
 //! text. Code that builds a scenario by hand (tests, benches) calls [`Scenario::validate`].
 
+mod scenario; // READ FIRST: from text to scenario
+mod fault; // what is wrong, and where
+mod suggest; // did you mean
+mod units; // texts with a unit
+mod tree; // what is written, and where
+mod overrides; // --set key=value
+mod walk; // tables out of the tree
+mod values; // values out of the tree
+mod laws; // delays and service times
+mod load; // what a fleet can carry
+mod fleet; // network, nodes, servers, engine
+mod workload; // arrivals, timeout, retries
+mod policy; // the policies to compare
+mod heartbeat; // reports
+mod faults; // what breaks
+mod expect; // what must be shown
+mod validate; // what is impossible
+pub mod keys; // every key there is
+
+pub use fault::{ConfigFault, Origin};
+pub use scenario::{ReadFile, Source};
+
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::Nanos;
 

@@ -16,10 +16,7 @@ pub fn assert_uniform(mut values: Vec<f64>) {
     // P(D > d) <= 2 exp(-2 n d^2) for every n: Dvoretzky, Kiefer, Wolfowitz; constant by Massart
     // 1990. Solved for 1e-6.
     let bound = 2.694 / n.sqrt();
-    assert!(
-        distance < bound,
-        "Kolmogorov-Smirnov distance {distance}, bound {bound}"
-    );
+    assert!(distance < bound, "Kolmogorov-Smirnov distance {distance}, bound {bound}");
 
     for level in [1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999] {
         let spread = (level * (1.0 - level) * n).sqrt();
@@ -28,11 +25,7 @@ pub fn assert_uniform(mut values: Vec<f64>) {
         }
         let below = values.partition_point(|&u| u <= level) as f64;
         let z = (below - level * n) / spread;
-        assert!(
-            z.abs() < Z + 1.0 / spread,
-            "share below {level}: {} ({z} sigma)",
-            below / n
-        );
+        assert!(z.abs() < Z + 1.0 / spread, "share below {level}: {} ({z} sigma)", below / n);
     }
 }
 

@@ -72,11 +72,7 @@ impl LatencyTable {
     fn grow(&mut self, length: usize) {
         // Fresh zeroes and a copy of the used part, rather than `resize`: pages of small buckets
         // that no duration ever reaches are then never touched.
-        let used = self
-            .counts
-            .iter()
-            .position(|&count| count > 0)
-            .unwrap_or(self.counts.len());
+        let used = self.counts.iter().position(|&count| count > 0).unwrap_or(self.counts.len());
         let mut counts = vec![0; length];
         counts[used..self.counts.len()].copy_from_slice(&self.counts[used..]);
         self.counts = counts;
@@ -121,12 +117,7 @@ impl LatencyTable {
     /// The same over the durations recorded since `earlier`, an older copy of this table.
     pub fn quantile_since(&self, earlier: &Self, q: f64) -> Option<Nanos> {
         let before = || earlier.counts.iter().copied().chain(std::iter::repeat(0));
-        let since = || {
-            self.counts
-                .iter()
-                .zip(before())
-                .map(|(now, before)| now - before)
-        };
+        let since = || self.counts.iter().zip(before()).map(|(now, before)| now - before);
         quantile(since, q).map(|ns| ns.min(self.max_ns))
     }
 
@@ -134,16 +125,9 @@ impl LatencyTable {
     pub fn to_histogram(&self) -> Histogram<u64> {
         let mut histogram =
             Histogram::new_with_max(self.max_ns.max(2), 3).expect("3 digits and 2 are in range");
-        for (bucket, &count) in self
-            .counts
-            .iter()
-            .enumerate()
-            .filter(|&(_, &count)| count > 0)
-        {
+        for (bucket, &count) in self.counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
             let ns = highest_of(bucket).min(self.max_ns);
-            histogram
-                .record_n(ns, count)
-                .expect("the histogram reaches to the longest duration");
+            histogram.record_n(ns, count).expect("the histogram reaches to the longest duration");
         }
         histogram
     }
@@ -170,9 +154,7 @@ mod tests {
 
     /// Durations of all magnitudes up to `bits` bits, short ones included.
     fn durations(stream: &mut Stream, n: usize, bits: u64) -> Vec<Nanos> {
-        (0..n)
-            .map(|_| (stream.next_u64() >> (64 - bits)) >> (stream.next_u64() % bits))
-            .collect()
+        (0..n).map(|_| (stream.next_u64() >> (64 - bits)) >> (stream.next_u64() % bits)).collect()
     }
 
     fn table(durations: &[Nanos]) -> LatencyTable {
@@ -192,10 +174,7 @@ mod tests {
             assert_eq!(bucket_of(highest), bucket);
             assert_eq!(bucket_of(highest + 1), bucket + 1);
             let width = highest_of(bucket + 1) - highest;
-            assert!(
-                width == 1 || width as f64 <= highest as f64 / 1024.0 + 1.0,
-                "{bucket}"
-            );
+            assert!(width == 1 || width as f64 <= highest as f64 / 1024.0 + 1.0, "{bucket}");
         }
     }
 
@@ -223,11 +202,7 @@ mod tests {
                 let rank = ((q * n as f64).ceil() as usize).max(1);
                 let bucket = bucket_of(sorted[rank - 1]);
                 let answer = table.quantile_ns(q).unwrap();
-                assert_eq!(
-                    answer,
-                    highest_of(bucket).min(longest),
-                    "seed {seed}, q {q}"
-                );
+                assert_eq!(answer, highest_of(bucket).min(longest), "seed {seed}, q {q}");
                 if q > 0.0 {
                     let theirs = histogram.value_at_quantile(q).min(longest);
                     assert_eq!(answer, theirs, "seed {seed}, q {q}");
@@ -264,10 +239,7 @@ mod tests {
     #[test]
     fn an_empty_table_has_no_quantile() {
         let mut table = LatencyTable::new();
-        assert_eq!(
-            (table.quantile_ns(0.5), table.count(), table.max_ns()),
-            (None, 0, 0)
-        );
+        assert_eq!((table.quantile_ns(0.5), table.count(), table.max_ns()), (None, 0, 0));
         assert!(table.is_empty());
         assert_eq!(table.to_histogram().len(), 0);
         assert_eq!(table.quantile_since(&table, 0.5), None);

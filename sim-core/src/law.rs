@@ -104,14 +104,12 @@ impl ServiceLaw {
             | Self::Hyperexponential { mean_ns, .. }
             | Self::Lognormal { mean_ns, .. } => *mean_ns,
             Self::Uniform { low_ns, high_ns } => f64::midpoint(*low_ns, *high_ns),
-            Self::BoundedPareto {
-                low_ns,
-                high_ns,
-                alpha,
-            } => pareto_moment(*low_ns, *high_ns, *alpha, 1.0),
-            Self::Empirical { quantiles } => pieces(quantiles)
-                .map(|(share, a, b)| share * f64::midpoint(a, b))
-                .sum(),
+            Self::BoundedPareto { low_ns, high_ns, alpha } => {
+                pareto_moment(*low_ns, *high_ns, *alpha, 1.0)
+            }
+            Self::Empirical { quantiles } => {
+                pieces(quantiles).map(|(share, a, b)| share * f64::midpoint(a, b)).sum()
+            }
         }
     }
 
@@ -130,15 +128,11 @@ impl ServiceLaw {
             Self::Uniform { low_ns, high_ns } => {
                 (high_ns - low_ns) / (high_ns + low_ns) / 3.0_f64.sqrt()
             }
-            Self::BoundedPareto {
-                low_ns,
-                high_ns,
-                alpha,
-            } => from_square(pareto_moment(*low_ns, *high_ns, *alpha, 2.0)),
+            Self::BoundedPareto { low_ns, high_ns, alpha } => {
+                from_square(pareto_moment(*low_ns, *high_ns, *alpha, 2.0))
+            }
             Self::Empirical { quantiles } => from_square(
-                pieces(quantiles)
-                    .map(|(share, a, b)| share * (a * a + a * b + b * b) / 3.0)
-                    .sum(),
+                pieces(quantiles).map(|(share, a, b)| share * (a * a + a * b + b * b) / 3.0).sum(),
             ),
         }
     }
@@ -147,14 +141,12 @@ impl ServiceLaw {
     pub fn sampler(&self) -> ServiceSampler {
         ServiceSampler(match *self {
             Self::Constant { mean_ns } => Service::Constant { mean_ns },
-            Self::Exponential { mean_ns } => Service::Exponential {
-                mean_ns,
-                exponential: Exponential::default(),
-            },
-            Self::Uniform { low_ns, high_ns } => Service::Uniform {
-                low_ns,
-                width_ns: high_ns - low_ns,
-            },
+            Self::Exponential { mean_ns } => {
+                Service::Exponential { mean_ns, exponential: Exponential::default() }
+            }
+            Self::Uniform { low_ns, high_ns } => {
+                Service::Uniform { low_ns, width_ns: high_ns - low_ns }
+            }
             Self::Erlang { mean_ns, shape } => Service::Erlang {
                 phase_mean_ns: mean_ns / f64::from(shape),
                 shape,
@@ -172,19 +164,15 @@ impl ServiceLaw {
                 }
             }
             Self::Lognormal { mean_ns, cv } => Service::Lognormal(LognormalPart::new(mean_ns, cv)),
-            Self::BoundedPareto {
-                low_ns,
-                high_ns,
-                alpha,
-            } => Service::BoundedPareto {
+            Self::BoundedPareto { low_ns, high_ns, alpha } => Service::BoundedPareto {
                 low_ns,
                 high_ns,
                 cut: libm::pow(low_ns / high_ns, alpha),
                 exponent: -1.0 / alpha,
             },
-            Self::Empirical { ref quantiles } => Service::Empirical {
-                quantiles: quantiles.clone().into_boxed_slice(),
-            },
+            Self::Empirical { ref quantiles } => {
+                Service::Empirical { quantiles: quantiles.clone().into_boxed_slice() }
+            }
         })
     }
 }
@@ -238,11 +226,7 @@ impl ServiceSampler {
     #[inline]
     pub fn sample_ns(&self, demand: u64) -> f64 {
         // The usual law comes first and inline; the others share one call.
-        if let Service::Exponential {
-            mean_ns,
-            exponential,
-        } = &self.0
-        {
+        if let Service::Exponential { mean_ns, exponential } = &self.0 {
             let mut further = FurtherBits(demand);
             return mean_ns * exponential.sample(demand, &mut || further.next());
         }
@@ -256,11 +240,7 @@ impl ServiceSampler {
             Service::Exponential { .. } => unreachable!("sampled inline"),
             Service::Constant { mean_ns } => *mean_ns,
             Service::Uniform { low_ns, width_ns } => low_ns + width_ns * unit(demand),
-            Service::Erlang {
-                phase_mean_ns,
-                shape,
-                exponential,
-            } => {
+            Service::Erlang { phase_mean_ns, shape, exponential } => {
                 let first = exponential.sample(demand, &mut more);
                 let sum = (1..*shape).fold(first, |sum, _| {
                     let bits = more();
@@ -268,34 +248,20 @@ impl ServiceSampler {
                 });
                 phase_mean_ns * sum
             }
-            Service::Hyperexponential {
-                short_share,
-                short_mean_ns,
-                long_mean_ns,
-                exponential,
-            } => {
-                let mean_ns = if unit(more()) < *short_share {
-                    short_mean_ns
-                } else {
-                    long_mean_ns
-                };
+            Service::Hyperexponential { short_share, short_mean_ns, long_mean_ns, exponential } => {
+                let mean_ns =
+                    if unit(more()) < *short_share { short_mean_ns } else { long_mean_ns };
                 mean_ns * exponential.sample(demand, &mut more)
             }
             Service::Lognormal(part) => part.sample(demand, &mut more),
-            Service::BoundedPareto {
-                low_ns,
-                high_ns,
-                cut,
-                exponent,
-            } => {
+            Service::BoundedPareto { low_ns, high_ns, cut, exponent } => {
                 let survival = cut + (1.0 - cut) * unit(demand);
                 (low_ns * libm::pow(survival, *exponent)).min(*high_ns)
             }
             Service::Empirical { quantiles } => {
                 let at = unit(demand);
-                let upper = quantiles
-                    .partition_point(|&(p, _)| p < at)
-                    .clamp(1, quantiles.len() - 1);
+                let upper =
+                    quantiles.partition_point(|&(p, _)| p < at).clamp(1, quantiles.len() - 1);
                 let ((p0, low), (p1, high)) = (quantiles[upper - 1], quantiles[upper]);
                 // A flat start at 0 would be work of no length, which no server can do.
                 (low + (high - low) * (at - p0) / (p1 - p0)).max(f64::MIN_POSITIVE)
@@ -351,20 +317,14 @@ fn pareto_moment(low: f64, high: f64, alpha: f64, m: f64) -> f64 {
     }
     let log_ratio = libm::log(low / high);
     let phi = |k: f64| {
-        if k == 0.0 {
-            -log_ratio
-        } else {
-            -libm::expm1(k * log_ratio) / k
-        }
+        if k == 0.0 { -log_ratio } else { -libm::expm1(k * log_ratio) / k }
     };
     libm::pow(low, m) * phi(alpha - m) / phi(alpha)
 }
 
 /// The pieces of an empirical law: probability, smallest and largest value of each.
 fn pieces(quantiles: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64, f64)> {
-    quantiles
-        .windows(2)
-        .map(|pair| (pair[1].0 - pair[0].0, pair[0].1, pair[1].1))
+    quantiles.windows(2).map(|pair| (pair[1].0 - pair[0].0, pair[0].1, pair[1].1))
 }
 
 impl DelayLaw {
@@ -393,20 +353,15 @@ impl DelayLaw {
         DelaySampler(match *self {
             Self::Constant { mean_ns } => Delay::Constant { ns: mean_ns },
             Self::Uniform { min_ns, max_ns } if min_ns == max_ns => Delay::Constant { ns: min_ns },
-            Self::Uniform { min_ns, max_ns } => Delay::Uniform {
-                min_ns,
-                choices: u128::from(max_ns - min_ns) + 1,
-            },
+            Self::Uniform { min_ns, max_ns } => {
+                Delay::Uniform { min_ns, choices: u128::from(max_ns - min_ns) + 1 }
+            }
             Self::Exponential { mean_ns, min_ns } => Delay::Exponential {
                 min_ns,
                 above_mean_ns: (mean_ns - min_ns) as f64,
                 exponential: Exponential::default(),
             },
-            Self::Lognormal {
-                mean_ns,
-                cv,
-                min_ns,
-            } => Delay::Lognormal {
+            Self::Lognormal { mean_ns, cv, min_ns } => Delay::Lognormal {
                 min_ns,
                 above: LognormalPart::new((mean_ns - min_ns) as f64, cv),
             },
@@ -420,22 +375,10 @@ pub struct DelaySampler(Delay);
 
 #[derive(Clone, Debug)]
 enum Delay {
-    Constant {
-        ns: Nanos,
-    },
-    Uniform {
-        min_ns: Nanos,
-        choices: u128,
-    },
-    Exponential {
-        min_ns: Nanos,
-        above_mean_ns: f64,
-        exponential: Exponential,
-    },
-    Lognormal {
-        min_ns: Nanos,
-        above: LognormalPart,
-    },
+    Constant { ns: Nanos },
+    Uniform { min_ns: Nanos, choices: u128 },
+    Exponential { min_ns: Nanos, above_mean_ns: f64, exponential: Exponential },
+    Lognormal { min_ns: Nanos, above: LognormalPart },
 }
 
 impl DelaySampler {
@@ -449,11 +392,9 @@ impl DelaySampler {
                 // Multiply and shift: whole ns, each equally likely to within choices / 2^64.
                 min_ns + ((u128::from(stream.next_u64()) * choices) >> 64) as Nanos
             }
-            Delay::Exponential {
-                min_ns,
-                above_mean_ns,
-                exponential,
-            } => nanos_after(*min_ns, above_mean_ns * exponential.draw(stream)),
+            Delay::Exponential { min_ns, above_mean_ns, exponential } => {
+                nanos_after(*min_ns, above_mean_ns * exponential.draw(stream))
+            }
             Delay::Lognormal { min_ns, above } => {
                 let bits = stream.next_u64();
                 nanos_after(*min_ns, above.sample(bits, &mut || stream.next_u64()))
@@ -474,9 +415,7 @@ impl DelaySampler {
 /// delay to a moment cannot overflow whatever a wild log-normal tail yields.
 #[inline]
 fn nanos_after(min_ns: Nanos, above_ns: f64) -> Nanos {
-    min_ns
-        .saturating_add((above_ns + 0.5) as Nanos)
-        .min(1 << 62)
+    min_ns.saturating_add((above_ns + 0.5) as Nanos).min(1 << 62)
 }
 
 #[cfg(test)]
@@ -498,11 +437,7 @@ mod tests {
     /// Goal: mean, variance and distribution function are those of the law's definition, which
     /// each test writes down again in another way than the sampler does.
     fn check(law: &ServiceLaw, mean_ns: f64, cv: f64, cdf: impl Fn(f64) -> f64) {
-        assert!(
-            (law.mean_ns() / mean_ns - 1.0).abs() < 1e-12,
-            "{law:?}: {}",
-            law.mean_ns()
-        );
+        assert!((law.mean_ns() / mean_ns - 1.0).abs() < 1e-12, "{law:?}: {}", law.mean_ns());
         assert!((law.cv() - cv).abs() < 1e-9, "{law:?}: {}", law.cv());
         let service = law.sampler();
         let times: Vec<f64> = demands(21).map(|bits| service.sample_ns(bits)).collect();
@@ -514,11 +449,7 @@ mod tests {
     #[test]
     fn constant_service_is_constant() {
         let law = ServiceLaw::Constant { mean_ns: MEAN_NS };
-        assert!(
-            demands(1)
-                .take(100)
-                .all(|bits| law.sampler().sample_ns(bits) == MEAN_NS)
-        );
+        assert!(demands(1).take(100).all(|bits| law.sampler().sample_ns(bits) == MEAN_NS));
         assert_eq!((law.mean_ns(), law.cv()), (MEAN_NS, 0.0));
     }
 
@@ -530,20 +461,14 @@ mod tests {
 
     #[test]
     fn uniform_service_follows_its_law() {
-        let law = ServiceLaw::Uniform {
-            low_ns: 5e6,
-            high_ns: 15e6,
-        };
+        let law = ServiceLaw::Uniform { low_ns: 5e6, high_ns: 15e6 };
         check(&law, MEAN_NS, 0.5 / 3.0_f64.sqrt(), |x| (x - 5e6) / 1e7);
     }
 
     #[test]
     fn erlang_service_follows_its_law() {
         for shape in [1, 2, 4, 16] {
-            let law = ServiceLaw::Erlang {
-                mean_ns: MEAN_NS,
-                shape,
-            };
+            let law = ServiceLaw::Erlang { mean_ns: MEAN_NS, shape };
             let theory = Erlang::new(u64::from(shape), f64::from(shape)).unwrap();
             let cv = 1.0 / f64::from(shape).sqrt();
             check(&law, MEAN_NS, cv, |x| theory.cdf(x / MEAN_NS));
@@ -553,10 +478,7 @@ mod tests {
     #[test]
     fn hyperexponential_service_follows_its_law() {
         for cv in [1.0, 2.0, 5.0] {
-            let law = ServiceLaw::Hyperexponential {
-                mean_ns: MEAN_NS,
-                cv,
-            };
+            let law = ServiceLaw::Hyperexponential { mean_ns: MEAN_NS, cv };
             // The share p of short phases solves cv^2 + 1 = 1 / (2 p (1 - p)).
             let p = 0.5 + (0.25 - 0.5 / (cv * cv + 1.0)).sqrt();
             check(&law, MEAN_NS, cv, |x| {
@@ -569,10 +491,7 @@ mod tests {
     #[test]
     fn lognormal_service_follows_its_law() {
         for cv in [0.1, 0.5, 2.0] {
-            let law = ServiceLaw::Lognormal {
-                mean_ns: MEAN_NS,
-                cv,
-            };
+            let law = ServiceLaw::Lognormal { mean_ns: MEAN_NS, cv };
             let variance: f64 = libm::log(cv * cv + 1.0);
             let mu = libm::log(MEAN_NS) - variance / 2.0;
             let theory = LogNormal::new(mu, variance.sqrt()).unwrap();
@@ -585,11 +504,7 @@ mod tests {
     fn bounded_pareto_service_follows_its_law() {
         let (low_ns, high_ns) = (1e6, 1e9);
         for alpha in [0.7, 1.0, 1.0 + 1e-9, 1.5, 2.0, 3.0] {
-            let law = ServiceLaw::BoundedPareto {
-                low_ns,
-                high_ns,
-                alpha,
-            };
+            let law = ServiceLaw::BoundedPareto { low_ns, high_ns, alpha };
             let tail = |x: f64| libm::pow(low_ns / x, alpha);
             let cut = tail(high_ns);
             let moment = |m: f64| {
@@ -617,9 +532,7 @@ mod tests {
     #[test]
     fn empirical_service_follows_its_law() {
         let quantiles = vec![(0.0, 1e6), (0.5, 2e6), (0.99, 1e7), (1.0, 1e8)];
-        let law = ServiceLaw::Empirical {
-            quantiles: quantiles.clone(),
-        };
+        let law = ServiceLaw::Empirical { quantiles: quantiles.clone() };
         let mean: f64 = 0.5 * 1.5e6 + 0.49 * 6e6 + 0.01 * 5.5e7;
         // Variance of a mixture of uniforms: that inside the pieces plus that between them.
         let inside = 0.5 * 1e12 / 12.0 + 0.49 * 64e12 / 12.0 + 0.01 * 9e7 * 9e7 / 12.0;
@@ -638,11 +551,7 @@ mod tests {
     /// chosen by further bits, not by those that make the time.
     #[test]
     fn hyperexponential_without_extra_variation_equals_exponential() {
-        let hyper = ServiceLaw::Hyperexponential {
-            mean_ns: MEAN_NS,
-            cv: 1.0,
-        }
-        .sampler();
+        let hyper = ServiceLaw::Hyperexponential { mean_ns: MEAN_NS, cv: 1.0 }.sampler();
         let plain = ServiceLaw::Exponential { mean_ns: MEAN_NS }.sampler();
         let close = demands(3)
             .filter(|&bits| (hyper.sample_ns(bits) / plain.sample_ns(bits) - 1.0).abs() < 1e-12)
@@ -656,11 +565,7 @@ mod tests {
     fn samples_are_the_same_on_every_platform() {
         let bits = [0, 1, 0xFFFF_FFFF_FFFF_FF00, u64::MAX, 0x0123_4567_89AB_CDEF];
         let exponential = ServiceLaw::Exponential { mean_ns: 1.0 }.sampler();
-        let lognormal = ServiceLaw::Lognormal {
-            mean_ns: 1.0,
-            cv: 1.0,
-        }
-        .sampler();
+        let lognormal = ServiceLaw::Lognormal { mean_ns: 1.0, cv: 1.0 }.sampler();
         let hash = bits.iter().fold(0, |hash, &b| {
             let both = exponential.sample_ns(b).to_bits() ^ mix(lognormal.sample_ns(b).to_bits());
             mix(hash ^ both)
@@ -672,22 +577,16 @@ mod tests {
         let mut stream = stream(31, 0, Purpose::NetworkOut, 0);
         let sampler = law.sampler();
         assert_eq!(sampler.constant_ns(), None);
-        let delays: Vec<_> = (0..SAMPLES)
-            .map(|_| sampler.sample_ns(&mut stream))
-            .collect();
+        let delays: Vec<_> = (0..SAMPLES).map(|_| sampler.sample_ns(&mut stream)).collect();
         assert!(delays.iter().all(|&ns| ns >= law.min_ns()), "{law:?}");
         delays
     }
 
     #[test]
     fn constant_delays_draw_nothing() {
-        for law in [
-            DelayLaw::Constant { mean_ns: 500 },
-            DelayLaw::Uniform {
-                min_ns: 500,
-                max_ns: 500,
-            },
-        ] {
+        for law in
+            [DelayLaw::Constant { mean_ns: 500 }, DelayLaw::Uniform { min_ns: 500, max_ns: 500 }]
+        {
             let mut stream = stream(31, 0, Purpose::NetworkOut, 0);
             let untouched = stream.clone();
             assert_eq!(law.sampler().sample_ns(&mut stream), 500);
@@ -699,21 +598,14 @@ mod tests {
 
     #[test]
     fn uniform_delays_reach_both_ends_equally_often() {
-        let law = DelayLaw::Uniform {
-            min_ns: 10,
-            max_ns: 19,
-        };
+        let law = DelayLaw::Uniform { min_ns: 10, max_ns: 19 };
         let mut counts = [0.0; 10];
         for ns in delays(&law) {
             counts[(ns - 10) as usize] += 1.0;
         }
         let expected = SAMPLES as f64 / 10.0;
         // 10 cells, 1e-7 each.
-        assert!(
-            counts
-                .iter()
-                .all(|n| (n - expected).abs() < 5.33 * (0.9 * expected).sqrt())
-        );
+        assert!(counts.iter().all(|n| (n - expected).abs() < 5.33 * (0.9 * expected).sqrt()));
         assert!((law.mean_ns() - 14.5).abs() < 1e-12);
     }
 
@@ -721,20 +613,13 @@ mod tests {
     fn exponential_and_lognormal_delays_follow_their_laws() {
         let (mean_ns, min_ns) = (800_000, 500_000);
         let above = |law: &DelayLaw| -> Vec<f64> {
-            delays(law)
-                .into_iter()
-                .map(|ns| (ns - min_ns) as f64)
-                .collect()
+            delays(law).into_iter().map(|ns| (ns - min_ns) as f64).collect()
         };
         let samples = above(&DelayLaw::Exponential { mean_ns, min_ns });
         assert_moments(&samples, 3e5, 9e10);
         assert_uniform(samples.iter().map(|x| 1.0 - libm::exp(-x / 3e5)).collect());
 
-        let samples = above(&DelayLaw::Lognormal {
-            mean_ns,
-            cv: 0.5,
-            min_ns,
-        });
+        let samples = above(&DelayLaw::Lognormal { mean_ns, cv: 0.5, min_ns });
         assert_moments(&samples, 3e5, 0.25 * 9e10);
         let variance: f64 = libm::log(1.25);
         let theory = LogNormal::new(libm::log(3e5) - variance / 2.0, variance.sqrt()).unwrap();

@@ -124,8 +124,8 @@ pub struct SamplePlan {
 impl SamplePlan {
     /// The plan of the sample at the boundary `quantum`.
     pub fn new(setup: &Setup, quantum: u64) -> Self {
-        let per_node = (VIEW_SAMPLES / setup.nodes)
-            .clamp(*SERVERS_PER_NODE.start(), *SERVERS_PER_NODE.end());
+        let per_node =
+            (VIEW_SAMPLES / setup.nodes).clamp(*SERVERS_PER_NODE.start(), *SERVERS_PER_NODE.end());
         let stride = setup.servers.div_ceil(per_node);
         let nodes = VIEW_SAMPLES / per_node;
         Self {
@@ -162,8 +162,7 @@ pub fn run(
         let (most, total) = picks.fold((0, 0), |(most, sum), (m, n)| (m.max(most), sum + n));
         observations.note_picks(setup, now_ns, most, total);
     }
-    if quantum.is_multiple_of(setup.sample_quanta) && quantum > 0 && now_ns <= setup.window_end_ns
-    {
+    if quantum.is_multiple_of(setup.sample_quanta) && quantum > 0 && now_ns <= setup.window_end_ns {
         sample(setup, quantum, observations, servers, views, meters, lanes);
     }
 }

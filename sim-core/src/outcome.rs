@@ -108,7 +108,5 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
         latency.merge(&lane.latency[1]);
     }
     let observations = std::mem::take(&mut *world.resource_mut::<Observations>());
-    assemble(
-        policy, &setup, end_ns, nodes, servers, &meters, latency, observations, on_their_way,
-    )
+    assemble(policy, &setup, end_ns, nodes, servers, &meters, latency, observations, on_their_way)
 }

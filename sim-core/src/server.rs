@@ -303,7 +303,12 @@ impl Servers {
             };
             result.picks = u64::from(self.picks[index as usize]);
             let inside = result.completed + result.lost + result.active + result.waiting;
-            assert_eq!(result.admitted, inside, "server {} lost count: {result:?}", self.first + index);
+            assert_eq!(
+                result.admitted,
+                inside,
+                "server {} lost count: {result:?}",
+                self.first + index
+            );
             results.push(result);
         }
         results

@@ -149,7 +149,8 @@ impl Simulation {
 
         let mut world = World::new();
         let horizon = reply_horizon_ticks(&setup, scenario);
-        let dispatch_horizon = setup.ticks.tick_of(2 * scenario.network.node_server.mean_ns() as Nanos);
+        let dispatch_horizon =
+            setup.ticks.tick_of(2 * scenario.network.node_server.mean_ns() as Nanos);
         let starts: Vec<u32> = (0..setup.servers).step_by(shard_size as usize).collect();
         for &first in &starts {
             let len = shard_size.min(setup.servers - first);

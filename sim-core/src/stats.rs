@@ -32,10 +32,7 @@ pub fn mean_interval(values: &[f64], confidence: f64) -> Option<Interval> {
         _ => values.iter().sum::<f64>() / n,
     };
     let half_width = (degrees > 1).then(|| {
-        let squares: f64 = values
-            .iter()
-            .map(|value| (value - mean) * (value - mean))
-            .sum();
+        let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
         student_t(degrees - 1, confidence) * (squares / (n - 1.0) / n).sqrt()
     });
     Some(Interval { mean, half_width })
@@ -58,10 +55,7 @@ pub fn paired_interval(values: &[f64], baseline: &[f64], confidence: f64) -> Opt
 /// quarter turn, so bisection finds the angle. O(degrees).
 pub fn student_t(degrees: u32, confidence: f64) -> f64 {
     assert!(degrees >= 1, "no spread is known from a single value");
-    assert!(
-        0.0 < confidence && confidence < 1.0,
-        "confidence {confidence} is not in (0, 1)"
-    );
+    assert!(0.0 < confidence && confidence < 1.0, "confidence {confidence} is not in (0, 1)");
     let (mut low, mut high) = (0.0, std::f64::consts::FRAC_PI_2);
     loop {
         let theta = f64::midpoint(low, high);
@@ -90,11 +84,7 @@ fn central_probability(degrees: u32, theta: f64) -> f64 {
         term *= cos * cos * f64::from(power + 1) / f64::from(power + 2);
         power += 2;
     }
-    if odd {
-        std::f64::consts::FRAC_2_PI * (theta + sin * sum)
-    } else {
-        sin * sum
-    }
+    if odd { std::f64::consts::FRAC_2_PI * (theta + sin * sum) } else { sin * sum }
 }
 
 /// The Gini coefficient of non-negative values: 0 when all are equal, near 1 when one has all.
@@ -105,10 +95,8 @@ pub fn gini(values: &[f64]) -> Option<f64> {
     let n = sorted.len() as f64;
     let total: f64 = sorted.iter().sum();
     // Sen's form: sum over ranks i = 1..n of (2 i - n - 1) x_i, over n sum x_i.
-    let weighted: f64 = (1u32..)
-        .zip(&sorted)
-        .map(|(rank, x)| (2.0 * f64::from(rank) - n - 1.0) * x)
-        .sum();
+    let weighted: f64 =
+        (1u32..).zip(&sorted).map(|(rank, x)| (2.0 * f64::from(rank) - n - 1.0) * x).sum();
     (total > 0.0).then(|| weighted / (n * total))
 }
 
@@ -142,10 +130,7 @@ mod tests {
             (120, 0.95, 1.980),
         ] {
             let ours = student_t(degrees, confidence);
-            assert!(
-                (ours - t).abs() < 5.01e-4,
-                "{degrees} degrees, {confidence}: {ours}"
-            );
+            assert!((ours - t).abs() < 5.01e-4, "{degrees} degrees, {confidence}: {ours}");
         }
     }
 
@@ -157,10 +142,7 @@ mod tests {
             for confidence in [0.01, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 0.999_999] {
                 let t = student_t(degrees, confidence);
                 let covered = 1.0 - 2.0 * theory.cdf(-t);
-                assert!(
-                    (covered - confidence).abs() < 1e-9,
-                    "{degrees}, {confidence}: {covered}"
-                );
+                assert!((covered - confidence).abs() < 1e-9, "{degrees}, {confidence}: {covered}");
             }
         }
     }
@@ -196,23 +178,14 @@ mod tests {
     fn pairs_cancel_what_they_share() {
         let baseline = [1.0, 50.0, 900.0];
         let interval = paired_interval(&baseline.map(|b| b + 2.0), &baseline, 0.95).unwrap();
-        assert_eq!(
-            interval,
-            Interval {
-                mean: 2.0,
-                half_width: Some(0.0)
-            }
-        );
+        assert_eq!(interval, Interval { mean: 2.0, half_width: Some(0.0) });
     }
 
     #[test]
     fn imbalance_of_known_shares() {
         assert_eq!((gini(&[]), max_over_mean(&[])), (None, None));
         assert_eq!((gini(&[0.0; 3]), max_over_mean(&[0.0; 3])), (None, None));
-        assert_eq!(
-            (gini(&[2.0; 4]), max_over_mean(&[2.0; 4])),
-            (Some(0.0), Some(1.0))
-        );
+        assert_eq!((gini(&[2.0; 4]), max_over_mean(&[2.0; 4])), (Some(0.0), Some(1.0)));
         assert_eq!(
             (gini(&[0.0, 8.0, 0.0, 0.0]), max_over_mean(&[0.0, 8.0])),
             (Some(0.75), Some(2.0))

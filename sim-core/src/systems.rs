@@ -127,9 +127,8 @@ pub fn selection(
 ) {
     columns!(nodes => views, indexes, in_flight, traffic, replies, dispatches, streams, meters);
     columns!(shards => responses);
-    let columns = NodeColumns {
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters,
-    };
+    let columns =
+        NodeColumns { views, indexes, in_flight, traffic, replies, dispatches, streams, meters };
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
@@ -145,9 +144,8 @@ pub fn close_tick(
 ) {
     columns!(shards => servers, heartbeats, reports);
     columns!(nodes => in_flight, traffic, replies, mails, dispatches);
-    let mut agenda = Agenda {
-        servers, heartbeats, reports, in_flight, traffic, replies, mails, dispatches,
-    };
+    let mut agenda =
+        Agenda { servers, heartbeats, reports, in_flight, traffic, replies, mails, dispatches };
     clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
 }
 
@@ -289,8 +287,20 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         trace: &mut trace,
         lanes: &mut lanes,
         observations: &mut observations,
-        servers, arrivals, responses, heartbeats, reports,
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
+        servers,
+        arrivals,
+        responses,
+        heartbeats,
+        reports,
+        views,
+        indexes,
+        in_flight,
+        traffic,
+        replies,
+        dispatches,
+        streams,
+        meters,
+        mails,
     };
     while run.clock.burst_left > 0 && !run.clock.finished {
         crate::simulation::tick(&mut run);

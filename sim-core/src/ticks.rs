@@ -80,7 +80,8 @@ mod tests {
             let grid = Ticks::grid(tick_ns, tick_ns);
             let limit = grid.magic_limit_ns;
             for k in [0, 1, 2, 3, 1_000, 86_400_000, limit / tick_ns, u64::MAX / tick_ns - 1] {
-                for at in [k * tick_ns, k * tick_ns + tick_ns - 1, (k * tick_ns).saturating_sub(1)] {
+                for at in [k * tick_ns, k * tick_ns + tick_ns - 1, (k * tick_ns).saturating_sub(1)]
+                {
                     assert_eq!(grid.tick_of(at), at / tick_ns, "{at} / {tick_ns}");
                 }
             }

@@ -251,6 +251,10 @@ mod tests {
             out.clear();
             wheel.take(tick, &mut out);
         }
-        assert!(wheel.blocks.len() <= 4 * 3, "{} blocks for 120 pending records", wheel.blocks.len());
+        assert!(
+            wheel.blocks.len() <= 4 * 3,
+            "{} blocks for 120 pending records",
+            wheel.blocks.len()
+        );
     }
 }

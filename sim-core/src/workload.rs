@@ -21,35 +21,11 @@ pub struct ArrivalProcess(Process);
 
 #[derive(Clone, Debug)]
 enum Process {
-    Poisson {
-        mean_gap_ns: f64,
-        exponential: Exponential,
-        stream: Stream,
-        clock: Clock,
-    },
-    Constant {
-        fleet_rate: f64,
-        nodes: u64,
-        next: u64,
-    },
-    Mmpp {
-        modulation: Modulation,
-        exponential: Exponential,
-        stream: Stream,
-        clock: Clock,
-    },
-    Ramp {
-        ramp: Ramp,
-        exponential: Exponential,
-        stream: Stream,
-        clock: Clock,
-    },
-    Diurnal {
-        day: Day,
-        exponential: Exponential,
-        stream: Stream,
-        clock: Clock,
-    },
+    Poisson { mean_gap_ns: f64, exponential: Exponential, stream: Stream, clock: Clock },
+    Constant { fleet_rate: f64, nodes: u64, next: u64 },
+    Mmpp { modulation: Modulation, exponential: Exponential, stream: Stream, clock: Clock },
+    Ramp { ramp: Ramp, exponential: Exponential, stream: Stream, clock: Clock },
+    Diurnal { day: Day, exponential: Exponential, stream: Stream, clock: Clock },
     Never,
 }
 
@@ -61,68 +37,27 @@ impl ArrivalProcess {
         let clock = Clock::default();
         let per_ns = |rate: f64| rate / f64::from(nodes) / SECOND as f64;
         Self(match *arrivals {
-            Arrivals::Poisson { rate } => Process::Poisson {
-                mean_gap_ns: 1.0 / per_ns(rate),
-                exponential,
-                stream,
-                clock,
-            },
+            Arrivals::Poisson { rate } => {
+                Process::Poisson { mean_gap_ns: 1.0 / per_ns(rate), exponential, stream, clock }
+            }
             Arrivals::Constant { rate } => Process::Constant {
                 fleet_rate: rate,
                 nodes: u64::from(nodes),
                 next: u64::from(node.0),
             },
-            Arrivals::Mmpp {
-                rate_low,
-                rate_high,
-                dwell_low_ns,
-                dwell_high_ns,
-            } => {
-                let low = Phase {
-                    rate: per_ns(rate_low),
-                    dwell_ns: dwell_low_ns as f64,
-                };
-                let high = Phase {
-                    rate: per_ns(rate_high),
-                    dwell_ns: dwell_high_ns as f64,
-                };
+            Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
+                let low = Phase { rate: per_ns(rate_low), dwell_ns: dwell_low_ns as f64 };
+                let high = Phase { rate: per_ns(rate_high), dwell_ns: dwell_high_ns as f64 };
                 let modulation = Modulation::new([low, high], seed, replication);
-                Process::Mmpp {
-                    modulation,
-                    exponential,
-                    stream,
-                    clock,
-                }
+                Process::Mmpp { modulation, exponential, stream, clock }
             }
             Arrivals::Ramp { from, to, over_ns } => {
-                let ramp = Ramp {
-                    from: per_ns(from),
-                    to: per_ns(to),
-                    over_ns,
-                };
-                Process::Ramp {
-                    ramp,
-                    exponential,
-                    stream,
-                    clock,
-                }
+                let ramp = Ramp { from: per_ns(from), to: per_ns(to), over_ns };
+                Process::Ramp { ramp, exponential, stream, clock }
             }
-            Arrivals::Diurnal {
-                mean,
-                amplitude,
-                period_ns,
-            } => {
-                let day = Day {
-                    peak: per_ns(mean) * (1.0 + amplitude),
-                    amplitude,
-                    period_ns,
-                };
-                Process::Diurnal {
-                    day,
-                    exponential,
-                    stream,
-                    clock,
-                }
+            Arrivals::Diurnal { mean, amplitude, period_ns } => {
+                let day = Day { peak: per_ns(mean) * (1.0 + amplitude), amplitude, period_ns };
+                Process::Diurnal { day, exponential, stream, clock }
             }
             Arrivals::Trace(_) => Process::Never,
         })
@@ -134,48 +69,24 @@ impl ArrivalProcess {
     #[inline]
     pub fn next_ns(&mut self) -> Nanos {
         match &mut self.0 {
-            Process::Poisson {
-                mean_gap_ns,
-                exponential,
-                stream,
-                clock,
-            } => {
+            Process::Poisson { mean_gap_ns, exponential, stream, clock } => {
                 clock.advance(*mean_gap_ns * exponential.draw(stream));
                 clock.whole_ns()
             }
-            Process::Constant {
-                fleet_rate,
-                nodes,
-                next,
-            } => {
+            Process::Constant { fleet_rate, nodes, next } => {
                 let at_ns = constant_arrival_ns(*fleet_rate, *next);
                 *next += *nodes;
                 at_ns
             }
-            Process::Mmpp {
-                modulation,
-                exponential,
-                stream,
-                clock,
-            } => {
+            Process::Mmpp { modulation, exponential, stream, clock } => {
                 modulation.spend(exponential.draw(stream), clock);
                 clock.whole_ns()
             }
-            Process::Ramp {
-                ramp,
-                exponential,
-                stream,
-                clock,
-            } => {
+            Process::Ramp { ramp, exponential, stream, clock } => {
                 ramp.spend(exponential.draw(stream), clock);
                 clock.whole_ns()
             }
-            Process::Diurnal {
-                day,
-                exponential,
-                stream,
-                clock,
-            } => {
+            Process::Diurnal { day, exponential, stream, clock } => {
                 // Thinning (Lewis and Shedler 1979): candidates at the peak rate, each kept with
                 // probability rate / peak rate.
                 loop {
@@ -217,11 +128,7 @@ impl Clock {
     #[inline]
     fn whole_ns(self) -> Nanos {
         let whole_ns = self.0 >> Self::FRACTION_BITS;
-        if whole_ns >> Nanos::BITS == 0 {
-            whole_ns as Nanos
-        } else {
-            Nanos::MAX
-        }
+        if whole_ns >> Nanos::BITS == 0 { whole_ns as Nanos } else { Nanos::MAX }
     }
 
     #[inline]
@@ -277,13 +184,7 @@ impl Modulation {
         let state = usize::from(unit(stream.next_u64()) >= low_share);
         let mut end = Clock::default();
         end.advance(phases[state].dwell_ns * exponential.draw(&mut stream));
-        Self {
-            phases,
-            state,
-            end,
-            exponential,
-            stream,
-        }
+        Self { phases, state, end, exponential, stream }
     }
 
     fn change_state(&mut self) {
@@ -365,12 +266,7 @@ impl Arrivals {
         let duration = duration_ns as f64;
         match *self {
             Self::Poisson { rate } | Self::Constant { rate } => rate,
-            Self::Mmpp {
-                rate_low,
-                rate_high,
-                dwell_low_ns,
-                dwell_high_ns,
-            } => {
+            Self::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
                 let (low, high) = (dwell_low_ns as f64, dwell_high_ns as f64);
                 (rate_low * low + rate_high * high) / (low + high)
             }
@@ -379,11 +275,7 @@ impl Arrivals {
                 let reached = from + (to - from) * climb / over_ns.max(1) as f64;
                 (0.5 * (from + reached) * climb + to * (duration - climb)) / duration
             }
-            Self::Diurnal {
-                mean,
-                amplitude,
-                period_ns,
-            } => {
+            Self::Diurnal { mean, amplitude, period_ns } => {
                 let angle = std::f64::consts::TAU * seconds(duration_ns) / seconds(period_ns);
                 mean * (1.0 + amplitude * (1.0 - libm::cos(angle)) / angle)
             }
@@ -436,29 +328,23 @@ mod tests {
     }
 
     fn merged(arrivals: &Arrivals, nodes: u32, until_ns: Nanos) -> Vec<Nanos> {
-        let mut all: Vec<_> = (0..nodes)
-            .flat_map(|node| times(arrivals, nodes, node, until_ns))
-            .collect();
+        let mut all: Vec<_> =
+            (0..nodes).flat_map(|node| times(arrivals, nodes, node, until_ns)).collect();
         all.sort_unstable();
         all
     }
 
     /// Expected arrivals of the fleet in `[0, t)`.
     fn integrated(arrivals: &Arrivals, t: Nanos) -> f64 {
-        if t == 0 {
-            0.0
-        } else {
-            arrivals.mean_rate(t) * seconds(t)
-        }
+        if t == 0 { 0.0 } else { arrivals.mean_rate(t) * seconds(t) }
     }
 
     /// Goal: `times` are a Poisson process with the given integrated rate. Method: in time
     /// stretched by it the gaps are exponential with mean 1, and counts in windows have the
     /// dispersion of Poisson counts. All bounds near 1e-6.
     fn assert_poisson(times: &[Nanos], until_ns: Nanos, integrated: impl Fn(Nanos) -> f64) {
-        let stretched: Vec<f64> = std::iter::once(0.0)
-            .chain(times.iter().map(|&at| integrated(at)))
-            .collect();
+        let stretched: Vec<f64> =
+            std::iter::once(0.0).chain(times.iter().map(|&at| integrated(at))).collect();
         let gaps: Vec<f64> = stretched.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_moments(&gaps, 1.0, 1.0);
         assert_uniform(gaps.iter().map(|&gap| -libm::expm1(-gap)).collect());
@@ -469,19 +355,13 @@ mod tests {
                 let (from, to) = (until_ns * w / windows, until_ns * (w + 1) / windows);
                 let inside = times.iter().filter(|&&at| from <= at && at < to).count() as f64;
                 let expected = integrated(to) - integrated(from);
-                assert!(
-                    (inside - expected).abs() < 5.8 * expected.sqrt(),
-                    "window {w}: {inside}"
-                );
+                assert!((inside - expected).abs() < 5.8 * expected.sqrt(), "window {w}: {inside}");
                 (inside - expected).powi(2) / expected
             })
             .sum();
         let theory = ChiSquared::new(windows as f64).unwrap();
         let tail = theory.cdf(dispersion);
-        assert!(
-            (5e-7..1.0 - 5e-7).contains(&tail),
-            "dispersion {dispersion}"
-        );
+        assert!((5e-7..1.0 - 5e-7).contains(&tail), "dispersion {dispersion}");
     }
 
     #[test]
@@ -503,11 +383,7 @@ mod tests {
     #[test]
     fn ramp_is_poisson_with_its_integrated_rate() {
         for (from, to) in [(100.0, 6_000.0), (6_000.0, 100.0), (3_000.0, 3_000.0)] {
-            let arrivals = Arrivals::Ramp {
-                from,
-                to,
-                over_ns: 40 * SECOND,
-            };
+            let arrivals = Arrivals::Ramp { from, to, over_ns: 40 * SECOND };
             let fleet = |t| integrated(&arrivals, t);
             assert_poisson(&merged(&arrivals, 3, MINUTE), MINUTE, fleet);
             assert_poisson(&times(&arrivals, 3, 1, MINUTE), MINUTE, |t| fleet(t) / 3.0);
@@ -517,30 +393,19 @@ mod tests {
     #[test]
     fn diurnal_is_poisson_with_its_integrated_rate() {
         for amplitude in [0.0, 0.5, 1.0] {
-            let arrivals = Arrivals::Diurnal {
-                mean: 4_000.0,
-                amplitude,
-                period_ns: 7 * SECOND,
-            };
+            let arrivals = Arrivals::Diurnal { mean: 4_000.0, amplitude, period_ns: 7 * SECOND };
             let fleet = |t| integrated(&arrivals, t);
             assert_poisson(&merged(&arrivals, 3, MINUTE), MINUTE, fleet);
         }
     }
 
     fn bursts(rate_low: f64, rate_high: f64) -> Arrivals {
-        Arrivals::Mmpp {
-            rate_low,
-            rate_high,
-            dwell_low_ns: 2 * SECOND,
-            dwell_high_ns: SECOND / 2,
-        }
+        Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns: 2 * SECOND, dwell_high_ns: SECOND / 2 }
     }
 
     /// The states all nodes should see: state and end of each stay.
     fn stays(arrivals: &ArrivalProcess) -> impl Iterator<Item = (usize, Nanos)> + use<> {
-        let Process::Mmpp { modulation, .. } = &arrivals.0 else {
-            panic!("not modulated")
-        };
+        let Process::Mmpp { modulation, .. } = &arrivals.0 else { panic!("not modulated") };
         let mut modulation = modulation.clone();
         std::iter::from_fn(move || {
             let stay = (modulation.state, modulation.end.whole_ns());
@@ -577,9 +442,7 @@ mod tests {
     #[test]
     fn mmpp_with_equal_rates_is_poisson() {
         let arrivals = bursts(3_000.0, 3_000.0);
-        assert_poisson(&times(&arrivals, 1, 0, MINUTE), MINUTE, |t| {
-            integrated(&arrivals, t)
-        });
+        assert_poisson(&times(&arrivals, 1, 0, MINUTE), MINUTE, |t| integrated(&arrivals, t));
     }
 
     /// The states of 2000 runs at one early moment: a fifth of the time is burst, from the start.
@@ -594,10 +457,7 @@ mod tests {
                 })
                 .count() as f64;
             let spread = (0.2 * 0.8 * f64::from(runs)).sqrt();
-            assert!(
-                (bursting - 0.2 * f64::from(runs)).abs() < Z * spread,
-                "{bursting}"
-            );
+            assert!((bursting - 0.2 * f64::from(runs)).abs() < Z * spread, "{bursting}");
         }
     }
 
@@ -621,16 +481,8 @@ mod tests {
         for arrivals in [
             Arrivals::Poisson { rate: never },
             Arrivals::Constant { rate: never },
-            Arrivals::Ramp {
-                from: never,
-                to: never,
-                over_ns: SECOND,
-            },
-            Arrivals::Diurnal {
-                mean: never,
-                amplitude: 1.0,
-                period_ns: SECOND,
-            },
+            Arrivals::Ramp { from: never, to: never, over_ns: SECOND },
+            Arrivals::Diurnal { mean: never, amplitude: 1.0, period_ns: SECOND },
             Arrivals::Mmpp {
                 rate_low: never,
                 rate_high: never,
@@ -639,11 +491,7 @@ mod tests {
             },
         ] {
             let mut process = process(&arrivals, 1, 0);
-            assert_eq!(
-                [process.next_ns(), process.next_ns()],
-                [Nanos::MAX; 2],
-                "{arrivals:?}"
-            );
+            assert_eq!([process.next_ns(), process.next_ns()], [Nanos::MAX; 2], "{arrivals:?}");
         }
     }
 
@@ -653,9 +501,6 @@ mod tests {
         let half = Arrivals::Poisson { rate: 500.0 };
         // The same rate a node, another fleet: the same arrivals.
         assert_eq!(times(&arrivals, 4, 1, SECOND), times(&half, 2, 1, SECOND));
-        assert_ne!(
-            times(&arrivals, 4, 1, SECOND),
-            times(&arrivals, 4, 2, SECOND)
-        );
+        assert_ne!(times(&arrivals, 4, 1, SECOND), times(&arrivals, 4, 2, SECOND));
     }
 }

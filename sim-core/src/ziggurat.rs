@@ -32,9 +32,7 @@ static NORMAL: LazyLock<Layers> = LazyLock::new(|| {
     let density = |x: f64| libm::exp(-0.5 * x * x);
     let tail_area = (std::f64::consts::PI / 2.0).sqrt()
         * libm::erfc(NORMAL_TAIL * std::f64::consts::FRAC_1_SQRT_2);
-    Layers::new(NORMAL_TAIL, tail_area, density, |y| {
-        (-2.0 * libm::log(y)).sqrt()
-    })
+    Layers::new(NORMAL_TAIL, tail_area, density, |y| (-2.0 * libm::log(y)).sqrt())
 });
 
 /// The layers of one density `f`, widest first.
@@ -62,10 +60,7 @@ impl Layers {
         for i in 1..LAYERS - 1 {
             x[i + 1] = inverse(area / x[i] + density(x[i]));
         }
-        Self {
-            x,
-            f: x.map(density),
-        }
+        Self { x, f: x.map(density) }
     }
 
     /// Whether a point at `x`, at a random height in `layer > 0`, lies under the density.
@@ -103,11 +98,7 @@ impl Exponential {
     pub fn sample(self, bits: u64, more: &mut impl FnMut() -> u64) -> f64 {
         let layer = layer_of(bits);
         let x = unit(bits) * self.0.x[layer];
-        if x < self.0.x[layer + 1] {
-            x
-        } else {
-            self.decide(layer, x, more)
-        }
+        if x < self.0.x[layer + 1] { x } else { self.decide(layer, x, more) }
     }
 
     /// The next sample of a stream.
@@ -230,11 +221,7 @@ mod tests {
             .filter(|&beyond| beyond > 0.0)
             .collect();
         let expected = SAMPLES as f64 * libm::exp(-EXPONENTIAL_TAIL);
-        assert!(
-            (tail.len() as f64 - expected).abs() < 5.0 * expected.sqrt(),
-            "{}",
-            tail.len()
-        );
+        assert!((tail.len() as f64 - expected).abs() < 5.0 * expected.sqrt(), "{}", tail.len());
         assert_uniform(tail.iter().map(|&x| -libm::expm1(-x)).collect());
     }
 
@@ -248,10 +235,7 @@ mod tests {
         assert_uniform(samples.iter().map(|&x| cdf(x)).collect());
         let tail = samples.iter().filter(|x| x.abs() > NORMAL_TAIL).count() as f64;
         let expected = SAMPLES as f64 * 2.0 * cdf(-NORMAL_TAIL);
-        assert!(
-            (tail - expected).abs() < 5.0 * expected.sqrt(),
-            "{tail} of {expected}"
-        );
+        assert!((tail - expected).abs() < 5.0 * expected.sqrt(), "{tail} of {expected}");
     }
 
     /// Goal: the tables are those of the well-known implementation. Where 64 bits decide, both

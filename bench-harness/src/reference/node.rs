@@ -42,10 +42,10 @@ struct LatencyScan {
 
 impl LatencyScan {
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
-        let eligible = (0..candidates.len()).filter(|&s| candidates.is_eligible(s, self.capacity_gate));
-        let keyed = eligible.map(|s| {
-            (candidates.belief(s).latency_ns.to_bits(), self.rank[s as usize], s)
-        });
+        let eligible =
+            (0..candidates.len()).filter(|&s| candidates.is_eligible(s, self.capacity_gate));
+        let keyed =
+            eligible.map(|s| (candidates.belief(s).latency_ns.to_bits(), self.rank[s as usize], s));
         let (_, rank, server) = keyed.min()?;
         if self.ties == LatencyTies::Random {
             self.virtual_time = self.virtual_time.max(rank);
@@ -154,8 +154,7 @@ impl Node {
         at_ns: Nanos,
         exclude: Option<ServerId>,
     ) -> Option<ServerId> {
-        let freshness =
-            Freshness::new(&setup.ticks, at_ns, setup.heartbeat.failure_timeout_ns);
+        let freshness = Freshness::new(&setup.ticks, at_ns, setup.heartbeat.failure_timeout_ns);
         let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude);
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),

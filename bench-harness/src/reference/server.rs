@@ -97,7 +97,13 @@ impl Server {
 
     /// Takes an attempt into the queue, or says why not. A silent death says nothing, ever: its
     /// answer would arrive after the end of time.
-    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, id: u32, job: &mut Job) -> Option<Status> {
+    pub fn arrive(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        id: u32,
+        job: &mut Job,
+    ) -> Option<Status> {
         self.herd += 1;
         self.result.picks +=
             u64::from(at_ns >= setup.window_start_ns && at_ns < setup.window_end_ns);
@@ -166,13 +172,7 @@ impl Server {
     }
 
     /// Breaks or heals; returns the attempts lost.
-    pub fn change(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        change: Change,
-        jobs: &Jobs,
-    ) -> Vec<u32> {
+    pub fn change(&mut self, setup: &Setup, at_ns: Nanos, change: Change, jobs: &Jobs) -> Vec<u32> {
         match change {
             Change::Slow(slowdown) => self.slow = Some(slowdown),
             Change::Heal => self.slow = None,

@@ -28,12 +28,7 @@ pub struct LowestLatency {
 
 impl LowestLatency {
     /// An index of `servers`, all with latency 0 until they report.
-    pub fn new(
-        servers: u32,
-        ties: LatencyTies,
-        capacity_gate: bool,
-        stream: &mut Stream,
-    ) -> Self {
+    pub fn new(servers: u32, ties: LatencyTies, capacity_gate: bool, stream: &mut Stream) -> Self {
         let mut rank = || match ties {
             LatencyTies::Random => tie_step(stream),
             LatencyTies::Id => 0,

@@ -82,8 +82,7 @@ struct Completion {
 impl EventServers {
     /// Idle servers.
     pub fn new(setup: &Setup, first: u32, len: u32) -> Self {
-        let server =
-            |id| Server { group: setup.group_of(ServerId(id)), ..Server::default() };
+        let server = |id| Server { group: setup.group_of(ServerId(id)), ..Server::default() };
         Self {
             servers: (first..first + len).map(server).collect(),
             jobs: Vec::new(),

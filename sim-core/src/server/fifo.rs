@@ -167,8 +167,7 @@ impl FifoServers {
             }
         };
         assert!(begin_ns >= at_ns, "more than {} attempts in service", group.capacity);
-        let finish_ns =
-            begin_ns + group.service_ns(delivery.demand, setup.demand_is_service, None);
+        let finish_ns = begin_ns + group.service_ns(delivery.demand, setup.demand_is_service, None);
         line.busy_ns += overlap_ns(setup, begin_ns, finish_ns);
         meters.complete(setup, at_ns, begin_ns, finish_ns);
         insert(line, &mut self.spill[server], finish_ns, (finish_ns - at_ns) as f32);

@@ -1,0 +1,53 @@
+//! `lbsim list`: what a scenario file may contain, from the table that documents it.
+
+use std::process::ExitCode;
+
+use comfy_table::{ContentArrangement, Table};
+use sim_core::config::keys::{FAULTS, KEYS, Key, POLICIES};
+
+use crate::args::Topic;
+
+/// Prints the topic.
+pub fn list(what: Topic) -> ExitCode {
+    match what {
+        Topic::Keys => println!("{}", table(KEYS.iter(), "")),
+        Topic::Policies => print!("{}", groups("policy.", POLICIES)),
+        Topic::Faults => {
+            println!(
+                "[[faults]]\n{}\n",
+                table(KEYS.iter().filter(|key| is_common(key)), "faults.N.")
+            );
+            print!("{}", groups("faults.N.", FAULTS));
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// A heading and the parameters of each name below `prefix`.
+fn groups(prefix: &str, names: &[&str]) -> String {
+    let group = |name: &&str| {
+        let prefix = format!("{prefix}{name}.");
+        let keys = KEYS.iter().filter(|key| key.path.starts_with(&prefix));
+        format!("{name}\n{}\n", table(keys, &prefix))
+    };
+    names.iter().map(group).collect::<Vec<_>>().join("\n")
+}
+
+/// When and how long: what all kinds of fault have.
+fn is_common(key: &Key) -> bool {
+    key.path.strip_prefix("faults.N.").is_some_and(|rest| !rest.contains('.'))
+}
+
+fn table<'k>(keys: impl Iterator<Item = &'k Key>, prefix: &str) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["key", "default", "allowed", "meaning"]);
+    for Key { path, unit, default, range, meaning, effect } in keys {
+        let allowed =
+            if unit.is_empty() { (*range).to_owned() } else { format!("{range} [{unit}]") };
+        let path = path.strip_prefix(prefix).unwrap_or(path);
+        table.add_row([path, default, &allowed, &format!("{meaning} {effect}")]);
+    }
+    table.trim_fmt()
+}

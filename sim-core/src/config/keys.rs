@@ -1,0 +1,192 @@
+//! Every key a scenario may have: the one place that documents them.
+//!
+//! `lbsim list keys` prints the table, and a test compares it with what the parser accepts.
+
+/// One key of a scenario file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Dotted path; `N` stands for the number of a list's element.
+    pub path: &'static str,
+    /// Unit, empty for names, switches and pure numbers.
+    pub unit: &'static str,
+    /// What holds without it: a value, `required`, or `none`.
+    pub default: &'static str,
+    /// What may stand there.
+    pub range: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What raising, lowering or switching it does.
+    pub effect: &'static str,
+}
+
+/// Every key, in the order of a scenario file.
+#[rustfmt::skip] // One key a row, so that the table can be read as one.
+pub const KEYS: &[Key] = &[
+    key("name", "", "required", "1 to 100 letters, digits, - _ .", "Name of the scenario, in file names and tables.", "No effect on results."),
+    key("duration", "time", "required", "above 0", "Requests arrive from 0 to here.", "Longer: narrower confidence intervals, longer runs."),
+    key("warmup", "time", "10 % of duration", "0 to below duration", "Requests that arrive before this are simulated, not measured.", "Too short: the empty start flatters the means. Too long: fewer samples."),
+    key("drain", "time", "10s", "0 or more", "Longest wait for the last requests to end.", "Too short: slow requests end as in_flight."),
+    key("seed", "", "1", "0 to 2^64 - 1", "All randomness derives from it.", "Another seed is another sample of the same scenario."),
+    key("replications", "runs", "1", "1 to 1000000", "Independent repetitions of each policy.", "More: narrower confidence intervals; time grows in proportion."),
+    key("engine.tick", "time", "largest divisor of the quantum within the lookahead", "above 0, to the smallest delay and 2^30 ns", "Window in which servers and nodes run independently.", "Longer: faster. No effect on results."),
+    key("engine.quantum", "time", "the tick", "a multiple of the tick, to 1h", "Heartbeats and faults happen on its multiples.", "Longer: coarser control plane, slightly faster."),
+    key("engine.sample_interval", "time", "duration / 100", "a multiple of the quantum", "Bin of the time series; views are sampled as often.", "Shorter: finer curves, larger files, slower."),
+    key("network.node_server.constant.mean", "time", "constant 500us", "above 0", "The delay, node to server.", "Higher: longer ticks, and views are older."),
+    key("network.node_server.uniform.min", "time", "required", "above 0", "Smallest delay, node to server.", "Higher: longer ticks, faster runs."),
+    key("network.node_server.uniform.max", "time", "required", "at least min", "Largest delay, node to server.", "Higher: latency grows and views are older."),
+    key("network.node_server.exponential.mean", "time", "required", "above min", "Mean of the whole delay, node to server.", "Higher: latency grows and views are older."),
+    key("network.node_server.exponential.min", "time", "required", "above 0", "Smallest delay; the rest is exponential, node to server.", "Higher: longer ticks, faster runs."),
+    key("network.node_server.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, node to server.", "Higher: latency grows and views are older."),
+    key("network.node_server.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, node to server.", "Higher: more reordering."),
+    key("network.node_server.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, node to server.", "Higher: longer ticks, faster runs."),
+    key("network.server_node.constant.mean", "time", "as node_server", "above 0", "The delay, server to node.", "Higher: longer ticks, and views are older."),
+    key("network.server_node.uniform.min", "time", "required", "above 0", "Smallest delay, server to node.", "Higher: longer ticks, faster runs."),
+    key("network.server_node.uniform.max", "time", "required", "at least min", "Largest delay, server to node.", "Higher: latency grows and views are older."),
+    key("network.server_node.exponential.mean", "time", "required", "above min", "Mean of the whole delay, server to node.", "Higher: latency grows and views are older."),
+    key("network.server_node.exponential.min", "time", "required", "above 0", "Smallest delay; the rest is exponential, server to node.", "Higher: longer ticks, faster runs."),
+    key("network.server_node.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, server to node.", "Higher: latency grows and views are older."),
+    key("network.server_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, server to node.", "Higher: more reordering."),
+    key("network.server_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, server to node.", "Higher: longer ticks, faster runs."),
+    key("nodes.count", "nodes", "1", "1 to 1000000", "LB nodes; the workload is split evenly among them.", "More: each sees less of the traffic, and herding grows."),
+    key("servers.N.count", "servers", "1", "1 or more", "Servers that are alike; several groups make an uneven fleet.", "More: more capacity, and more to know."),
+    key("servers.N.capacity", "requests", "required", "1 to 65535", "Requests in service at once, each at full speed.", "More: more capacity, less waiting."),
+    key("servers.N.backlog", "requests", "16", "0 or more, or unbounded", "Requests waiting; the next one is refused.", "More: fewer refusals, longer tails."),
+    key("servers.N.discipline", "", "fifo", "fifo", "Who is served next.", "One choice so far."),
+    key("servers.N.speed", "", "1.0", "0.000001 to 1000000", "Work done in a second of service.", "Higher: shorter service times."),
+    key("servers.N.service.constant.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
+    key("servers.N.service.exponential.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
+    key("servers.N.service.uniform.min", "time", "required", "0 to max", "Shortest service time.", "Higher: less capacity."),
+    key("servers.N.service.uniform.max", "time", "required", "above 0, at least min", "Longest service time.", "Higher: less capacity, more spread."),
+    key("servers.N.service.erlang.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
+    key("servers.N.service.erlang.shape", "phases", "required", "1 to 1000", "Number of exponential phases.", "Higher: less spread; cv = 1 / sqrt(shape)."),
+    key("servers.N.service.hyperexponential.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
+    key("servers.N.service.hyperexponential.cv", "", "required", "1 to 1000", "Coefficient of variation.", "Higher: longer tail."),
+    key("servers.N.service.lognormal.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
+    key("servers.N.service.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation; with mean.", "Higher: longer tail."),
+    key("servers.N.service.lognormal.median", "time", "none", "above 0", "Median, with sd: instead of mean and cv.", "Higher: less capacity."),
+    key("servers.N.service.lognormal.sd", "time", "none", "above 0", "Standard deviation, with median.", "Higher: longer tail, higher mean."),
+    key("servers.N.service.bounded_pareto.min", "time", "required", "above 0, to max", "Shortest service time.", "Higher: less capacity."),
+    key("servers.N.service.bounded_pareto.max", "time", "required", "above min", "Longest service time.", "Higher: longer tail."),
+    key("servers.N.service.bounded_pareto.alpha", "", "required", "above 0, to 100", "Tail exponent.", "Lower: heavier tail."),
+    key("servers.N.service.empirical.file", "", "required", "a CSV file", "Columns probability (0 to 1) and value_ms (_ns, _us, _s): measured quantiles, piecewise linear.", "Its mean sets the capacity."),
+    key("workload.arrivals.poisson.rate", "requests/time or %", "required", "above 0, to 1e9/s a node", "Mean arrivals, with exponential gaps.", "Higher: more load."),
+    key("workload.arrivals.constant.rate", "requests/time or %", "required", "above 0, to 1e9/s a node", "Arrivals with equal gaps; nodes take turns.", "Higher: more load."),
+    key("workload.arrivals.mmpp.low", "requests/time or %", "required", "above 0, to 1e9/s a node", "Rate in the quiet state.", "Higher: more load."),
+    key("workload.arrivals.mmpp.high", "requests/time or %", "required", "above 0, to 1e9/s a node", "Rate in the burst state, at least low.", "Higher: worse bursts."),
+    key("workload.arrivals.mmpp.dwell_low", "time", "required", "above 0", "Mean time in the quiet state.", "Longer: rarer bursts."),
+    key("workload.arrivals.mmpp.dwell_high", "time", "required", "above 0", "Mean time in the burst state.", "Longer: bursts that fill every backlog."),
+    key("workload.arrivals.ramp.from", "requests/time or %", "required", "above 0, to 1e9/s a node", "Rate at time 0.", "Higher: more load."),
+    key("workload.arrivals.ramp.to", "requests/time or %", "required", "above 0, to 1e9/s a node", "Rate at the end of the ramp and after.", "Higher: more load."),
+    key("workload.arrivals.ramp.over", "time", "required", "above 0", "Length of the ramp.", "Longer: gentler."),
+    key("workload.arrivals.diurnal.mean", "requests/time or %", "required", "above 0, to 1e9/s a node", "Mean rate over a period.", "Higher: more load."),
+    key("workload.arrivals.diurnal.amplitude", "", "required", "0 to 1", "Swing of the rate, relative to its mean.", "Higher: higher peaks, deeper nights."),
+    key("workload.arrivals.diurnal.period", "time", "required", "above 0", "Length of one day.", "Shorter: faster changes."),
+    key("workload.arrivals.trace.file", "", "required", "a CSV file with a header", "Recorded arrivals, in order of time; nodes take turns.", ""),
+    key("workload.arrivals.trace.time", "", "t_us", "a column", "Column with the arrival time.", ""),
+    key("workload.arrivals.trace.time_unit", "", "us", "ns, us, ms, s, min", "Unit of the arrival time.", "Larger: slower arrivals."),
+    key("workload.arrivals.trace.service", "", "none", "a column", "Column with the service time; without it the servers' laws decide.", ""),
+    key("workload.arrivals.trace.service_unit", "", "us", "ns, us, ms, s, min", "Unit of the service time.", "Larger: longer service."),
+    key("workload.arrivals.trace.key", "", "none", "a column", "Column with the request's key.", ""),
+    key("workload.arrivals.trace.rate", "requests/time", "none", "above 0", "Arrivals a second in the file, for `lbsim check`.", "No effect on results."),
+    key("workload.timeout", "time", "never", "above 0, or never", "The client gives up this long after arrival.", "Shorter: more timed_out, and served work that nobody waits for."),
+    key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request, at once, on another server.", "More: fewer failures, more load when load hurts most."),
+    key("workload.retries.budget", "", "0.2", "0 to 100", "Retries a node may spend, as a share of its requests.", "Higher: retry storms become possible."),
+    key("policy.lowest_latency.own_sends", "", "true", "true, false", "Correct the reported load by the node's own requests since.", "false: nodes herd until the next heartbeat."),
+    key("policy.lowest_latency.ties", "", "random", "random, id", "Who wins among equal latencies.", "id: all nodes prefer the same server."),
+    key("policy.lowest_latency.capacity_gate", "", "true", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
+    key("policy.random.capacity_gate", "", "false", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
+    key("policy.round_robin.random_start", "", "true", "true, false", "Each node starts at a random server.", "false: nodes move in step."),
+    key("policy.round_robin.capacity_gate", "", "false", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
+    key("policy.two_choices.choices", "servers", "2", "1 to the servers, or all", "How many are drawn.", "More: better with fresh views, herds with stale ones."),
+    key("policy.two_choices.replacement", "", "false", "true, false", "Whether one server may be drawn twice.", "true: slightly worse, simpler theory."),
+    key("policy.two_choices.signal", "", "combined", "combined, own, reported", "What a node takes for a server's load.", "own: never stale, blind to other nodes. reported: stale."),
+    key("policy.two_choices.ties", "", "random", "random, first", "Who wins among equal loads.", ""),
+    key("policy.two_choices.capacity_gate", "", "false", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
+    key("heartbeat.interval", "time", "100ms", "at least the quantum", "Mean time between two heartbeats of a server.", "Shorter: fresher views, more messages."),
+    key("heartbeat.failure_timeout", "time", "3.5 intervals", "above interval x (1 + jitter)", "Silence after which a node takes a server for failed.", "Shorter: faster detection, more false alarms."),
+    key("heartbeat.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: heartbeats spread out."),
+    key("heartbeat.synchronised", "", "false", "true, false", "All servers in step from time 0.", "true: an artefact worth seeing."),
+    key("heartbeat.loss", "", "0", "0 to below 1", "Chance that one heartbeat to one node is lost.", "Higher: older views, false alarms."),
+    key("heartbeat.fanout", "", "all", "all, or one of the following", "Which nodes hear a heartbeat.", "Fewer: fewer messages, older views."),
+    key("heartbeat.fanout.random", "nodes", "none", "1 to nodes.count", "This many nodes, drawn anew for each heartbeat.", "More: fresher views, more messages."),
+    key("heartbeat.fanout.home", "nodes", "none", "1 to nodes.count", "The same nodes every time; others never hear of the server.", "More: more nodes know the server."),
+    key("heartbeat.latency_alpha", "", "0.1", "above 0, to 1", "Weight of a new completion in a server's mean latency.", "Higher: quicker and noisier."),
+    key("heartbeat.latency_decay", "time", "10s", "above 0, or never", "How fast an idle server's reported latency falls.", "never: a server once slow is never tried again."),
+    key("faults.N.at", "time", "required", "below duration", "When it breaks, on the next quantum.", ""),
+    key("faults.N.for", "time", "to the end", "at least the quantum", "How long.", ""),
+    key("faults.N.crash.servers", "ids", "required", "0..5 (5 excluded) or 3", "Whom it hits.", ""),
+    key("faults.N.crash.silent", "", "false", "true, false", "Connections hang instead of being reset.", "true: only timeouts and missing heartbeats tell."),
+    key("faults.N.slow.servers", "ids", "required", "0..5 (5 excluded) or 3", "Whom it hits.", ""),
+    key("faults.N.slow.factor", "", "none", "above 0, to 1000000", "Service times are multiplied by this; or service.", "Higher: slower."),
+    key("faults.N.slow.service", "time", "none", "above 0", "Every service takes exactly this long; or factor.", "Higher: slower."),
+    key("expect.METRIC", "", "none", "<, <=, > or >= and a number", "Bound on a metric, or on a policy's (policy.metric); `lbsim run` fails when it is missed.", "No effect on results."),
+];
+
+const fn key(
+    path: &'static str,
+    unit: &'static str,
+    default: &'static str,
+    range: &'static str,
+    meaning: &'static str,
+    effect: &'static str,
+) -> Key {
+    Key { path, unit, default, range, meaning, effect }
+}
+
+/// The policies a scenario may name, in the order of their keys.
+pub const POLICIES: &[&str] = &super::policy::POLICIES;
+
+/// The kinds of fault a scenario may schedule.
+pub const FAULTS: &[&str] = &super::faults::KINDS;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::scenario::read;
+    use crate::config::tree::parse_file;
+    use crate::config::walk::Walk;
+
+    /// Which keys the parser asks for when it reads `text`.
+    fn asked(text: &str) -> BTreeSet<String> {
+        let mut walk = Walk::new(&|_| Ok(String::new()), text, &[]);
+        let _ = read(&mut walk, &parse_file(text).expect("TOML"), None);
+        walk.asked
+    }
+
+    /// Goal: the table and the parser cannot drift apart. Method: read texts that open every
+    /// table and choice, note what the parser asks for; the choices it offers count as asked for.
+    #[test]
+    fn table_and_parser_know_the_same_keys() {
+        let mut asked_for = asked(
+            "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
+             round_robin = {}\ntwo_choices = {}\n[[faults]]\ncrash = {}\n[[faults]]\nslow = {}\n\
+             [workload]\nretries = {}\n[expect]\n",
+        );
+        for law in ["constant", "uniform", "exponential", "lognormal"] {
+            asked_for.extend(asked(&format!(
+                "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}"
+            )));
+        }
+        let listed: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+        assert_eq!(listed.len(), KEYS.len(), "a key is listed twice");
+        for path in &listed {
+            // Services and arrivals are opened by the table's own paths: `arrivals.poisson.rate`.
+            if let Some((law, _)) = path.rsplit_once('.') {
+                let law = law.replace("servers.N.", "");
+                if law.starts_with("service.") {
+                    asked_for.extend(asked(&format!("[[servers]]\n{law} = {{}}")));
+                } else if law.starts_with("workload.arrivals.") {
+                    asked_for.extend(asked(&format!("{law} = {{}}")));
+                }
+            }
+        }
+        let leads_on = |path: &str| listed.iter().any(|key| key.starts_with(&format!("{path}.")));
+        let undocumented: Vec<&String> =
+            asked_for.iter().filter(|path| !listed.contains(*path) && !leads_on(path)).collect();
+        let unread: Vec<&String> = listed.difference(&asked_for).collect();
+        assert!(undocumented.is_empty(), "accepted, not in KEYS: {undocumented:?}");
+        assert!(unread.is_empty(), "in KEYS, not accepted: {unread:?}");
+    }
+}

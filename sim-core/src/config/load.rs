@@ -1,0 +1,137 @@
+//! What a fleet can carry and what it is offered, in requests a second.
+
+use super::{Arrivals, NetworkConfig, Scenario, ServerGroup};
+use crate::law::{DelayLaw, ServiceLaw};
+use crate::time::{Nanos, seconds};
+
+impl Scenario {
+    /// Most requests a second the servers can complete: slots x speed / mean service time.
+    pub fn capacity_per_s(&self) -> f64 {
+        capacity_per_s(&self.servers)
+    }
+
+    /// Mean arrivals a second over the run; `None` for a trace that states no rate.
+    pub fn offered_per_s(&self) -> Option<f64> {
+        Some(match &self.workload.arrivals {
+            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
+            Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
+                let (low, high) = (seconds(*dwell_low_ns), seconds(*dwell_high_ns));
+                (rate_low * low + rate_high * high) / (low + high)
+            }
+            Arrivals::Ramp { from, to, over_ns } => {
+                // Linear for `over`, then flat: the mean of the part inside the run.
+                let (over, run) = (seconds(*over_ns), seconds(self.duration_ns));
+                if run <= over {
+                    from + (to - from) * run / over / 2.0
+                } else {
+                    (f64::midpoint(*from, *to) * over + to * (run - over)) / run
+                }
+            }
+            Arrivals::Diurnal { mean, .. } => *mean,
+            Arrivals::Trace(trace) => return trace.rate,
+        })
+    }
+}
+
+/// The smallest one-way delay of any link: how far owners can run ahead of each other [ns].
+pub(super) fn lookahead_ns(network: &NetworkConfig) -> Nanos {
+    min_ns(&network.node_server).min(min_ns(&network.server_node))
+}
+
+/// The smallest delay a law can give [ns].
+pub(super) fn min_ns(law: &DelayLaw) -> Nanos {
+    match *law {
+        DelayLaw::Constant { mean_ns } => mean_ns,
+        DelayLaw::Uniform { min_ns, .. }
+        | DelayLaw::Exponential { min_ns, .. }
+        | DelayLaw::Lognormal { min_ns, .. } => min_ns,
+    }
+}
+
+/// Requests a second that the groups can complete together.
+pub(super) fn capacity_per_s(groups: &[ServerGroup]) -> f64 {
+    groups
+        .iter()
+        .map(|group| {
+            let slots = f64::from(group.count) * f64::from(group.capacity);
+            slots * group.speed * 1e9 / mean_ns(&group.service)
+        })
+        .sum()
+}
+
+/// Mean service time at speed 1 [ns].
+pub(super) fn mean_ns(law: &ServiceLaw) -> f64 {
+    match law {
+        ServiceLaw::Constant { mean_ns }
+        | ServiceLaw::Exponential { mean_ns }
+        | ServiceLaw::Erlang { mean_ns, .. }
+        | ServiceLaw::Hyperexponential { mean_ns, .. }
+        | ServiceLaw::Lognormal { mean_ns, .. } => *mean_ns,
+        ServiceLaw::Uniform { low_ns, high_ns } => f64::midpoint(*low_ns, *high_ns),
+        ServiceLaw::BoundedPareto { low_ns, high_ns, alpha } => {
+            bounded_pareto_mean(*low_ns, *high_ns, *alpha)
+        }
+        ServiceLaw::Empirical { quantiles } => quantiles
+            .windows(2)
+            .map(|pair| (pair[1].0 - pair[0].0) * f64::midpoint(pair[0].1, pair[1].1))
+            .sum(),
+    }
+}
+
+/// Mean of a Pareto law cut to `[low, high]`.
+fn bounded_pareto_mean(low: f64, high: f64, alpha: f64) -> f64 {
+    if low >= high {
+        return low;
+    }
+    // With L = ln(high / low): mean = low a / (1 - e^-aL) * (1 - e^-(a-1)L) / (a - 1), whose last
+    // factor tends to L as a tends to 1; expm1 keeps it exact on the way.
+    let log_ratio = libm::log(high / low);
+    let excess = alpha - 1.0;
+    let last = if excess == 0.0 { log_ratio } else { -libm::expm1(-excess * log_ratio) / excess };
+    low * alpha / -libm::expm1(-alpha * log_ratio) * last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mean by the midpoint rule over the quantile function, the slow and obvious way.
+    fn pareto_mean_by_quantiles(low: f64, high: f64, alpha: f64) -> f64 {
+        const STEPS: u32 = 1_000_000;
+        let tail = libm::pow(low / high, alpha);
+        let total: f64 = (0..STEPS)
+            .map(|i| {
+                let p = (f64::from(i) + 0.5) / f64::from(STEPS);
+                low * libm::pow(1.0 - p * (1.0 - tail), -1.0 / alpha)
+            })
+            .sum();
+        total / f64::from(STEPS)
+    }
+
+    #[test]
+    fn bounded_pareto_mean_equals_integral() {
+        for alpha in [0.5, 0.999_999, 1.0, 1.000_001, 1.5, 3.0] {
+            let exact = bounded_pareto_mean(1e6, 1e9, alpha);
+            let slow = pareto_mean_by_quantiles(1e6, 1e9, alpha);
+            assert!((exact / slow - 1.0).abs() < 1e-3, "alpha {alpha}: {exact} {slow}");
+        }
+    }
+
+    #[test]
+    fn empirical_mean_is_the_area_under_the_quantiles() {
+        let law = ServiceLaw::Empirical { quantiles: vec![(0.0, 0.0), (0.5, 2.0), (1.0, 6.0)] };
+        assert!((mean_ns(&law) - 2.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn capacity_adds_groups_by_speed() {
+        let group = |count, speed| ServerGroup {
+            count,
+            capacity: 4,
+            backlog: None,
+            service: ServiceLaw::Exponential { mean_ns: 10e6 },
+            speed,
+        };
+        assert!((capacity_per_s(&[group(10, 1.0), group(5, 2.0)]) - 8_000.0).abs() < 1e-9);
+    }
+}

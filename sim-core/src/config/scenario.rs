@@ -1,0 +1,132 @@
+//! From text to a checked [`Scenario`]: syntax, overrides, reading, checks; all faults at once.
+
+use super::expect::expectations;
+use super::fault::ConfigFault;
+use super::faults::faults;
+use super::fleet::{engine, network, nodes, servers};
+use super::heartbeat::heartbeat;
+use super::load::capacity_per_s;
+use super::overrides::{apply, written};
+use super::policy::policies;
+use super::tree::{Node, parse_file};
+use super::validate::Checker;
+use super::values::{big_count, count, duration, text};
+use super::walk::{Section, Walk};
+use super::workload::workload;
+use super::{Origin, Scenario};
+use crate::time::SECOND;
+
+/// How long requests may take to end after the last arrival, unless the scenario says otherwise.
+const DRAIN_NS: u64 = 10 * SECOND;
+
+/// Gives the text of a file that the scenario names, or the reason why not.
+pub type ReadFile<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
+
+/// Everything a scenario is made from.
+pub struct Source<'a> {
+    /// The scenario file.
+    pub text: &'a str,
+    /// `(dotted key, value)` laid over the file, later ones over earlier ones.
+    pub overrides: &'a [(String, String)],
+    /// Gives the text of the small files that the scenario names. Paths are as written there.
+    pub read: &'a ReadFile<'a>,
+    /// Metrics an expectation may name; `None` leaves them unchecked.
+    pub metrics: Option<&'a [&'a str]>,
+}
+
+impl Scenario {
+    /// Reads a scenario file with overrides laid over it.
+    ///
+    /// Metric names in `[expect]` stay unchecked; [`Source::parse`] checks them too.
+    ///
+    /// # Errors
+    /// All faults at once, in the order of the text; of a text that is not TOML, its syntax errors.
+    pub fn parse(
+        text: &str,
+        overrides: &[(String, String)],
+        read: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, Vec<ConfigFault>> {
+        Source { text, overrides, read, metrics: None }.parse()
+    }
+
+    /// Checks a scenario built by hand.
+    ///
+    /// # Errors
+    /// All faults at once; they name keys as a file would have them, and have no place.
+    pub fn validate(&self) -> Result<(), Vec<ConfigFault>> {
+        let faults = Checker::new(Vec::new()).scenario(self);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+impl Source<'_> {
+    /// Reads and checks the scenario.
+    ///
+    /// # Errors
+    /// All faults at once, in the order of the text; of a text that is not TOML, its syntax errors.
+    pub fn parse(&self) -> Result<Scenario, Vec<ConfigFault>> {
+        let mut root = parse_file(self.text)?;
+        let mut faults = Vec::new();
+        for (number, (key, value)) in self.overrides.iter().enumerate() {
+            faults.extend(apply(&mut root, number, key, value).err().map(|fault| *fault));
+        }
+        let overrides: Vec<String> =
+            self.overrides.iter().map(|(key, value)| written(key, value)).collect();
+        let mut walk = Walk::new(self.read, self.text, &overrides);
+
+        let scenario = read(&mut walk, &root, self.metrics);
+        let impossible = Checker::new(std::mem::take(&mut walk.faulted)).scenario(&scenario);
+
+        faults.append(&mut walk.faults);
+        faults.extend(impossible.into_iter().map(|fault| walk.locate(fault)));
+        if faults.is_empty() {
+            return Ok(scenario);
+        }
+        // The file's faults from top to bottom, then those of overrides.
+        faults.sort_by_key(|fault| {
+            (fault.origin != Origin::File, fault.span.as_ref().map_or(0, |span| span.start))
+        });
+        Err(faults)
+    }
+}
+
+/// Reads the tree. Faults are noted in the walk; what is missing or wrong gets a stand-in.
+pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -> Scenario {
+    let mut s = Section::root(root);
+    let name = s.need(walk, "name", "\"my-scenario\"", text).unwrap_or_default();
+    let duration_ns = s.need(walk, "duration", "\"20s\"", duration).unwrap_or(20 * SECOND);
+    let warmup_ns = s.read(walk, "warmup", duration).unwrap_or(duration_ns / 10);
+    let drain_ns = s.read(walk, "drain", duration).unwrap_or(DRAIN_NS);
+    let seed = s.read(walk, "seed", big_count).unwrap_or(1);
+    let replications = s.read(walk, "replications", count).unwrap_or(1);
+    let network = network(walk, &mut s);
+    let engine = engine(walk, &mut s, &network, duration_ns);
+    let nodes = nodes(walk, &mut s);
+    let servers = servers(walk, &mut s);
+    let workload = workload(walk, &mut s, capacity_per_s(&servers));
+    let policies = policies(walk, &mut s);
+    let heartbeat = heartbeat(walk, &mut s);
+    let faults = faults(walk, &mut s);
+    let expect = expectations(walk, &mut s, &policies, metrics);
+    s.close(walk);
+    Scenario {
+        name,
+        duration_ns,
+        warmup_ns,
+        drain_ns,
+        seed,
+        replications,
+        engine,
+        network,
+        nodes,
+        servers,
+        workload,
+        policies,
+        heartbeat,
+        faults,
+        expect,
+    }
+}
+
+#[cfg(test)]
+mod tests;

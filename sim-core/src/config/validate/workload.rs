@@ -1,0 +1,89 @@
+//! Arrivals that a clock in nanoseconds can express, timeouts, retries.
+
+use super::Checker;
+use crate::config::{Arrivals, ConfigFault, Retries, TraceConfig, WorkloadConfig};
+
+/// Most arrivals a second at one node: the clock ticks in nanoseconds.
+const NODE_RATE_MAX: f64 = 1e9;
+/// Most retries of one request.
+const RETRIES_MAX: u32 = 100;
+
+impl Checker {
+    pub(super) fn workload(&mut self, workload: &WorkloadConfig, nodes: u32) {
+        let WorkloadConfig { arrivals, timeout_ns, retries: Retries { max, budget_ppm } } =
+            workload;
+        self.arrivals(arrivals, nodes);
+        if let Some(timeout_ns) = *timeout_ns {
+            self.positive_time("workload.timeout", timeout_ns);
+        }
+        self.within("workload.retries.max", (*max).into(), 0..=RETRIES_MAX.into());
+        let budget = f64::from(*budget_ppm) / 1e6;
+        self.number("workload.retries.budget", budget, budget <= 100.0, "0 to 100");
+    }
+
+    fn arrivals(&mut self, arrivals: &Arrivals, nodes: u32) {
+        let key = "workload.arrivals";
+        match arrivals {
+            Arrivals::Poisson { rate } => self.rate(&format!("{key}.poisson.rate"), *rate, nodes),
+            Arrivals::Constant { rate } => self.rate(&format!("{key}.constant.rate"), *rate, nodes),
+            Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
+                let low_key = format!("{key}.mmpp.low");
+                self.rate(&low_key, *rate_low, nodes);
+                self.rate(&format!("{key}.mmpp.high"), *rate_high, nodes);
+                let rests_on = [low_key.as_str(), "servers"];
+                let fine = rate_low <= rate_high;
+                self.check(fine, &format!("{key}.mmpp.high"), &rests_on, || {
+                    ConfigFault::new("", "bursts must not be slower than quiet times")
+                        .found(format!("{rate_high}/s"))
+                        .allowed(format!("at least `low`, {rate_low}/s"))
+                });
+                self.positive_time(&format!("{key}.mmpp.dwell_low"), *dwell_low_ns);
+                self.positive_time(&format!("{key}.mmpp.dwell_high"), *dwell_high_ns);
+            }
+            Arrivals::Ramp { from, to, over_ns } => {
+                self.rate(&format!("{key}.ramp.from"), *from, nodes);
+                self.rate(&format!("{key}.ramp.to"), *to, nodes);
+                self.positive_time(&format!("{key}.ramp.over"), *over_ns);
+            }
+            Arrivals::Diurnal { mean, amplitude, period_ns } => {
+                self.rate(&format!("{key}.diurnal.mean"), *mean, nodes);
+                let fine = (0.0..=1.0).contains(amplitude);
+                self.number(&format!("{key}.diurnal.amplitude"), *amplitude, fine, "0 to 1");
+                self.positive_time(&format!("{key}.diurnal.period"), *period_ns);
+            }
+            Arrivals::Trace(trace) => self.trace(&format!("{key}.trace"), trace, nodes),
+        }
+    }
+
+    fn rate(&mut self, key: &str, rate: f64, nodes: u32) {
+        let max = NODE_RATE_MAX * f64::from(nodes);
+        let fine = rate > 0.0 && rate <= max;
+        self.check(fine, key, &["nodes.count", "servers"], || {
+            ConfigFault::new("", "no node can receive that: its clock ticks in nanoseconds")
+                .found(format!("{rate}/s"))
+                .allowed("above 0, to 1000000000/s at each node")
+        });
+    }
+
+    fn trace(&mut self, key: &str, trace: &TraceConfig, nodes: u32) {
+        let TraceConfig { file, time, time_unit_ns, service, service_unit_ns, key: of_key, rate } =
+            trace;
+        let names = [
+            ("file", Some(file)),
+            ("time", Some(time)),
+            ("service", service.as_ref()),
+            ("key", of_key.as_ref()),
+        ];
+        for (field, name) in names {
+            let fine = name.is_none_or(|name| !name.is_empty());
+            self.check(fine, &format!("{key}.{field}"), &[], || {
+                ConfigFault::new("", "is empty").found("\"\"")
+            });
+        }
+        self.positive_time(&format!("{key}.time_unit"), *time_unit_ns);
+        self.positive_time(&format!("{key}.service_unit"), *service_unit_ns);
+        if let Some(rate) = rate {
+            self.rate(&format!("{key}.rate"), *rate, nodes);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Reads `[workload]`: arrivals, timeout, retries.
+
+use super::tree::Value;
+use super::units::{RATE_FORM, RawRate, parse_rate, parse_unit};
+use super::values::{Limit, count, duration, duration_or_never, number, text};
+use super::walk::{Item, Section, Walk, choice};
+use super::{Arrivals, Retries, TraceConfig, WorkloadConfig};
+use crate::time::{MICROSECOND, Nanos, SECOND};
+
+const ARRIVALS: [&str; 6] = ["poisson", "constant", "mmpp", "ramp", "diurnal", "trace"];
+
+/// Share of the requests that may be retried, unless the scenario says otherwise.
+const RETRY_BUDGET: f64 = 0.2;
+/// Largest retry budget: a hundred retries a request.
+const RETRY_BUDGET_MAX: f64 = 100.0;
+
+/// `[workload]`. A percentage is a share of `capacity_per_s`.
+pub(super) fn workload(
+    walk: &mut Walk<'_>,
+    top: &mut Section<'_>,
+    capacity_per_s: f64,
+) -> WorkloadConfig {
+    let example = "{ arrivals.poisson = { rate = \"70%\" } }";
+    let section = top.need(walk, "workload", example, |walk, item| Some(Section::open(walk, item)));
+    let stand_in = Arrivals::Poisson { rate: 1.0 };
+    let Some(mut s) = section else {
+        let retries = Retries { max: 0, budget_ppm: 0 };
+        return WorkloadConfig { arrivals: stand_in, timeout_ns: None, retries };
+    };
+    let arrivals = s.need(walk, "arrivals", "{ poisson = { rate = \"70%\" } }", |walk, item| {
+        arrivals(walk, item, capacity_per_s)
+    });
+    let timeout_ns = s.read(walk, "timeout", duration_or_never).and_then(Limit::get);
+    let retries = s.get(walk, "retries").map_or_else(no_retries, |item| retries(walk, &item));
+    s.close(walk);
+    WorkloadConfig { arrivals: arrivals.unwrap_or(stand_in), timeout_ns, retries }
+}
+
+fn no_retries() -> Retries {
+    Retries { max: 0, budget_ppm: (RETRY_BUDGET * 1e6) as u32 }
+}
+
+fn retries(walk: &mut Walk<'_>, item: &Item<'_>) -> Retries {
+    let mut s = Section::open(walk, item);
+    let max = s.need(walk, "max", "1", count).unwrap_or(0);
+    let budget = s.read(walk, "budget", |walk, item| {
+        let budget = number(walk, item)?;
+        if !(0.0..=RETRY_BUDGET_MAX).contains(&budget) {
+            walk.refuse(item, "is out of range").allowed =
+                Some("0 to 100: retries a request, on average".into());
+        }
+        Some(budget.clamp(0.0, RETRY_BUDGET_MAX))
+    });
+    s.close(walk);
+    // At most 100 million: fits.
+    let budget_ppm = (budget.unwrap_or(RETRY_BUDGET) * 1e6).round() as u32;
+    Retries { max, budget_ppm }
+}
+
+fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option<Arrivals> {
+    let (variant, inner) = choice(walk, item, &ARRIVALS, "poisson = { rate = \"70%\" }")?;
+    let mut s = Section::open(walk, &inner);
+    let rate = |walk: &mut Walk<'_>, s: &mut Section<'_>, key: &'static str| {
+        let read = |walk: &mut Walk<'_>, item: &Item<'_>| rate(walk, item, Some(capacity_per_s));
+        s.need(walk, key, "\"70%\"", read).unwrap_or(1.0)
+    };
+    let arrivals = match variant {
+        "poisson" => Arrivals::Poisson { rate: rate(walk, &mut s, "rate") },
+        "constant" => Arrivals::Constant { rate: rate(walk, &mut s, "rate") },
+        "mmpp" => Arrivals::Mmpp {
+            rate_low: rate(walk, &mut s, "low"),
+            rate_high: rate(walk, &mut s, "high"),
+            dwell_low_ns: s.need(walk, "dwell_low", "\"1s\"", duration).unwrap_or(SECOND),
+            dwell_high_ns: s.need(walk, "dwell_high", "\"100ms\"", duration).unwrap_or(SECOND),
+        },
+        "ramp" => Arrivals::Ramp {
+            from: rate(walk, &mut s, "from"),
+            to: rate(walk, &mut s, "to"),
+            over_ns: s.need(walk, "over", "\"10s\"", duration).unwrap_or(SECOND),
+        },
+        "diurnal" => Arrivals::Diurnal {
+            mean: rate(walk, &mut s, "mean"),
+            amplitude: s.need(walk, "amplitude", "0.5", number).unwrap_or(0.0),
+            period_ns: s.need(walk, "period", "\"10s\"", duration).unwrap_or(SECOND),
+        },
+        _ => Arrivals::Trace(trace(&mut s, walk)),
+    };
+    s.close(walk);
+    Some(arrivals)
+}
+
+/// A recorded workload; the defaults are the columns of the trace converter's normal form.
+fn trace(s: &mut Section<'_>, walk: &mut Walk<'_>) -> TraceConfig {
+    TraceConfig {
+        file: s.need(walk, "file", "\"requests.csv\"", text).unwrap_or_default(),
+        time: s.read(walk, "time", text).unwrap_or_else(|| "t_us".into()),
+        time_unit_ns: s.read(walk, "time_unit", unit).unwrap_or(MICROSECOND),
+        service: s.read(walk, "service", text),
+        service_unit_ns: s.read(walk, "service_unit", unit).unwrap_or(MICROSECOND),
+        key: s.read(walk, "key", text),
+        rate: s.read(walk, "rate", |walk, item| rate(walk, item, None)),
+    }
+}
+
+/// A unit of time such as `"us"`.
+fn unit(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
+    let written = text(walk, item)?;
+    let parsed = parse_unit(&written);
+    if parsed.is_none() {
+        walk.refuse(item, "unknown unit of time").allowed = Some("ns, us, ms, s, min".into());
+    }
+    parsed
+}
+
+/// A rate; a percentage needs a capacity to be a share of.
+fn rate(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: Option<f64>) -> Option<f64> {
+    let written = match &item.node.value {
+        Value::Text(written) => written,
+        Value::Whole(Some(whole)) => {
+            let fault = walk.refuse(item, "a rate needs a unit");
+            fault.allowed = Some(RATE_FORM.into());
+            fault.fix = Some(format!("write \"{whole}/s\""));
+            return None;
+        }
+        _ => {
+            walk.refuse(item, "must be a rate in quotes").allowed = Some(RATE_FORM.into());
+            return None;
+        }
+    };
+    match (parse_rate(written), capacity_per_s) {
+        (Ok(RawRate::PerSecond(rate)), _) => Some(rate),
+        (Ok(RawRate::Share(share)), Some(capacity)) => Some(share * capacity),
+        (Ok(RawRate::Share(_)), None) => {
+            let problem = "a trace brings its own arrivals: they are no share of the capacity";
+            walk.refuse(item, problem).fix =
+                Some("write the trace's arrivals a second, \"1000/s\" say, or leave it out".into());
+            None
+        }
+        (Err(reason), _) => {
+            walk.refuse(item, format!("not a rate: {reason}")).allowed = Some(RATE_FORM.into());
+            None
+        }
+    }
+}
