@@ -6,7 +6,7 @@
 //!
 //! Total order of events: time; at one moment first what happens on a boundary (the end, faults,
 //! heartbeats, reports, observation), then servers (completions by admission, attempts by node),
-//! then nodes (responses by status, server, attempt; deadlines; arrivals).
+//! then nodes (responses by status, attempt; deadlines; arrivals).
 
 mod node;
 mod server;
@@ -43,7 +43,7 @@ enum Event {
     Observe,
     Completion { server: u32, epoch: u32, job: u32 },
     Attempt { server: u32, job: u32 },
-    Response { node: u32, server: u32, slot: u32, attempt: u32, status: Status },
+    Response { node: u32, slot: u32, attempt: u32, status: Status },
     Deadline { node: u32, slot: u32, name: u32 },
     Arrival { node: u32 },
     Recorded { node: u32 },
@@ -85,7 +85,7 @@ impl Agenda {
             Event::Observe => (4, 0, 0, 0),
             Event::Completion { server, job, .. } => (5, server, jobs[job].admission, 0),
             Event::Attempt { server, job } => (6, server, jobs[job].node, jobs[job].attempt),
-            Event::Response { server, attempt, status, .. } => (7, status as u32, server, attempt),
+            Event::Response { node, attempt, status, .. } => (7, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (8, node, name, 0),
             Event::Arrival { node } | Event::Recorded { node } => (9, node, 0, 0),
         };
@@ -220,11 +220,10 @@ impl Reference {
                     self.complete(at_ns, server, epoch, job);
                 }
                 Event::Attempt { server, job } => self.attempt(at_ns, server, job),
-                Event::Response { node, server, slot, attempt, status } => {
+                Event::Response { node, slot, attempt, status } => {
                     let at = &mut self.nodes[node as usize];
                     let tables = (&mut self.latency, &mut self.recent);
-                    let sent =
-                        at.respond(&self.setup, at_ns, server, (slot, attempt), status, tables);
+                    let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
                     self.send(node, sent);
                 }
                 Event::Deadline { node, slot, name } => {
@@ -266,9 +265,9 @@ impl Reference {
     }
 
     /// Sends an answer and forgets the job.
-    fn answer(&mut self, at_ns: Nanos, server: u32, id: u32, status: Status) {
+    fn answer(&mut self, at_ns: Nanos, id: u32, status: Status) {
         let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[id];
-        let response = Event::Response { node, server, slot, attempt, status };
+        let response = Event::Response { node, slot, attempt, status };
         self.agenda.add(at_ns + answer_delay_ns, response, &self.jobs);
         self.jobs.remove(id);
     }
@@ -282,7 +281,7 @@ impl Reference {
                 if silent {
                     self.jobs.remove(job);
                 } else {
-                    self.answer(at_ns, id, job, Status::Lost);
+                    self.answer(at_ns, job, Status::Lost);
                 }
             }
         }
@@ -308,7 +307,7 @@ impl Reference {
     fn attempt(&mut self, at_ns: Nanos, id: u32, job: u32) {
         let server = &mut self.servers[id as usize];
         match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
-            Some(status) => self.answer(at_ns, id, job, status),
+            Some(status) => self.answer(at_ns, job, status),
             None => self.start_next(at_ns, id),
         }
     }
@@ -326,7 +325,7 @@ impl Reference {
         if server.complete(&self.setup, at_ns, epoch, job, &self.jobs) {
             let Job { arrived_ns, begin_ns, .. } = self.jobs[job];
             self.meters.complete(&self.setup, arrived_ns, begin_ns, at_ns);
-            self.answer(at_ns, id, job, Status::Ok);
+            self.answer(at_ns, job, Status::Ok);
             self.start_next(at_ns, id);
         }
     }

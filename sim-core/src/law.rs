@@ -388,17 +388,7 @@ impl DelaySampler {
     pub fn sample_ns(&self, stream: &mut Stream) -> Nanos {
         match &self.0 {
             Delay::Constant { ns } => *ns,
-            Delay::Uniform { min_ns, choices } => {
-                // Multiply and shift: whole ns, each equally likely to within choices / 2^64.
-                min_ns + ((u128::from(stream.next_u64()) * choices) >> 64) as Nanos
-            }
-            Delay::Exponential { min_ns, above_mean_ns, exponential } => {
-                nanos_after(*min_ns, above_mean_ns * exponential.draw(stream))
-            }
-            Delay::Lognormal { min_ns, above } => {
-                let bits = stream.next_u64();
-                nanos_after(*min_ns, above.sample(bits, &mut || stream.next_u64()))
-            }
+            random => random.draw_ns(stream),
         }
     }
 
@@ -407,6 +397,25 @@ impl DelaySampler {
         match self.0 {
             Delay::Constant { ns } => Some(ns),
             _ => None,
+        }
+    }
+}
+
+impl Delay {
+    fn draw_ns(&self, stream: &mut Stream) -> Nanos {
+        match self {
+            Self::Constant { ns } => *ns,
+            Self::Uniform { min_ns, choices } => {
+                // Multiply and shift: whole ns, each equally likely to within choices / 2^64.
+                min_ns + ((u128::from(stream.next_u64()) * choices) >> 64) as Nanos
+            }
+            Self::Exponential { min_ns, above_mean_ns, exponential } => {
+                nanos_after(*min_ns, above_mean_ns * exponential.draw(stream))
+            }
+            Self::Lognormal { min_ns, above } => {
+                let bits = stream.next_u64();
+                nanos_after(*min_ns, above.sample(bits, &mut || stream.next_u64()))
+            }
         }
     }
 }

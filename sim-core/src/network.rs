@@ -38,19 +38,46 @@ pub enum Status {
     Lost,
 }
 
-/// An answer on its way to a node.
+/// An answer on its way to a node. 16 bytes: there is one a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Response {
-    /// Arrival at the node [ns].
-    pub at_ns: Nanos,
-    /// Who answers.
-    pub server: u32,
+    /// Arrival at the node [ns] and, in the two lowest bits, the status: orders as they do.
+    key: u64,
     /// As in the dispatch.
     pub slot: u32,
-    /// As in the dispatch.
+    /// As in the dispatch. One node never uses it twice, so (arrival, status, attempt) is a total
+    /// order of the responses at a node.
     pub attempt: u32,
-    /// How it ended.
-    pub status: Status,
+}
+
+impl Response {
+    /// The answer `status` to an attempt, arriving at `at_ns`, which is below 2^62.
+    #[inline]
+    pub const fn new(at_ns: Nanos, status: Status, slot: u32, attempt: u32) -> Self {
+        Self { key: at_ns << 2 | status as u64, slot, attempt }
+    }
+
+    /// Arrival at the node [ns].
+    #[inline]
+    pub const fn at_ns(&self) -> Nanos {
+        self.key >> 2
+    }
+
+    /// How the attempt ended.
+    #[inline]
+    pub const fn status(&self) -> Status {
+        match self.key & 3 {
+            0 => Status::Ok,
+            1 => Status::Refused,
+            _ => Status::Lost,
+        }
+    }
+
+    /// What decides the order of two responses at one node.
+    #[inline]
+    pub const fn order(&self) -> (u64, u32) {
+        (self.key, self.attempt)
+    }
 }
 
 /// A heartbeat: what a server says of itself at a quantum boundary.

@@ -17,7 +17,7 @@ use bevy_ecs::prelude::Component;
 
 use crate::config::{LoadSignal, PolicyConfig};
 use crate::ids::ServerId;
-use crate::rng::{RngExt, Stream};
+use crate::rng::{Stream, below};
 use crate::setup::Setup;
 use crate::view::{Belief, Candidates};
 
@@ -118,7 +118,7 @@ const BLIND_DRAWS: u32 = 16;
 fn draw_eligible(candidates: &Candidates<'_>, gate: bool, stream: &mut Stream) -> Option<u32> {
     let servers = candidates.len();
     for _ in 0..BLIND_DRAWS {
-        let server = stream.random_range(0..servers);
+        let server = below(stream, servers);
         if candidates.is_eligible(server, gate) {
             return Some(server);
         }
@@ -135,5 +135,5 @@ fn draw_by_scan(
 ) -> Option<u32> {
     let eligible = || (0..candidates.len()).filter(|&server| is_in(server));
     let count = eligible().count();
-    (count > 0).then(|| eligible().nth(stream.random_range(0..count))).flatten()
+    (count > 0).then(|| eligible().nth(below(stream, count as u32) as usize)).flatten()
 }

@@ -80,15 +80,15 @@ impl InFlight {
         slot
     }
 
-    /// Notes a new attempt at `server`; returns the request and the attempt's number.
+    /// Notes a new attempt at `server`; returns its number and the request's demand.
     #[inline]
-    pub fn attempt(&mut self, slot: u32, server: u32) -> Request {
+    pub fn attempt(&mut self, slot: u32, server: u32) -> (u32, u64) {
         let request = &mut self.slots[slot as usize];
         request.server = server;
         request.attempt = self.next_attempt;
         request.tries += 1;
         self.next_attempt = self.next_attempt.wrapping_add(1);
-        *request
+        (request.attempt, request.demand)
     }
 
     /// The request an answer belongs to, unless it has ended or moved on to another attempt.

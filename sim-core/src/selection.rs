@@ -4,7 +4,7 @@
 //! Reads every shard's `Responses`; writes all columns of a node. A node belongs to one task and
 //! draws from its own streams, so the number of tasks cannot change a result.
 //!
-//! Simultaneous events go: responses (by status, server, attempt), deadlines, arrivals.
+//! Simultaneous events go: responses (by status, attempt), deadlines, arrivals.
 
 use bevy_ecs::prelude::Component;
 
@@ -118,7 +118,7 @@ fn decide(
     }
     for shard in responses {
         for response in &shard.by_node[node] {
-            replies.pending.push(setup.ticks.tick_of(response.at_ns), *response);
+            replies.pending.push(setup.ticks.tick_of(response.at_ns()), *response);
         }
     }
     let Replies { pending, due } = replies;
@@ -127,8 +127,8 @@ fn decide(
     lane.sorter.sort(
         due,
         setup.ticks.tick_ns,
-        |r| (r.at_ns - start_ns) as u32,
-        |a, b| (a.at_ns, a.status, a.server, a.attempt) < (b.at_ns, b.status, b.server, b.attempt),
+        |response| (response.at_ns() - start_ns) as u32,
+        |a, b| a.order() < b.order(),
     );
     with_policy!(index, policy => {
         let mut desk = Desk {
@@ -157,7 +157,7 @@ impl<P: Policy> Desk<'_, P> {
         let mut due = due.iter();
         let mut response = due.next();
         loop {
-            let response_ns = response.map_or(Nanos::MAX, |response| response.at_ns);
+            let response_ns = response.map_or(Nanos::MAX, Response::at_ns);
             let deadline_ns = self.in_flight.next_deadline_ns();
             let arrival_ns = traffic.next_ns();
             if response_ns <= deadline_ns && response_ns <= arrival_ns {
@@ -188,7 +188,9 @@ impl<P: Policy> Desk<'_, P> {
     fn arrive(&mut self, at_ns: Nanos, demand: u64) {
         let measured = at_ns >= self.setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
-        self.in_flight.earn(self.setup.retry_budget_ppm);
+        if self.setup.retries_max > 0 {
+            self.in_flight.earn(self.setup.retry_budget_ppm);
+        }
         match self.choose(at_ns, None) {
             Some(server) => {
                 let slot = self.in_flight.open(at_ns, demand, self.setup.timeout_ns);
@@ -208,7 +210,7 @@ impl<P: Policy> Desk<'_, P> {
 
     #[inline]
     fn dispatch(&mut self, at_ns: Nanos, slot: u32, server: ServerId) {
-        let Request { demand, attempt, .. } = self.in_flight.attempt(slot, server.0);
+        let (attempt, demand) = self.in_flight.attempt(slot, server.0);
         self.view.beliefs[server.index()].own += 1;
         self.meters.dispatched += 1;
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
@@ -225,11 +227,10 @@ impl<P: Policy> Desk<'_, P> {
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
             return;
         };
-        let server = ServerId(response.server);
-        self.release(server);
-        if response.status == Status::Ok {
+        self.release(ServerId(request.server));
+        if response.status() == Status::Ok {
             let measured = usize::from(self.is_measured(&request));
-            let latency_ns = response.at_ns - request.arrived_ns;
+            let latency_ns = response.at_ns() - request.arrived_ns;
             self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
             self.lane.latency[measured].record(latency_ns);
             self.lane.recent.record(latency_ns);
@@ -252,15 +253,15 @@ impl<P: Policy> Desk<'_, P> {
     /// An attempt was refused or lost: another server, if the rules and the budget allow.
     #[cold]
     fn try_again(&mut self, response: &Response, request: &Request) {
-        let server = ServerId(response.server);
-        if response.status == Status::Refused {
+        let server = ServerId(request.server);
+        if response.status() == Status::Refused {
             self.view.mark_full(server);
         }
         if request.tries <= self.setup.retries_max {
             if self.in_flight.spend() {
-                if let Some(other) = self.choose(response.at_ns, Some(server)) {
+                if let Some(other) = self.choose(response.at_ns(), Some(server)) {
                     self.meters.retried += 1;
-                    self.dispatch(response.at_ns, response.slot, other);
+                    self.dispatch(response.at_ns(), response.slot, other);
                     return;
                 }
             } else {
@@ -268,7 +269,7 @@ impl<P: Policy> Desk<'_, P> {
             }
         }
         let outcome =
-            if response.status == Status::Lost { Outcome::Lost } else { Outcome::Refused };
+            if response.status() == Status::Lost { Outcome::Lost } else { Outcome::Refused };
         self.meters.end(self.is_measured(request), outcome);
         self.in_flight.close(response.slot);
     }

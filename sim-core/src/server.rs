@@ -12,8 +12,8 @@ pub mod fifo;
 
 use bevy_ecs::prelude::Component;
 
-use crate::ids::{NodeId, ServerId};
-use crate::network::{Response, Responses, Status};
+use crate::ids::ServerId;
+use crate::network::Responses;
 use crate::result::ServerResult;
 use crate::rng::{Purpose, Stream};
 use crate::setup::{Change, Setup};
@@ -186,20 +186,6 @@ pub struct Snapshot {
     pub up: bool,
 }
 
-/// Appends an answer to the outbox.
-#[inline]
-pub fn answer(
-    out: &mut Responses,
-    node: NodeId,
-    (slot, attempt): (u32, u32),
-    server: ServerId,
-    status: Status,
-    at_ns: Nanos,
-) {
-    let response = Response { at_ns, server: server.0, slot, attempt, status };
-    out.by_node[node.index()].push(response);
-}
-
 impl Servers {
     /// The servers `first..first + len`, idle and healthy.
     pub fn new(setup: &Setup, first: u32, len: u32, kernel: KernelKind) -> Self {
@@ -220,11 +206,10 @@ impl Servers {
     /// Serves the attempts that arrive in the tick starting at `start_ns`, and whatever else
     /// happens at the servers in it.
     pub fn serve(&mut self, setup: &Setup, tick: u64, inbox: &[Delivery], out: &mut Responses) {
-        let Self { first, kernel, answers, meters, .. } = self;
-        let first = *first;
+        let Self { kernel, answers, meters, .. } = self;
         match kernel {
-            Kernel::Fifo(k) => k.serve(setup, tick, first, inbox, answers, meters, out),
-            Kernel::Event(k) => k.serve(setup, tick, first, inbox, answers, meters, out),
+            Kernel::Fifo(k) => k.serve(setup, tick, inbox, answers, meters, out),
+            Kernel::Event(k) => k.serve(setup, tick, inbox, answers, meters, out),
         }
     }
 
@@ -239,7 +224,7 @@ impl Servers {
     ) {
         match &mut self.kernel {
             Kernel::Fifo(_) => unreachable!("a scenario with faults runs on the event kernel"),
-            Kernel::Event(k) => k.change(setup, self.first, index, at_ns, change, out),
+            Kernel::Event(k) => k.change(setup, index, at_ns, change, out),
         }
     }
 

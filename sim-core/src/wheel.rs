@@ -24,21 +24,24 @@ pub struct Wheel<T> {
     buckets: Vec<Bucket>,
     /// One bit a bucket, set when it holds records: the next due tick is found word by word.
     occupied: Vec<u64>,
-    blocks: Vec<[T; BLOCK]>,
+    /// The pool: block `b` is `records[b * BLOCK..][..BLOCK]`.
+    records: Vec<T>,
     next_block: Vec<u32>,
     free: u32,
     overflow: Vec<(u64, T)>,
     refile_at: u64,
 }
 
+/// A chain of blocks, all full but the last.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     first: u32,
-    last: u32,
-    len: u32,
+    /// Where the next record goes, as an index into the pool. At a multiple of `BLOCK` there is no
+    /// place: the last block is full, or there is none.
+    cursor: u32,
 }
 
-const EMPTY: Bucket = Bucket { first: NONE, last: NONE, len: 0 };
+const EMPTY: Bucket = Bucket { first: NONE, cursor: 0 };
 
 impl<T: Copy + Default> Wheel<T> {
     /// A wheel that files up to `horizon` ticks ahead without overflow; rounded up to a power of
@@ -50,7 +53,7 @@ impl<T: Copy + Default> Wheel<T> {
             base: 0,
             buckets: vec![EMPTY; slots as usize],
             occupied: vec![0; (slots / 64) as usize],
-            blocks: Vec::new(),
+            records: Vec::new(),
             next_block: Vec::new(),
             free: NONE,
             overflow: Vec::new(),
@@ -68,52 +71,51 @@ impl<T: Copy + Default> Wheel<T> {
             return;
         }
         let slot = (tick & self.mask) as usize;
-        let bucket = &mut self.buckets[slot];
-        let at = bucket.len as usize % BLOCK;
-        if at == 0 {
-            let block = if self.free == NONE {
-                self.blocks.push([T::default(); BLOCK]);
-                self.next_block.push(NONE);
-                (self.blocks.len() - 1) as u32
-            } else {
-                let block = self.free;
-                self.free = self.next_block[block as usize];
-                self.next_block[block as usize] = NONE;
-                block
-            };
-            if bucket.len == 0 {
-                bucket.first = block;
-                self.occupied[slot / 64] |= 1 << (slot % 64);
-            } else {
-                self.next_block[bucket.last as usize] = block;
-            }
-            bucket.last = block;
+        if self.buckets[slot].cursor as usize % BLOCK == 0 {
+            self.grow(slot);
         }
-        self.blocks[bucket.last as usize][at] = record;
-        bucket.len += 1;
+        let cursor = &mut self.buckets[slot].cursor;
+        self.records[*cursor as usize] = record;
+        *cursor += 1;
+    }
+
+    /// Adds a block to a bucket that has no place left.
+    fn grow(&mut self, slot: usize) {
+        let block = if self.free == NONE {
+            self.records.resize(self.records.len() + BLOCK, T::default());
+            self.next_block.push(NONE);
+            (self.next_block.len() - 1) as u32
+        } else {
+            let block = self.free;
+            self.free = self.next_block[block as usize];
+            self.next_block[block as usize] = NONE;
+            block
+        };
+        let bucket = &mut self.buckets[slot];
+        if bucket.first == NONE {
+            bucket.first = block;
+            self.occupied[slot / 64] |= 1 << (slot % 64);
+        } else {
+            let last = (bucket.cursor - 1) as usize / BLOCK;
+            self.next_block[last] = block;
+        }
+        bucket.cursor = block * BLOCK as u32;
     }
 
     /// The records filed under `tick`, block by block. Call [`Wheel::advance`] to `tick` first.
     pub fn slices(&self, tick: u64) -> impl Iterator<Item = &[T]> {
         let bucket = self.buckets[(tick & self.mask) as usize];
+        let last = bucket.cursor.wrapping_sub(1) / BLOCK as u32;
         let mut block = bucket.first;
-        let mut left = bucket.len as usize;
         std::iter::from_fn(move || {
-            if left == 0 {
+            if block == NONE {
                 return None;
             }
-            let n = left.min(BLOCK);
-            let slice = &self.blocks[block as usize][..n];
-            left -= n;
+            let start = block as usize * BLOCK;
+            let end = if block == last { bucket.cursor as usize } else { start + BLOCK };
             block = self.next_block[block as usize];
-            Some(slice)
+            Some(&self.records[start..end])
         })
-    }
-
-    /// Number of records filed under `tick`, after [`Wheel::advance`] to it.
-    #[inline]
-    pub fn len(&self, tick: u64) -> usize {
-        self.buckets[(tick & self.mask) as usize].len as usize
     }
 
     /// Moves the wheel to `tick`. Every bucket before it has been taken.
@@ -141,8 +143,8 @@ impl<T: Copy + Default> Wheel<T> {
     pub fn clear(&mut self, tick: u64) {
         let slot = (tick & self.mask) as usize;
         let bucket = std::mem::replace(&mut self.buckets[slot], EMPTY);
-        if bucket.len > 0 {
-            self.next_block[bucket.last as usize] = self.free;
+        if bucket.first != NONE {
+            self.next_block[(bucket.cursor - 1) as usize / BLOCK] = self.free;
             self.free = bucket.first;
             self.occupied[slot / 64] &= !(1 << (slot % 64));
         }
@@ -152,9 +154,6 @@ impl<T: Copy + Default> Wheel<T> {
     #[inline]
     pub fn take(&mut self, tick: u64, out: &mut Vec<T>) {
         self.advance(tick);
-        if self.len(tick) == 0 {
-            return;
-        }
         for slice in self.slices(tick) {
             out.extend_from_slice(slice);
         }
@@ -163,7 +162,9 @@ impl<T: Copy + Default> Wheel<T> {
 
     /// Number of records filed under any tick.
     pub fn pending(&self) -> usize {
-        self.overflow.len() + self.buckets.iter().map(|bucket| bucket.len as usize).sum::<usize>()
+        let due = self.base..=self.base + self.mask;
+        let near: usize = due.map(|tick| self.slices(tick).map(<[T]>::len).sum::<usize>()).sum();
+        near + self.overflow.len()
     }
 
     /// The first tick from `base` on under which anything is filed.

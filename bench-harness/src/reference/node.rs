@@ -186,13 +186,12 @@ impl Node {
         &mut self,
         setup: &Setup,
         at_ns: Nanos,
-        server: u32,
         (slot, attempt): (u32, u32),
         status: Status,
         (latency, recent): (&mut [LatencyTable; 2], &mut RecentTable),
     ) -> Option<(Nanos, u32, Job)> {
         let request = self.requests[slot as usize].filter(|request| request.attempt == attempt)?;
-        let server = ServerId(server);
+        let server = ServerId(request.server);
         self.release(server);
         let measured = request.arrived_ns >= setup.window_start_ns;
         let outcome = match status {

@@ -5,7 +5,7 @@
 //! all nodes at once (the artefact Envoy's maintainers found in their own weighted round robin).
 
 use crate::ids::ServerId;
-use crate::rng::{RngExt, Stream};
+use crate::rng::{Stream, below};
 use crate::view::Candidates;
 
 use super::Policy;
@@ -20,7 +20,7 @@ pub struct RoundRobin {
 impl RoundRobin {
     /// A turn over `servers`.
     pub fn new(servers: u32, random_start: bool, capacity_gate: bool, stream: &mut Stream) -> Self {
-        let next = if random_start { stream.random_range(0..servers) } else { 0 };
+        let next = if random_start { below(stream, servers) } else { 0 };
         Self { next, capacity_gate }
     }
 }

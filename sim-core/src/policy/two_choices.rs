@@ -10,7 +10,7 @@
 
 use crate::config::{Choices, DrawTies, LoadSignal};
 use crate::ids::ServerId;
-use crate::rng::{RngExt, Stream};
+use crate::rng::{Stream, below, distinct_pair};
 use crate::view::Candidates;
 
 use super::{Policy, draw_by_scan, draw_eligible};
@@ -50,7 +50,7 @@ impl Best {
             *self = Self::new(server, load);
         } else if load == self.load && ties == DrawTies::Random {
             self.tied += 1;
-            if stream.random_range(0..self.tied) == 0 {
+            if below(stream, self.tied) == 0 {
                 self.server = server;
             }
         }
@@ -84,7 +84,7 @@ impl TwoChoices {
         let is_new =
             |s: u32| candidates.is_eligible(s, self.capacity_gate) && !self.drawn.contains(&s);
         for _ in 0..super::BLIND_DRAWS {
-            let server = stream.random_range(0..servers);
+            let server = below(stream, servers);
             if is_new(server) {
                 return Some(server);
             }
@@ -99,6 +99,16 @@ impl Policy for TwoChoices {
         let Choices::Count(choices) = self.choices else {
             return self.scan(candidates, stream);
         };
+        if choices == 2 && !self.replacement && candidates.len() >= 2 {
+            // The common case in one draw: both eligible. Given that, the pair is uniform.
+            let (a, b) = distinct_pair(stream, candidates.len());
+            let gate = self.capacity_gate;
+            if candidates.is_eligible(a, gate) && candidates.is_eligible(b, gate) {
+                let mut best = Best::new(a, self.load(candidates, a));
+                best.challenge(b, self.load(candidates, b), self.ties, stream);
+                return Some(ServerId(best.server));
+            }
+        }
         let first = draw_eligible(candidates, self.capacity_gate, stream)?;
         let mut best = Best::new(first, self.load(candidates, first));
         if !self.replacement {

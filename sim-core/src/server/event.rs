@@ -5,14 +5,14 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::config::Slowdown;
-use crate::ids::{NodeId, ServerId};
-use crate::network::{Responses, Status};
+use crate::ids::ServerId;
+use crate::network::{Response, Responses, Status};
 use crate::result::ServerResult;
 use crate::setup::{Change, Setup};
 use crate::time::Nanos;
 use crate::wheel::Wheel;
 
-use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, answer, overlap_ns};
+use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, overlap_ns};
 
 /// The servers of a shard under the event kernel.
 #[derive(Debug)]
@@ -99,7 +99,6 @@ impl EventServers {
         &mut self,
         setup: &Setup,
         tick: u64,
-        first: u32,
         inbox: &[Delivery],
         answers: &mut Answers,
         meters: &mut Meters,
@@ -124,11 +123,11 @@ impl EventServers {
             {
                 self.due.pop();
                 let at_ns = start_ns + u64::from(order.0);
-                self.complete(setup, tick, first, at_ns, order.1, job, meters, out);
+                self.complete(setup, tick, at_ns, order.1, job, meters, out);
             } else if let Some(delivery) = inbox.next() {
                 let at_ns = start_ns + u64::from(delivery.offset_ns);
                 let delay_ns = answers.delay_ns(setup, delivery.server);
-                self.arrive(setup, tick, first, at_ns, delivery, delay_ns, out);
+                self.arrive(setup, tick, at_ns, delivery, delay_ns, out);
             } else {
                 break;
             }
@@ -140,7 +139,6 @@ impl EventServers {
         &mut self,
         setup: &Setup,
         tick: u64,
-        first: u32,
         at_ns: Nanos,
         delivery: &Delivery,
         answer_delay_ns: Nanos,
@@ -163,9 +161,9 @@ impl EventServers {
         };
         if let Some((status, silent)) = turned_away {
             if !silent {
-                let id = ServerId(first + delivery.server);
-                let name = (delivery.slot, delivery.attempt);
-                answer(out, NodeId(delivery.node), name, id, status, at_ns + answer_delay_ns);
+                let answer_ns = at_ns + answer_delay_ns;
+                let answer = Response::new(answer_ns, status, delivery.slot, delivery.attempt);
+                out.by_node[delivery.node as usize].push(answer);
             }
             return;
         }
@@ -226,7 +224,6 @@ impl EventServers {
         &mut self,
         setup: &Setup,
         tick: u64,
-        first: u32,
         at_ns: Nanos,
         server: u32,
         index: u32,
@@ -245,9 +242,9 @@ impl EventServers {
         state.latency.observe(at_ns, (at_ns - job.arrived_ns) as f32, alpha);
         meters.complete(setup, job.arrived_ns, job.begin_ns, at_ns);
         let next = state.waiting.pop_front();
-        let name = (job.slot, job.attempt);
-        let id = ServerId(first + server);
-        answer(out, NodeId(job.node), name, id, Status::Ok, at_ns + job.answer_delay_ns);
+        let answer_ns = at_ns + job.answer_delay_ns;
+        let answer = Response::new(answer_ns, Status::Ok, job.slot, job.attempt);
+        out.by_node[job.node as usize].push(answer);
         self.release(index);
         if let Some(next) = next {
             self.begin(setup, tick, at_ns, server, next);
@@ -264,7 +261,6 @@ impl EventServers {
     pub fn change(
         &mut self,
         setup: &Setup,
-        first: u32,
         index: u32,
         at_ns: Nanos,
         change: Change,
@@ -288,9 +284,9 @@ impl EventServers {
                 for job in active.into_iter().chain(waiting) {
                     let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[job as usize];
                     if !silent {
-                        let id = ServerId(first + index);
                         let reset_ns = at_ns + answer_delay_ns;
-                        answer(out, NodeId(node), (slot, attempt), id, Status::Lost, reset_ns);
+                        let reset = Response::new(reset_ns, Status::Lost, slot, attempt);
+                        out.by_node[node as usize].push(reset);
                     }
                     self.release(job);
                 }

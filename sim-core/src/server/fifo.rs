@@ -1,29 +1,29 @@
 //! The FIFO kernel: finish times are known at admission, so no completion event exists.
 //!
 //! Invariants, per server
-//! 1. `finish` holds the finish times of all attempts in the server, in service or waiting, in
-//!    ascending order; equal times in the order of admission.
+//! 1. `ring`, then `spill`, hold the finish times of all attempts in the server, in service or
+//!    waiting, in ascending order; equal times in the order of admission.
 //! 2. First in, first out with `capacity` slots: whoever finds `n >= capacity` in the server starts
 //!    when all but `capacity - 1` of them have left, at the `(n - capacity + 1)`-th finish time.
 //!    (Kiefer and Wolfowitz 1955, written for finish times instead of slots.)
-//! 3. The first eight are in the server's own two cache lines, the rest in `spill`; `spill` is
-//!    empty unless those eight places are taken.
+//! 3. The first few are in the server's own two cache lines, as 32-bit offsets from its `epoch`;
+//!    what does not fit, by number or by distance in time, is in `spill`.
 //!
 //! A new finish time is inserted from the back: only attempts in service can finish later than it,
 //! so an admission moves fewer than `capacity` entries.
 
 use std::collections::VecDeque;
 
-use crate::ids::{NodeId, ServerId};
-use crate::network::{Responses, Status};
+use crate::ids::ServerId;
+use crate::network::{Response, Responses, Status};
 use crate::result::ServerResult;
 use crate::setup::Setup;
 use crate::time::Nanos;
 
-use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, answer, overlap_ns};
+use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, overlap_ns};
 
-/// Attempts kept beside the server itself.
-const INLINE: usize = 8;
+/// Attempts kept beside the server itself: what two cache lines hold.
+const RING: usize = 11;
 /// How many servers ahead are touched, so that their cache lines arrive together.
 const AHEAD: usize = 32;
 
@@ -31,9 +31,12 @@ const AHEAD: usize = 32;
 #[derive(Debug)]
 pub struct FifoServers {
     lines: Vec<Line>,
-    spill: Vec<Option<Box<VecDeque<(Nanos, f32)>>>>,
+    spills: Vec<Spill>,
     refused: Vec<u32>,
 }
+
+/// What has no place in the ring: finish time [ns] and sojourn time [ns].
+type Spill = Option<Box<VecDeque<(Nanos, f32)>>>;
 
 const _: () = assert!(size_of::<Line>() == 128, "a server is two cache lines");
 
@@ -41,10 +44,8 @@ const _: () = assert!(size_of::<Line>() == 128, "a server is two cache lines");
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 struct Line {
-    /// Ring of finish times [ns], starting at `head`.
-    finish: [Nanos; INLINE],
-    /// Sojourn times [ns] of the same attempts.
-    sojourn_ns: [f32; INLINE],
+    /// What the finish times in the ring count from [ns].
+    epoch_ns: Nanos,
     /// The two parts of a [`LatencyMean`], apart so that the line has no gap.
     latency_last_ns: Nanos,
     /// Slot-time in service inside the window [ns].
@@ -52,24 +53,163 @@ struct Line {
     latency_mean_ns: f32,
     /// Attempts that arrived, refused ones included.
     arrivals: u32,
-    /// Attempts in `spill`.
+    /// Attempts in the spill.
     spilled: u32,
     group: u16,
     head: u8,
     len: u8,
+    ring: [Entry; RING],
+}
+
+/// An attempt in a server.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    /// When it finishes, since the server's epoch [ns].
+    finish_ns: u32,
+    /// From arrival to finish [ns].
+    sojourn_ns: f32,
 }
 
 impl Line {
+    #[inline]
     const fn at(&self, position: usize) -> usize {
-        (self.head as usize + position) % INLINE
+        let at = self.head as usize + position;
+        if at < RING { at } else { at - RING }
     }
 
+    #[inline]
     const fn in_server(&self) -> u32 {
         self.len as u32 + self.spilled
     }
 
+    #[inline]
     const fn latency(&self) -> LatencyMean {
         LatencyMean { mean_ns: self.latency_mean_ns, last_ns: self.latency_last_ns }
+    }
+
+    /// The `position`-th finish time [ns].
+    #[inline]
+    fn finish_ns(&self, spill: &Spill, position: usize) -> Nanos {
+        if position < self.len as usize {
+            self.epoch_ns + Nanos::from(self.ring[self.at(position)].finish_ns)
+        } else {
+            let spill = spill.as_ref().expect("counted attempts are in the ring or the spill");
+            spill[position - self.len as usize].0
+        }
+    }
+
+    /// Takes out everything that finished before `limit_ns`.
+    #[inline]
+    fn complete_before(&mut self, spill: &mut Spill, limit_ns: Nanos, alpha: f32) {
+        loop {
+            if self.len == 0 && (self.spilled == 0 || !self.refill(spill, limit_ns)) {
+                return;
+            }
+            let Entry { finish_ns, sojourn_ns } = self.ring[self.head as usize];
+            let finish_ns = self.epoch_ns + Nanos::from(finish_ns);
+            if finish_ns >= limit_ns {
+                return;
+            }
+            let mut latency = self.latency();
+            latency.observe(finish_ns, sojourn_ns, alpha);
+            (self.latency_mean_ns, self.latency_last_ns) = (latency.mean_ns, latency.last_ns);
+            self.head = self.at(1) as u8;
+            self.len -= 1;
+        }
+    }
+
+    /// Moves what fits from the spill into the empty ring, if its first is due before `limit_ns`:
+    /// so the new epoch is past no later arrival. False when it is not.
+    #[cold]
+    fn refill(&mut self, spill: &mut Spill, limit_ns: Nanos) -> bool {
+        let Some(spill) = spill else { return false };
+        match spill.front() {
+            Some(first) if first.0 < limit_ns => self.epoch_ns = first.0,
+            _ => return false,
+        }
+        while (self.len as usize) < RING
+            && let Some(&(finish_ns, sojourn_ns)) = spill.front()
+            && let Ok(finish_ns) = u32::try_from(finish_ns - self.epoch_ns)
+        {
+            let back = self.at(self.len as usize);
+            self.ring[back] = Entry { finish_ns, sojourn_ns };
+            self.len += 1;
+            self.spilled -= 1;
+            spill.pop_front();
+        }
+        true
+    }
+
+    /// Files an attempt by its finish time, behind its equals. `now_ns` is past no finish time.
+    #[inline]
+    fn insert(&mut self, spill: &mut Spill, now_ns: Nanos, finish_ns: Nanos, sojourn_ns: f32) {
+        if finish_ns - self.epoch_ns > Nanos::from(u32::MAX) {
+            self.rebase(now_ns);
+        }
+        if self.spilled == 0
+            && (self.len as usize) < RING
+            && let Ok(finish_ns) = u32::try_from(finish_ns - self.epoch_ns)
+        {
+            self.insert_in_ring(finish_ns, sojourn_ns);
+        } else {
+            self.insert_beyond(spill, finish_ns, sojourn_ns);
+        }
+    }
+
+    #[inline]
+    fn insert_in_ring(&mut self, finish_ns: u32, sojourn_ns: f32) {
+        let mut hole = self.len as usize;
+        while hole > 0 {
+            let before = self.ring[self.at(hole - 1)];
+            if before.finish_ns <= finish_ns {
+                break;
+            }
+            let at = self.at(hole);
+            self.ring[at] = before;
+            hole -= 1;
+        }
+        let at = self.at(hole);
+        self.ring[at] = Entry { finish_ns, sojourn_ns };
+        self.len += 1;
+    }
+
+    /// Files an attempt when the ring is full, when there is a spill, or far ahead in time.
+    fn insert_beyond(&mut self, spill: &mut Spill, finish_ns: Nanos, sojourn_ns: f32) {
+        let spill = spill.get_or_insert_default();
+        // The ring takes what finishes before its last, or before the spill if it is empty.
+        let last = self.ring[self.at((self.len as usize).saturating_sub(1))];
+        let last_ns = if self.len == 0 {
+            spill.front().map_or(0, |first| first.0)
+        } else {
+            self.epoch_ns + Nanos::from(last.finish_ns)
+        };
+        match u32::try_from(finish_ns - self.epoch_ns) {
+            Ok(finish) if finish_ns < last_ns => {
+                if self.len as usize == RING {
+                    spill.push_front((last_ns, last.sojourn_ns));
+                    self.spilled += 1;
+                    self.len -= 1;
+                }
+                self.insert_in_ring(finish, sojourn_ns);
+            }
+            _ => {
+                let later = spill.iter().rev().take_while(|entry| entry.0 > finish_ns).count();
+                spill.insert(spill.len() - later, (finish_ns, sojourn_ns));
+                self.spilled += 1;
+            }
+        }
+    }
+
+    /// Counts finish times from `now_ns`, which is past none of them.
+    #[cold]
+    fn rebase(&mut self, now_ns: Nanos) {
+        let past = now_ns - self.epoch_ns;
+        for position in 0..self.len as usize {
+            let at = self.at(position);
+            let finish_ns = Nanos::from(self.ring[at].finish_ns) - past;
+            self.ring[at].finish_ns = finish_ns as u32;
+        }
+        self.epoch_ns = now_ns;
     }
 }
 
@@ -77,8 +217,7 @@ impl FifoServers {
     /// Idle servers.
     pub fn new(setup: &Setup, first: u32, len: u32) -> Self {
         let line = |id| Line {
-            finish: [0; INLINE],
-            sojourn_ns: [0.0; INLINE],
+            epoch_ns: 0,
             latency_last_ns: 0,
             busy_ns: 0,
             latency_mean_ns: 0.0,
@@ -87,21 +226,20 @@ impl FifoServers {
             group: setup.group_of(ServerId(id)) as u16,
             head: 0,
             len: 0,
+            ring: [Entry::default(); RING],
         };
         Self {
             lines: (first..first + len).map(line).collect(),
-            spill: (0..len).map(|_| None).collect(),
+            spills: (0..len).map(|_| None).collect(),
             refused: vec![0; len as usize],
         }
     }
 
     /// See [`super::Servers::serve`].
-    #[expect(clippy::too_many_arguments, reason = "the hot loop takes plain data, no self-owner")]
     pub fn serve(
         &mut self,
         setup: &Setup,
         tick: u64,
-        first: u32,
         inbox: &[Delivery],
         answers: &mut Answers,
         meters: &mut Meters,
@@ -111,26 +249,18 @@ impl FifoServers {
         let alpha = setup.heartbeat.latency_alpha as f32;
         for batch in inbox.chunks(AHEAD) {
             // Loads that do not depend on each other overlap: one wait for memory instead of 32.
-            let touched: u64 = batch
-                .iter()
-                .map(|d| {
-                    let line = &self.lines[d.server as usize];
-                    line.finish[0] ^ u64::from(line.arrivals)
-                })
-                .fold(0, |sum, word| sum ^ word);
-            std::hint::black_box(touched);
+            let touch = |sum, delivery: &Delivery| {
+                let line = &self.lines[delivery.server as usize];
+                sum ^ line.arrivals ^ line.ring[RING - 1].finish_ns
+            };
+            std::hint::black_box(batch.iter().fold(0, touch));
             for delivery in batch {
-                let at_ns = start_ns + u64::from(delivery.offset_ns);
+                let at_ns = start_ns + Nanos::from(delivery.offset_ns);
                 let (status, done_ns) = self.admit(setup, at_ns, delivery, alpha, meters);
-                let delay_ns = answers.delay_ns(setup, delivery.server);
-                answer(
-                    out,
-                    NodeId(delivery.node),
-                    (delivery.slot, delivery.attempt),
-                    ServerId(first + delivery.server),
-                    status,
-                    done_ns + delay_ns,
-                );
+                let answer_ns = done_ns + answers.delay_ns(setup, delivery.server);
+                let Delivery { node, slot, attempt, .. } = *delivery;
+                let answer = Response::new(answer_ns, status, slot, attempt);
+                out.by_node[node as usize].push(answer);
             }
         }
     }
@@ -146,9 +276,9 @@ impl FifoServers {
         meters: &mut Meters,
     ) -> (Status, Nanos) {
         let server = delivery.server as usize;
+        let (line, spill) = (&mut self.lines[server], &mut self.spills[server]);
         // Completions go before arrivals of the same moment.
-        complete_before(&mut self.lines[server], &mut self.spill[server], at_ns + 1, alpha);
-        let line = &mut self.lines[server];
+        line.complete_before(spill, at_ns + 1, alpha);
         line.arrivals = line.arrivals.wrapping_add(1);
         let group = &setup.groups[line.group as usize];
         let in_server = line.in_server();
@@ -159,18 +289,13 @@ impl FifoServers {
         let begin_ns = if in_server < group.capacity {
             at_ns
         } else {
-            let leaver = (in_server - group.capacity) as usize;
-            if leaver < INLINE {
-                line.finish[line.at(leaver)]
-            } else {
-                self.spill[server].as_ref().map_or(0, |spill| spill[leaver - INLINE].0)
-            }
+            line.finish_ns(spill, (in_server - group.capacity) as usize)
         };
         assert!(begin_ns >= at_ns, "more than {} attempts in service", group.capacity);
         let finish_ns = begin_ns + group.service_ns(delivery.demand, setup.demand_is_service, None);
         line.busy_ns += overlap_ns(setup, begin_ns, finish_ns);
         meters.complete(setup, at_ns, begin_ns, finish_ns);
-        insert(line, &mut self.spill[server], finish_ns, (finish_ns - at_ns) as f32);
+        line.insert(spill, at_ns, finish_ns, (finish_ns - at_ns) as f32);
         (Status::Ok, finish_ns)
     }
 
@@ -190,7 +315,7 @@ impl FifoServers {
     pub fn load(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> (u32, u32) {
         let alpha = setup.heartbeat.latency_alpha as f32;
         let line = &mut self.lines[index as usize];
-        complete_before(line, &mut self.spill[index as usize], at_ns, alpha);
+        line.complete_before(&mut self.spills[index as usize], at_ns, alpha);
         let in_server = line.in_server();
         let active = in_server.min(setup.groups[line.group as usize].capacity);
         (active, in_server - active)
@@ -217,64 +342,4 @@ impl FifoServers {
             ..ServerResult::default()
         }
     }
-}
-
-/// Takes out everything that finished before `limit_ns`.
-#[inline]
-fn complete_before(
-    line: &mut Line,
-    spill: &mut Option<Box<VecDeque<(Nanos, f32)>>>,
-    limit_ns: Nanos,
-    alpha: f32,
-) {
-    while line.len > 0 && line.finish[line.head as usize] < limit_ns {
-        let head = line.head as usize;
-        let mut latency = line.latency();
-        latency.observe(line.finish[head], line.sojourn_ns[head], alpha);
-        (line.latency_mean_ns, line.latency_last_ns) = (latency.mean_ns, latency.last_ns);
-        line.head = line.at(1) as u8;
-        line.len -= 1;
-        if line.spilled > 0
-            && let Some((finish_ns, sojourn_ns)) = spill.as_mut().and_then(|s| s.pop_front())
-        {
-            let back = line.at(line.len as usize);
-            line.finish[back] = finish_ns;
-            line.sojourn_ns[back] = sojourn_ns;
-            line.len += 1;
-            line.spilled -= 1;
-        }
-    }
-}
-
-/// Files an attempt by its finish time, behind its equals.
-#[inline]
-fn insert(
-    line: &mut Line,
-    spill: &mut Option<Box<VecDeque<(Nanos, f32)>>>,
-    finish_ns: Nanos,
-    sojourn_ns: f32,
-) {
-    if line.len as usize == INLINE {
-        let back = line.at(INLINE - 1);
-        let spill = spill.get_or_insert_default();
-        line.spilled += 1;
-        if finish_ns >= line.finish[back] {
-            let later = spill.iter().rev().take_while(|entry| entry.0 > finish_ns).count();
-            spill.insert(spill.len() - later, (finish_ns, sojourn_ns));
-            return;
-        }
-        spill.push_front((line.finish[back], line.sojourn_ns[back]));
-        line.len -= 1;
-    }
-    let mut hole = line.len as usize;
-    while hole > 0 && line.finish[line.at(hole - 1)] > finish_ns {
-        let (from, to) = (line.at(hole - 1), line.at(hole));
-        line.finish[to] = line.finish[from];
-        line.sojourn_ns[to] = line.sojourn_ns[from];
-        hole -= 1;
-    }
-    let at = line.at(hole);
-    line.finish[at] = finish_ns;
-    line.sojourn_ns[at] = sojourn_ns;
-    line.len += 1;
 }
