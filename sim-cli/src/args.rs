@@ -91,6 +91,8 @@ pub enum Topic {
     Policies,
     /// Kinds of fault and their parameters
     Faults,
+    /// Figures of a run: CSV columns, names under [expect] and in JSON
+    Metrics,
 }
 
 fn parse_override(text: &str) -> Result<(String, String), String> {

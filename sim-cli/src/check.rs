@@ -11,9 +11,9 @@ use crate::scenario_file;
 
 /// Loads the scenario and prints a summary.
 pub fn check(args: &CheckArgs) -> ExitCode {
-    match scenario_file::load(&args.scenario.file, &args.scenario.set, None) {
-        Ok(scenario) => {
-            print!("{}", summary(&scenario));
+    match scenario_file::load(&args.scenario.file, &args.scenario.set) {
+        Ok(loaded) => {
+            print!("{}", summary(&loaded.scenario));
             ExitCode::SUCCESS
         }
         Err(code) => code,

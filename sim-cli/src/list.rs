@@ -6,11 +6,13 @@ use comfy_table::{ContentArrangement, Table};
 use sim_core::config::keys::{FAULTS, KEYS, Key, POLICIES};
 
 use crate::args::Topic;
+use crate::metrics;
 
 /// Prints the topic.
 pub fn list(what: Topic) -> ExitCode {
     match what {
         Topic::Keys => println!("{}", table(KEYS.iter(), "")),
+        Topic::Metrics => print!("{}", metrics::metrics()),
         Topic::Policies => print!("{}", groups("policy.", POLICIES)),
         Topic::Faults => {
             println!(

@@ -1,15 +1,35 @@
 //! lbsim: a wind tunnel for distributed load balancers.
 //!
-//! Exit codes: 0 fine, 1 a run or a check of its results failed, 2 bad input (do not retry).
+//! Exit codes: 0 fine, 1 a run or a check of its results failed, 2 bad input (do not retry),
+//! 75 the same command may succeed later.
 
-mod args;
-mod check;
-mod diagnostics;
-mod list;
-mod run;
-mod scenario_file;
-#[cfg(test)]
+mod args; // the command line
+mod run; // `lbsim run`
+mod check; // `lbsim check`
+mod list; // `lbsim list`
+
+mod scenario_file; // a scenario from its file
+mod diagnostics; // what is wrong with it
 mod trace; // recorded arrivals
+
+mod simulated; // every policy and replication
+mod summary; // what the replications say together
+mod expect; // whether that was expected
+
+mod report; // for people
+mod picture; // latencies in block characters
+mod number; // numbers as people read them
+mod progress; // how far it is
+mod json; // for programs
+mod metrics; // the list of figures
+
+mod folder; // files, all or none
+mod tables; // CSV
+mod latency_log; // HDR histograms
+mod manifest; // what made the files
+
+#[cfg(test)]
+mod fixture; // a small scenario for tests
 
 use std::process::ExitCode;
 

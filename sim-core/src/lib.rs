@@ -42,6 +42,8 @@ pub mod meters; // what is counted on the way
 pub mod outcome; // what is added up at the end
 pub mod result; // what a run leaves behind
 pub mod stats; // what several runs say together
+pub mod columns; // what is reported of a run, and how each figure is called
+pub mod verdict; // whether the figures describe a steady state
 
 #[cfg(test)]
 mod goodness; // tests of fit

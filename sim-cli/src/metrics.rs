@@ -1,0 +1,32 @@
+//! `lbsim list metrics`: every figure of a run and what it says.
+
+use std::fmt::Write;
+
+use sim_core::columns::METRICS;
+
+/// One line a metric: name, unit and meaning, aligned.
+pub fn metrics() -> String {
+    let width = |text: fn(usize) -> usize| (0..METRICS.len()).map(text).max().unwrap_or(0);
+    let names = width(|i| METRICS[i].name.len());
+    let units = width(|i| METRICS[i].unit.len());
+    METRICS.iter().fold(String::new(), |mut text, metric| {
+        let _ =
+            writeln!(text, "{:names$}  {:units$}  {}", metric.name, metric.unit, metric.meaning);
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_a_line() {
+        let text = metrics();
+        assert_eq!(text.lines().count(), METRICS.len());
+        assert!(
+            text.contains("success_rate             share     `ok` over `arrived`.\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! The summary of a run for a person at a terminal. It holds no clock, so it can be compared.
+
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use sim_core::columns;
+use sim_core::config::Scenario;
+
+use crate::expect::Check;
+use crate::summary::PolicySummary;
+use crate::{number, picture};
+
+/// Rows of the table, by metric.
+const ROWS: [&str; 22] = [
+    "success_rate",
+    "goodput_per_s",
+    "refused",
+    "rejected",
+    "timed_out",
+    "lost",
+    "failed",
+    "in_flight",
+    "latency_ms_mean",
+    "latency_ms_p50",
+    "latency_ms_p90",
+    "latency_ms_p99",
+    "latency_ms_p999",
+    "latency_ms_max",
+    "wait_ms_mean",
+    "utilisation",
+    "imbalance_max_over_mean",
+    "imbalance_gini",
+    "herd_index",
+    "view_age_ms_p50",
+    "view_age_ms_p99",
+    "view_error_mean",
+];
+
+/// Rows that only show when one of the policies has some.
+const RARE_ROWS: [&str; 2] = ["failed", "in_flight"];
+
+/// One line under the header and none else: a run has many rows.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// The whole summary, with a line feed at its end.
+pub fn render(scenario: &Scenario, policies: &[PolicySummary], checks: &[Check]) -> String {
+    let mut text = header(scenario, policies);
+    let _ = writeln!(text, "\n{}", table(policies).trim_fmt());
+    if scenario.replications > 1 {
+        text.push_str("± is the half-width of the 95 % confidence interval of the mean.\n");
+    }
+    let distributions: Vec<_> = policies
+        .iter()
+        .map(|policy| (policy.label.as_str(), policy.latency.to_histogram()))
+        .collect();
+    let picture = picture::latencies(&distributions);
+    if !picture.is_empty() {
+        let _ = write!(text, "\n{picture}");
+    }
+    if !checks.is_empty() {
+        text.push_str("\nexpected:\n");
+    }
+    for check in checks {
+        let _ = writeln!(text, "  {check}");
+    }
+    text
+}
+
+/// What was simulated.
+fn header(scenario: &Scenario, policies: &[PolicySummary]) -> String {
+    let known = |name| policies.iter().find_map(|p| p.estimate(name)).map(|e| e.mean);
+    let mut text = format!(
+        "{}: {}, {}",
+        scenario.name,
+        number::counted(u64::from(scenario.server_count()), "server"),
+        number::counted(u64::from(scenario.nodes.count), "node"),
+    );
+    if let Some(load) = known("offered_load") {
+        let _ = write!(text, ", offered load {load:.3} of {} slots", scenario.slots());
+    }
+    let interval_ns = scenario.heartbeat.interval_ns;
+    let _ = write!(text, ",\nheartbeat every {}", number::duration(interval_ns));
+    if let Some(service_ms) = known("service_ms_mean").filter(|service_ms| *service_ms > 0.0) {
+        let intervals = interval_ns as f64 / 1e6 / service_ms;
+        let _ = write!(text, " (T/S = {intervals:.2} mean service times)");
+    }
+    let _ = writeln!(
+        text,
+        ",\nmeasured {} after {} of warm-up, seed {}, {}",
+        number::duration(scenario.duration_ns.saturating_sub(scenario.warmup_ns)),
+        number::duration(scenario.warmup_ns),
+        scenario.seed,
+        number::counted(u64::from(scenario.replications), "replication"),
+    );
+    text
+}
+
+fn table(policies: &[PolicySummary]) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    let labels = policies.iter().map(|policy| policy.label.clone());
+    table.set_header(std::iter::once(String::new()).chain(labels));
+    let verdicts = policies.iter().map(|policy| policy.verdict.to_string());
+    table.add_row(std::iter::once("verdict".to_owned()).chain(verdicts));
+    for metric in ROWS.iter().filter_map(|name| columns::metric(name)) {
+        let estimates = || policies.iter().map(|policy| policy.estimate(metric.name));
+        let all_zero = || estimates().flatten().all(|estimate| estimate.mean == 0.0);
+        if RARE_ROWS.contains(&metric.name) && all_zero() {
+            continue;
+        }
+        let cells = estimates().map(|estimate| {
+            estimate.map_or_else(|| "-".to_owned(), |e| number::estimate(e, metric.unit))
+        });
+        table.add_row(std::iter::once(metric.name.to_owned()).chain(cells));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary::summarise;
+    use crate::{expect, fixture};
+    use sim_core::config::{Comparison, Expectation};
+
+    #[test]
+    fn a_summary_reads_like_this() {
+        let scenario = fixture::scenario();
+        let policies = summarise(&scenario, &fixture::runs(&scenario));
+        let expectation = Expectation {
+            policy: None,
+            metric: "success_rate".to_owned(),
+            comparison: Comparison::GreaterOrEqual,
+            bound: 0.99,
+        };
+        let checks = expect::check(&[expectation], &policies);
+        insta::assert_snapshot!(render(&scenario, &policies, &checks), @r#"
+fixture: 2 servers, 1 node, offered load 0.556 of 2 slots,
+heartbeat every 100 ms (T/S = 10.00 mean service times),
+measured 9 s after 1 s of warm-up, seed 7, 3 replications
+
+                                random    round_robin
+──────────────────────────────────────────────────────
+ verdict                        stable         stable
+ success_rate               0.9900 ± 0     0.9900 ± 0
+ goodput_per_s                 110 ± 0        110 ± 0
+ refused                        10 ± 0         10 ± 0
+ rejected                        0 ± 0          0 ± 0
+ timed_out                       0 ± 0          0 ± 0
+ lost                            0 ± 0          0 ± 0
+ latency_ms_mean           496.0 ± 1.2    991.5 ± 1.2
+ latency_ms_p50            495.7 ± 1.3    990.9 ± 1.3
+ latency_ms_p90            892.2 ± 2.0   1783.6 ± 2.6
+ latency_ms_p99            982.2 ± 2.0   1963.6 ± 1.5
+ latency_ms_p999           991.0 ± 2.5   1981.0 ± 2.5
+ latency_ms_max            991.0 ± 2.5   1981.0 ± 2.5
+ wait_ms_mean                    1 ± 0          1 ± 0
+ utilisation                0.5556 ± 0     0.5556 ± 0
+ imbalance_max_over_mean         1 ± 0          1 ± 0
+ imbalance_gini                  0 ± 0          0 ± 0
+ herd_index                          -              -
+ view_age_ms_p50                     -              -
+ view_age_ms_p99                     -              -
+ view_error_mean                     -              -
+± is the half-width of the 95 % confidence interval of the mean.
+
+latency of ok requests, logarithmic, each line scaled to its own peak
+random            ▁    ▁ ▁  ▁▁▁ ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▂▂▂▂▂▃▃▃▄▄▅▆▆▇██
+round_robin            ▁    ▁ ▁  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▂▂▂▂▂▃▃▃▄▄▅▅▆▇██
+             |         |     |         |      |         |          |    |
+             500 µs    2 ms  5 ms      20 ms  50 ms     200 ms     1 s  2 s
+
+expected:
+  pass  random: success_rate >= 0.99, found 0.9900
+  pass  round_robin: success_rate >= 0.99, found 0.9900
+"#);
+    }
+
+    #[test]
+    fn every_row_is_a_metric() {
+        assert!(ROWS.iter().all(|name| columns::metric(name).is_some()));
+        assert!(RARE_ROWS.iter().all(|name| ROWS.contains(name)));
+    }
+
+    #[test]
+    fn a_run_of_nothing_can_be_reported() {
+        let mut scenario = fixture::scenario();
+        scenario.warmup_ns = scenario.duration_ns;
+        let text = render(&scenario, &summarise(&scenario, &[]), &[]);
+        assert!(text.contains("success_rate") && !text.contains("NaN"), "{text}");
+    }
+}

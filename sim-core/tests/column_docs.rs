@@ -1,0 +1,56 @@
+//! Goal: `data/README.md` explains every column that lbsim writes, and no other.
+//! Method: render the tables from the code and compare. `LBSIM_UPDATE=1 cargo test -p sim-core`
+//! rewrites the part between the two marks; the rest of the file is written by hand.
+
+use std::fmt::Write;
+use std::fs;
+
+use sim_core::columns::{
+    Key, METRICS, NODE_COLUMNS, PART_KEYS, RUN_KEYS, SERIES_COLUMNS, SERVER_COLUMNS,
+};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/README.md");
+const START: &str = "<!-- columns: written by `LBSIM_UPDATE=1 cargo test -p sim-core` -->\n";
+const END: &str = "<!-- end of columns -->\n";
+
+type Row = (&'static str, &'static str, &'static str);
+
+fn table(title: &str, keys: &[Key], rows: impl Iterator<Item = Row>) -> String {
+    let keys = keys.iter().map(|key| (key.name, "", key.meaning));
+    let mut text = format!("\n### {title}\n\n| column | unit | meaning |\n|---|---|---|\n");
+    for (name, unit, meaning) in keys.chain(rows) {
+        let _ = writeln!(text, "| `{name}` | {unit} | {meaning} |");
+    }
+    text
+}
+
+fn tables() -> String {
+    let metrics = METRICS.iter().map(|m| (m.name, m.unit, m.meaning));
+    let mut text = table("`runs.csv`: a row a policy and replication", &RUN_KEYS, metrics);
+    for (title, columns) in [
+        ("`servers.csv`: a row a server of each run", SERVER_COLUMNS),
+        ("`nodes.csv`: a row a node of each run", NODE_COLUMNS),
+        ("`timeseries.csv`: a row a sample interval of each run", SERIES_COLUMNS),
+    ] {
+        let columns = columns.iter().map(|c| (c.name, c.unit, c.meaning));
+        text.push_str(&table(title, &PART_KEYS, columns));
+    }
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_readme_of_the_data_explains_every_column() {
+    let found = fs::read_to_string(FILE).expect("data/README.md is readable");
+    let (before, rest) = found.split_once(START).expect("the first mark");
+    let (_, after) = rest.split_once(END).expect("the second mark");
+    let expected = format!("{before}{START}{}{END}{after}", tables());
+    if std::env::var_os("LBSIM_UPDATE").is_some() {
+        fs::write(FILE, expected).expect("data/README.md is writable");
+    } else {
+        assert!(
+            found == expected,
+            "data/README.md is out of date: run `LBSIM_UPDATE=1 cargo test -p sim-core`"
+        );
+    }
+}
