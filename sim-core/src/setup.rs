@@ -88,8 +88,9 @@ impl GroupSetup {
             Some(Slowdown::Factor(factor)) => healthy * factor,
             Some(Slowdown::Fixed(ns)) => return ns,
         };
-        // Adding one half and truncating rounds to nearest without a call into libm.
-        ((service + 0.5) as u64).max(1)
+        // Adding one half and truncating rounds to nearest without a call into libm; by way of
+        // `i64`, which the processor converts to in one instruction. 292 years are enough.
+        ((service + 0.5) as i64 as u64).max(1)
     }
 }
 
