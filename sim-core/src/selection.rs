@@ -19,7 +19,7 @@ use crate::result::Outcome;
 use crate::rng::{Purpose, Stream};
 use crate::setup::Setup;
 use crate::time::Nanos;
-use crate::traffic::Traffic;
+use crate::traffic::{Arrival, Traffic};
 use crate::view::{Candidates, Freshness, View};
 use crate::wheel::Wheel;
 
@@ -130,12 +130,20 @@ fn decide(
         |response| (response.at_ns() - start_ns) as u32,
         |a, b| a.order() < b.order(),
     );
+    let mut arrivals = std::mem::take(&mut lane.arrivals);
+    arrivals.clear();
+    traffic.take_before(end_ns, &mut arrivals);
+    // The window starts on a boundary: a tick lies wholly before it or in it.
+    let measured = start_ns >= setup.window_start_ns;
+    meters.counts[usize::from(measured)].arrived += arrivals.len() as u64;
+    lane.events += (arrivals.len() + due.len()) as u64;
     with_policy!(index, policy => {
         let mut desk = Desk {
             setup, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
         };
-        desk.work(due, traffic, end_ns);
+        desk.work(due, &arrivals, end_ns);
     });
+    lane.arrivals = arrivals;
 }
 
 /// One node at work: the columns and the policy, statically known.
@@ -152,31 +160,33 @@ struct Desk<'a, P> {
 }
 
 impl<P: Policy> Desk<'_, P> {
-    /// The events before `end_ns` in time order.
-    fn work(&mut self, due: &[Response], traffic: &mut Traffic, end_ns: Nanos) {
+    /// The events before `end_ns` in time order: three sorted sources are merged.
+    fn work(&mut self, due: &[Response], arrivals: &[Arrival], end_ns: Nanos) {
         let mut due = due.iter();
+        let mut arrivals = arrivals.iter();
         let mut response = due.next();
+        let mut arrival = arrivals.next();
+        let mut response_ns = response.map_or(Nanos::MAX, Response::at_ns);
+        let mut arrival_ns = arrival.map_or(Nanos::MAX, |arrival| arrival.at_ns);
         loop {
-            let response_ns = response.map_or(Nanos::MAX, Response::at_ns);
             let deadline_ns = self.in_flight.next_deadline_ns();
-            let arrival_ns = traffic.next_ns();
             if response_ns <= deadline_ns && response_ns <= arrival_ns {
                 let Some(present) = response else { break };
                 self.respond(present);
                 response = due.next();
+                response_ns = response.map_or(Nanos::MAX, Response::at_ns);
             } else if deadline_ns <= arrival_ns {
                 if deadline_ns >= end_ns {
                     break;
                 }
+                self.lane.events += 1;
                 self.give_up();
             } else {
-                if arrival_ns >= end_ns {
-                    break;
-                }
-                let demand = traffic.take();
-                self.arrive(arrival_ns, demand);
+                let Some(present) = arrival else { break };
+                self.arrive(present);
+                arrival = arrivals.next();
+                arrival_ns = arrival.map_or(Nanos::MAX, |arrival| arrival.at_ns);
             }
-            self.lane.events += 1;
         }
     }
 
@@ -184,23 +194,23 @@ impl<P: Policy> Desk<'_, P> {
         request.arrived_ns >= self.setup.window_start_ns
     }
 
-    #[inline]
-    fn arrive(&mut self, at_ns: Nanos, demand: u64) {
-        let measured = at_ns >= self.setup.window_start_ns;
-        self.meters.counts[usize::from(measured)].arrived += 1;
+    #[inline(always)]
+    fn arrive(&mut self, arrival: &Arrival) {
+        let at_ns = arrival.at_ns;
         if self.setup.retries_max > 0 {
             self.in_flight.earn(self.setup.retry_budget_ppm);
         }
         match self.choose(at_ns, None) {
             Some(server) => {
-                let slot = self.in_flight.open(at_ns, demand, self.setup.timeout_ns);
+                let patience_ns = self.setup.timeout_ns;
+                let slot = self.in_flight.open(at_ns, arrival.demand, patience_ns);
                 self.dispatch(at_ns, slot, server);
             }
-            None => self.meters.end(measured, Outcome::Rejected),
+            None => self.meters.end(at_ns >= self.setup.window_start_ns, Outcome::Rejected),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, at_ns: Nanos, exclude: Option<ServerId>) -> Option<ServerId> {
         let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude);
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
@@ -208,7 +218,7 @@ impl<P: Policy> Desk<'_, P> {
         chosen
     }
 
-    #[inline]
+    #[inline(always)]
     fn dispatch(&mut self, at_ns: Nanos, slot: u32, server: ServerId) {
         let (attempt, demand) = self.in_flight.attempt(slot, server.0);
         self.view.beliefs[server.index()].own += 1;
@@ -221,7 +231,7 @@ impl<P: Policy> Desk<'_, P> {
         self.dispatches.push(tick, dispatch);
     }
 
-    #[inline]
+    #[inline(always)]
     fn respond(&mut self, response: &Response) {
         // Otherwise the client gave up before: nobody waits for this answer.
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
