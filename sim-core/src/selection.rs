@@ -137,6 +137,10 @@ fn decide(
     let measured = start_ns >= setup.window_start_ns;
     meters.counts[usize::from(measured)].arrived += arrivals.len() as u64;
     lane.events += (arrivals.len() + due.len()) as u64;
+    if view.beliefs.len() > TOUCH_SERVERS {
+        touch_ahead(view, in_flight, due);
+        with_policy!(index, policy => policy.touch_ahead(view, &streams.policy, arrivals.len()));
+    }
     with_policy!(index, policy => {
         let mut desk = Desk {
             setup, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
@@ -144,6 +148,18 @@ fn decide(
         desk.work(due, &arrivals, end_ns);
     });
     lane.arrivals = arrivals;
+}
+
+/// Views of more servers than this do not stay in the second-level cache.
+const TOUCH_SERVERS: usize = 4_096;
+
+/// Reads what the responses of the tick will need, all at once: loads that do not depend on each
+/// other overlap, so the tick waits for memory once or twice instead of once a response.
+fn touch_ahead(view: &View, in_flight: &InFlight, due: &[Response]) {
+    let server = |response: &Response| in_flight.glance(response.slot);
+    std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ server(response)));
+    let own = |response| view.beliefs.get(server(response) as usize).map_or(0, |b| b.own);
+    std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ own(response)));
 }
 
 /// One node at work: the columns and the policy, statically known.
@@ -202,9 +218,9 @@ impl<P: Policy> Desk<'_, P> {
         }
         match self.choose(at_ns, None) {
             Some(server) => {
-                let patience_ns = self.setup.timeout_ns;
-                let slot = self.in_flight.open(at_ns, arrival.demand, patience_ns);
-                self.dispatch(at_ns, slot, server);
+                let demand = arrival.demand;
+                let (slot, attempt) = self.in_flight.open(at_ns, demand, server.0);
+                self.dispatch(at_ns, server, slot, attempt, demand);
             }
             None => self.meters.end(at_ns >= self.setup.window_start_ns, Outcome::Rejected),
         }
@@ -219,8 +235,7 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     #[inline(always)]
-    fn dispatch(&mut self, at_ns: Nanos, slot: u32, server: ServerId) {
-        let (attempt, demand) = self.in_flight.attempt(slot, server.0);
+    fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.view.beliefs[server.index()].own += 1;
         self.meters.dispatched += 1;
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
@@ -267,11 +282,13 @@ impl<P: Policy> Desk<'_, P> {
         if response.status() == Status::Refused {
             self.view.mark_full(server);
         }
-        if request.tries <= self.setup.retries_max {
+        if self.in_flight.tries(response.slot) <= self.setup.retries_max {
             if self.in_flight.spend() {
                 if let Some(other) = self.choose(response.at_ns(), Some(server)) {
                     self.meters.retried += 1;
-                    self.dispatch(response.at_ns(), response.slot, other);
+                    let slot = response.slot;
+                    let (attempt, demand) = self.in_flight.attempt_again(slot, other.0);
+                    self.dispatch(response.at_ns(), other, slot, attempt, demand);
                     return;
                 }
             } else {
@@ -287,8 +304,7 @@ impl<P: Policy> Desk<'_, P> {
     /// The client of the next deadline gives up, if its request is still in flight. The server is
     /// not told: it goes on serving the attempt.
     fn give_up(&mut self) {
-        let Some(slot) = self.in_flight.take_deadline() else { return };
-        let request = self.in_flight.request(slot);
+        let Some((slot, request)) = self.in_flight.take_deadline() else { return };
         self.release(ServerId(request.server));
         self.meters.end(self.is_measured(&request), Outcome::TimedOut);
         self.in_flight.close(slot);

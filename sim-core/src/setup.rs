@@ -38,6 +38,8 @@ pub struct Setup {
     pub demand_is_service: bool,
     /// Heartbeats.
     pub heartbeat: HeartbeatConfig,
+    /// Whole quanta in the failure timeout.
+    pub timeout_quanta: u64,
     /// Quanta between two looks at who was picked most.
     pub herd_quanta: u64,
     /// Quanta between two samples of the time series.
@@ -159,6 +161,7 @@ impl Setup {
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
             heartbeat: scenario.heartbeat.clone(),
+            timeout_quanta: scenario.heartbeat.failure_timeout_ns / ticks.quantum_ns,
             herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),
             sample_quanta: scenario.engine.sample_interval_ns / ticks.quantum_ns,
             timeout_ns: scenario.workload.timeout_ns,

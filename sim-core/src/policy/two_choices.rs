@@ -11,7 +11,7 @@
 use crate::config::{Choices, DrawTies, LoadSignal};
 use crate::ids::ServerId;
 use crate::rng::{Stream, below, distinct_pair};
-use crate::view::Candidates;
+use crate::view::{Candidates, View};
 
 use super::{Policy, draw_by_scan, draw_eligible};
 
@@ -133,5 +133,17 @@ impl Policy for TwoChoices {
             }
         }
         self.choose_in_turn(candidates, stream)
+    }
+
+    fn touch_ahead(&self, view: &View, stream: &Stream, arrivals: usize) {
+        if self.choices == Choices::Count(2) && !self.replacement {
+            let mut stream = stream.clone();
+            let servers = view.beliefs.len() as u32;
+            let touch = |sum, _| {
+                let (a, b) = distinct_pair(&mut stream, servers);
+                sum ^ view.beliefs[a as usize].own ^ view.beliefs[b as usize].own
+            };
+            std::hint::black_box((0..arrivals).fold(0, touch));
+        }
     }
 }
