@@ -46,7 +46,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         engine: EngineConfig {
             tick_ns: DELAY_NS,
             quantum_ns: DELAY_NS,
-            sample_interval_ns: (quanta as Nanos / 20).max(1) * DELAY_NS,
+            sample_interval_ns: 199 * DELAY_NS,
         },
         network: NetworkConfig { node_server: delay.clone(), server_node: delay },
         nodes: NodesConfig { count: nodes },

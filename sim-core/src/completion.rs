@@ -77,12 +77,9 @@ fn serve(
             |d| d.server,
             |a, b| (a.server, by_time(a)) < (b.server, by_time(b)),
         ),
-        KernelKind::Event => sorter.sort(
-            inbox,
-            setup.ticks.tick_ns,
-            |d| d.offset_ns,
-            |a, b| by_time(a) < by_time(b),
-        ),
+        KernelKind::Event => {
+            sorter.sort(inbox, setup.ticks.tick_ns, |d| d.offset_ns, |a, b| by_time(a) < by_time(b))
+        }
     }
     servers.serve(setup, tick, inbox, responses);
 }

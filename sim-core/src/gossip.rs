@@ -45,9 +45,9 @@ pub fn run(
     reports: &[Reports],
 ) {
     let Some(quantum) = clock.boundary else { return };
-    let nothing_sent = reports.iter().all(|shard| {
-        !shard.broadcast.is_due(quantum) && shard.by_node.iter().all(Vec::is_empty)
-    });
+    let nothing_sent = reports
+        .iter()
+        .all(|shard| !shard.broadcast.is_due(quantum) && shard.by_node.iter().all(Vec::is_empty));
     if nothing_sent && mails.iter().all(|mail| mail.pending.is_empty()) {
         return;
     }

@@ -168,8 +168,7 @@ impl InFlight {
     /// Earns the budget of one request.
     #[inline]
     pub fn earn(&mut self, budget_ppm: u32) {
-        self.budget_ppm =
-            (self.budget_ppm + u64::from(budget_ppm)).min(RETRIES_SAVED * RETRY_PPM);
+        self.budget_ppm = (self.budget_ppm + u64::from(budget_ppm)).min(RETRIES_SAVED * RETRY_PPM);
     }
 
     /// Pays for a retry; false when the budget is spent.

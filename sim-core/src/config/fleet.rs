@@ -87,6 +87,7 @@ pub(super) fn engine(
     top: &mut Section<'_>,
     network: &NetworkConfig,
     duration_ns: Nanos,
+    heartbeat_ns: Nanos,
 ) -> EngineConfig {
     let mut s = table(walk, top, "engine");
     let tick = s.read(walk, "tick", duration);
@@ -97,10 +98,23 @@ pub(super) fn engine(
     let tick_ns = tick.unwrap_or_else(|| largest_divisor(quantum_ns, window));
     let sample_interval_ns = s.read(walk, "sample_interval", duration).unwrap_or_else(|| {
         let quantum_ns = quantum_ns.max(1);
-        (duration_ns / 100 / quantum_ns).max(1) * quantum_ns
+        let most = (duration_ns / 100 / quantum_ns).max(1);
+        sample_quanta(most, heartbeat_ns / quantum_ns) * quantum_ns
     });
     s.close(walk);
     EngineConfig { tick_ns, quantum_ns, sample_interval_ns }
+}
+
+/// The largest count of quanta up to `most` without a common factor with the heartbeat's: a sample
+/// taken every so many whole heartbeats would always find each view at the same age.
+fn sample_quanta(most: u64, heartbeat: u64) -> u64 {
+    let gcd = |mut a: u64, mut b: u64| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    (1..=most).rev().find(|&count| gcd(count, heartbeat.max(1)) == 1).unwrap_or(1)
 }
 
 /// The largest divisor of `n` that is at most `at_most`, both above 0.

@@ -30,7 +30,7 @@ pub const KEYS: &[Key] = &[
     key("replications", "runs", "1", "1 to 1000000", "Independent repetitions of each policy.", "More: narrower confidence intervals; time grows in proportion."),
     key("engine.tick", "time", "largest divisor of the quantum within the lookahead", "above 0, to the smallest delay and 2^30 ns", "Window in which servers and nodes run independently.", "Longer: faster. No effect on results."),
     key("engine.quantum", "time", "the tick", "a multiple of the tick, to 1h", "Heartbeats and faults happen on its multiples.", "Longer: coarser control plane, slightly faster."),
-    key("engine.sample_interval", "time", "duration / 100", "a multiple of the quantum", "Bin of the time series; views are sampled as often.", "Shorter: finer curves, larger files, slower."),
+    key("engine.sample_interval", "time", "about duration / 100, no multiple of the heartbeat interval", "a multiple of the quantum", "Bin of the time series; views are sampled as often.", "Shorter: finer curves, larger files, slower."),
     key("network.node_server.constant.mean", "time", "constant 500us", "above 0", "The delay, node to server.", "Higher: longer ticks, and views are older."),
     key("network.node_server.uniform.min", "time", "required", "above 0", "Smallest delay, node to server.", "Higher: longer ticks, faster runs."),
     key("network.node_server.uniform.max", "time", "required", "at least min", "Largest delay, node to server.", "Higher: latency grows and views are older."),

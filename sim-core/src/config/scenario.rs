@@ -100,12 +100,12 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let seed = s.read(walk, "seed", big_count).unwrap_or(1);
     let replications = s.read(walk, "replications", count).unwrap_or(1);
     let network = network(walk, &mut s);
-    let engine = engine(walk, &mut s, &network, duration_ns);
     let nodes = nodes(walk, &mut s);
     let servers = servers(walk, &mut s);
     let workload = workload(walk, &mut s, capacity_per_s(&servers));
     let policies = policies(walk, &mut s);
     let heartbeat = heartbeat(walk, &mut s);
+    let engine = engine(walk, &mut s, &network, duration_ns, heartbeat.interval_ns);
     let faults = faults(walk, &mut s);
     let expect = expectations(walk, &mut s, &policies, metrics);
     s.close(walk);
