@@ -101,7 +101,7 @@ fn defaults_are_filled_in() {
     assert_eq!(s.network.server_node, s.network.node_server);
     assert_eq!(s.engine.tick_ns, 500 * MICROSECOND);
     assert_eq!(s.engine.quantum_ns, 500 * MICROSECOND);
-    assert_eq!(s.engine.sample_interval_ns, 100 * MILLISECOND);
+    assert_eq!(s.engine.sample_interval_ns, 199 * 500 * MICROSECOND);
     assert_eq!(s.servers[0].backlog, Some(16));
     assert_eq!(s.workload.arrivals, Arrivals::Poisson { rate: 2_000.0 });
     assert_eq!(s.heartbeat.failure_timeout_ns, 350 * MILLISECOND);
