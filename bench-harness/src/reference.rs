@@ -24,7 +24,7 @@ use sim_core::network::{Report, Status};
 use sim_core::outcome;
 use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
-use sim_core::server::Meters;
+use sim_core::server::{Meters, TickSums};
 use sim_core::setup::{Change, Setup};
 use sim_core::time::Nanos;
 use sim_core::workload::{TraceRecord, TraceSource};
@@ -324,7 +324,9 @@ impl Reference {
         let server = &mut self.servers[id as usize];
         if server.complete(&self.setup, at_ns, epoch, job, &self.jobs) {
             let Job { arrived_ns, begin_ns, .. } = self.jobs[job];
-            self.meters.complete(&self.setup, arrived_ns, begin_ns, at_ns);
+            let mut sums = TickSums::default();
+            sums.complete(&self.setup, arrived_ns, begin_ns, at_ns);
+            sums.add_to(&mut self.meters);
             self.answer(at_ns, job, Status::Ok);
             self.start_next(at_ns, id);
         }

@@ -24,6 +24,12 @@ pub struct Clock {
     pub tick: u64,
     /// The quantum, when this tick starts on its boundary.
     pub boundary: Option<u64>,
+    /// The quantum of the next boundary, at or after the present tick, and its tick.
+    next_boundary: (u64, u64),
+    /// The next quantum in which a herd interval ends.
+    pub next_herd: u64,
+    /// The next quantum in which the time series is sampled.
+    pub next_sample: u64,
     /// Which reports are too old in this tick.
     pub freshness: Freshness,
     /// Work through owners in this order.
@@ -68,7 +74,10 @@ impl Clock {
         Self {
             tick: 0,
             boundary: None,
-            freshness: Freshness::new(&setup.ticks, 0, 0),
+            next_boundary: (0, 0),
+            next_herd: setup.herd_quanta,
+            next_sample: setup.sample_quanta,
+            freshness: Freshness::new(&setup.ticks, 0, setup.heartbeat.failure_timeout_ns),
             visit,
             parallel: always_parallel,
             always_parallel,
@@ -82,14 +91,18 @@ impl Clock {
         setup.ticks.start_ns(self.tick)
     }
 
-    /// Opens the present tick.
+    /// Opens the present tick. No division in here: it runs for every tick of the smallest fleet.
     pub fn open(&mut self, setup: &Setup, traffic: &mut [Traffic], trace: &mut TraceFeed) {
-        let per_quantum = setup.ticks.per_quantum;
-        let on_boundary = per_quantum == 1 || self.tick.is_multiple_of(per_quantum);
-        self.boundary = on_boundary.then(|| self.tick / per_quantum);
         let now_ns = self.now_ns(setup);
-        self.freshness = Freshness::new(&setup.ticks, now_ns, setup.heartbeat.failure_timeout_ns);
-        trace.feed(now_ns + setup.ticks.tick_ns, traffic);
+        let (quantum, tick) = self.next_boundary;
+        self.boundary = (tick == self.tick).then_some(quantum);
+        if tick == self.tick {
+            self.freshness = Freshness::on_boundary(setup, quantum);
+            self.next_boundary = (quantum + 1, tick + setup.ticks.per_quantum);
+        }
+        if trace.next_ns().is_some() {
+            trace.feed(now_ns + setup.ticks.tick_ns, traffic);
+        }
     }
 
     /// Closes the present tick: goes on to the next in which anything can happen, or ends the run.
@@ -105,32 +118,48 @@ impl Clock {
         self.parallel = self.always_parallel || events > PARALLEL_EVENTS;
         let mut next = self.tick + 1;
         if events == 0 {
-            next = agenda.next_busy(setup, self.tick, cursor, trace).max(next);
+            next = agenda.next_busy(setup, self, cursor, trace).max(next);
             for outbox in agenda.dispatches.iter_mut() {
                 outbox.by_shard.iter_mut().for_each(|wheel| wheel.advance(next));
             }
         }
+        if next > self.next_boundary.1 {
+            self.skip_to(setup, next);
+        }
         self.tick = next;
         self.burst_left = self.burst_left.saturating_sub(1);
         let now_ns = self.now_ns(setup);
-        if now_ns > setup.window_end_ns && next.is_multiple_of(setup.ticks.per_quantum) {
+        if now_ns > setup.window_end_ns && next == self.next_boundary.1 {
             self.finished =
                 now_ns >= setup.limit_ns || agenda.in_flight.iter().all(InFlight::is_empty);
         }
     }
 }
 
+impl Clock {
+    /// Skips the boundaries before `next`: nothing happens on them.
+    fn skip_to(&mut self, setup: &Setup, next: u64) {
+        let quantum = next.div_ceil(setup.ticks.per_quantum);
+        self.next_boundary = (quantum, quantum * setup.ticks.per_quantum);
+        self.freshness = Freshness::on_boundary(setup, quantum.saturating_sub(1));
+    }
+}
+
 impl Agenda<'_> {
     /// The first tick after `tick` in which anything can happen.
-    fn next_busy(&self, setup: &Setup, tick: u64, cursor: &FaultCursor, trace: &TraceFeed) -> u64 {
+    fn next_busy(
+        &self,
+        setup: &Setup,
+        clock: &Clock,
+        cursor: &FaultCursor,
+        trace: &TraceFeed,
+    ) -> u64 {
         let per_quantum = setup.ticks.per_quantum;
-        let quantum = tick / per_quantum;
+        let quantum = clock.next_boundary.0 - 1;
         let window_end = setup.ticks.quantum_from(setup.window_end_ns);
-        let next_multiple = |of: u64| (quantum / of + 1) * of;
         // From the end of the window on, every boundary may be the end of the run.
-        let mut boundary = next_multiple(setup.herd_quanta)
-            .min(next_multiple(setup.sample_quanta))
-            .min((quantum + 1).max(window_end));
+        let mut boundary =
+            clock.next_herd.min(clock.next_sample).min((quantum + 1).max(window_end));
         let start = setup.ticks.quantum_from(setup.window_start_ns);
         let planned =
             (start > quantum).then_some(start).into_iter().chain(cursor.next_quantum(setup));

@@ -11,6 +11,7 @@ use crate::network::Response;
 use crate::order::Sorter;
 use crate::result::{Counts, Outcome};
 use crate::time::Nanos;
+use crate::traffic::Arrival;
 
 /// What one node has done. The pairs are: requests that arrived before the measurement window, and
 /// in it.
@@ -54,6 +55,8 @@ pub struct Lane {
     pub recent: RecentTable,
     /// Responses due at a node in this tick, as [`crate::selection::Reply`].
     pub sorter: Sorter<Response>,
+    /// Requests that arrive at a node in this tick.
+    pub arrivals: Vec<Arrival>,
     /// Events handled in the present tick.
     pub events: u64,
     /// Bit `t` is set once worker thread `t` has worked here.

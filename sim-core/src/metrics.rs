@@ -145,7 +145,7 @@ impl SamplePlan {
 /// Looks at everything that is due, when the present tick starts on a boundary.
 pub fn run(
     setup: &Setup,
-    clock: &Clock,
+    clock: &mut Clock,
     observations: &mut Observations,
     servers: &mut [Servers],
     views: &[View],
@@ -157,7 +157,8 @@ pub fn run(
     if now_ns == setup.window_start_ns || now_ns == setup.window_end_ns {
         servers.iter_mut().for_each(Servers::mark_window_edge);
     }
-    if quantum.is_multiple_of(setup.herd_quanta) && quantum > 0 {
+    if quantum == clock.next_herd {
+        clock.next_herd += setup.herd_quanta;
         let picks = servers.iter_mut().map(Servers::take_picks);
         let (most, total) = picks.fold((0, 0), |(most, sum), (m, n)| (m.max(most), sum + n));
         observations.note_picks(setup, now_ns, most, total);

@@ -61,13 +61,18 @@ impl<T: Copy + Default> Sorter<T> {
 #[inline]
 fn insertion_sort<T: Copy>(records: &mut [T], less: impl Fn(&T, &T) -> bool) {
     for i in 1..records.len() {
-        let record = records[i];
-        let mut hole = i;
-        while hole > 0 && less(&record, &records[hole - 1]) {
-            records[hole] = records[hole - 1];
+        let (sorted, rest) = records.split_at_mut(i);
+        let (Some(last), Some(place)) = (sorted.last_mut(), rest.first_mut()) else { return };
+        if !less(place, last) {
+            continue; // Nearly always, after a distribution.
+        }
+        let record = std::mem::replace(place, *last);
+        let mut hole = i - 1;
+        while hole > 0 && less(&record, &sorted[hole - 1]) {
+            sorted[hole] = sorted[hole - 1];
             hole -= 1;
         }
-        records[hole] = record;
+        sorted[hole] = record;
     }
 }
 

@@ -19,12 +19,17 @@ use crate::config::{LoadSignal, PolicyConfig};
 use crate::ids::ServerId;
 use crate::rng::{Stream, below};
 use crate::setup::Setup;
-use crate::view::{Belief, Candidates};
+use crate::view::{Belief, Candidates, View};
 
 /// The contract of a policy. One value a node; its state is the node's own.
 pub trait Policy {
     /// Chooses a server that is eligible, or none. Draws from `stream` alone.
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId>;
+
+    /// Reads what the next `arrivals` choices will probably need, so that it is in the cache by
+    /// then. Changes nothing: `stream` is where the choices will draw from.
+    #[inline]
+    fn touch_ahead(&self, _view: &View, _stream: &Stream, _arrivals: usize) {}
 
     /// A report about `server` was merged.
     #[inline]

@@ -4,24 +4,33 @@ use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
 
+use crate::setup::Setup;
 use crate::time::Nanos;
 
-/// One request in flight. Half a cache line.
-#[derive(Clone, Copy, Debug, Default)]
+/// What an answer needs to know of its request. Four fit a cache line.
+#[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// Arrival at the node [ns].
     pub arrived_ns: Nanos,
-    /// Demand bits, or service time [ns].
-    pub demand: u64,
-    /// Where the present attempt went.
+    /// Where the present attempt went; `FREE`: the slot is free.
     pub server: u32,
     /// Running number of the present attempt.
     pub attempt: u32,
+}
+
+/// What only a retry or a deadline needs to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dossier {
+    /// Demand bits, or service time [ns].
+    pub demand: u64,
     /// Running number of the first attempt: names the request.
     pub name: u32,
-    /// Attempts so far; 0: the slot is free.
+    /// Attempts so far.
     pub tries: u32,
 }
+
+/// In `server`: no request is in this slot.
+const FREE: u32 = u32::MAX;
 
 /// A client's patience runs out.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +44,13 @@ struct Deadline {
 #[derive(Component, Debug)]
 pub struct InFlight {
     slots: Vec<Request>,
+    /// By slot; kept only where requests can be retried or given up.
+    dossiers: Vec<Dossier>,
     /// Free slots, reused last in, first out: they stay in the cache.
     free: Vec<u32>,
     next_attempt: u32,
+    keeps_dossiers: bool,
+    patience_ns: Option<Nanos>,
     /// Every request has the same patience, so deadlines come in order of arrival: a queue, not a
     /// heap. Those of requests that ended earlier are dropped when they come up.
     deadlines: VecDeque<Deadline>,
@@ -52,56 +65,89 @@ const RETRIES_AT_START: u64 = 10;
 /// Retries a node may save up.
 const RETRIES_SAVED: u64 = 100;
 
-impl Default for InFlight {
-    fn default() -> Self {
+impl InFlight {
+    /// Nothing in flight.
+    pub fn new(setup: &Setup) -> Self {
         Self {
             slots: Vec::new(),
+            dossiers: Vec::new(),
             free: Vec::new(),
             next_attempt: 0,
+            keeps_dossiers: setup.retries_max > 0 || setup.timeout_ns.is_some(),
+            patience_ns: setup.timeout_ns,
             deadlines: VecDeque::new(),
             budget_ppm: RETRIES_AT_START * RETRY_PPM,
         }
     }
-}
 
-impl InFlight {
-    /// Takes in a request for its first attempt; returns its slot.
+    /// Takes in a request with its first attempt at `server`; returns its slot and the attempt's
+    /// number.
     #[inline]
-    pub fn open(&mut self, arrived_ns: Nanos, demand: u64, patience_ns: Option<Nanos>) -> u32 {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Request::default());
-            (self.slots.len() - 1) as u32
-        });
-        let name = self.next_attempt;
-        self.slots[slot as usize] = Request { arrived_ns, demand, name, ..Request::default() };
-        if let Some(patience_ns) = patience_ns {
-            self.deadlines.push_back(Deadline { at_ns: arrived_ns + patience_ns, slot, name });
+    pub fn open(&mut self, arrived_ns: Nanos, demand: u64, server: u32) -> (u32, u32) {
+        let attempt = self.next_attempt;
+        self.next_attempt = attempt.wrapping_add(1);
+        let request = Request { arrived_ns, server, attempt };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = request;
+                slot
+            }
+            None => {
+                self.slots.push(request);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        if self.keeps_dossiers {
+            self.file(slot, arrived_ns, Dossier { demand, name: attempt, tries: 1 });
         }
-        slot
+        (slot, attempt)
     }
 
-    /// Notes a new attempt at `server`; returns its number and the request's demand.
-    #[inline]
-    pub fn attempt(&mut self, slot: u32, server: u32) -> (u32, u64) {
+    fn file(&mut self, slot: u32, arrived_ns: Nanos, dossier: Dossier) {
+        if slot as usize == self.dossiers.len() {
+            self.dossiers.push(dossier);
+        } else {
+            self.dossiers[slot as usize] = dossier;
+        }
+        if let Some(patience_ns) = self.patience_ns {
+            let at_ns = arrived_ns + patience_ns;
+            self.deadlines.push_back(Deadline { at_ns, slot, name: dossier.name });
+        }
+    }
+
+    /// Notes a further attempt at `server`; returns its number and the request's demand.
+    pub fn attempt_again(&mut self, slot: u32, server: u32) -> (u32, u64) {
+        let attempt = self.next_attempt;
+        self.next_attempt = attempt.wrapping_add(1);
         let request = &mut self.slots[slot as usize];
-        request.server = server;
-        request.attempt = self.next_attempt;
-        request.tries += 1;
-        self.next_attempt = self.next_attempt.wrapping_add(1);
-        (request.attempt, request.demand)
+        (request.server, request.attempt) = (server, attempt);
+        let dossier = &mut self.dossiers[slot as usize];
+        dossier.tries += 1;
+        (attempt, dossier.demand)
     }
 
     /// The request an answer belongs to, unless it has ended or moved on to another attempt.
     #[inline]
     pub fn answered(&self, slot: u32, attempt: u32) -> Option<Request> {
         let request = self.slots[slot as usize];
-        (request.tries > 0 && request.attempt == attempt).then_some(request)
+        (request.attempt == attempt && request.server != FREE).then_some(request)
+    }
+
+    /// The server of the request in a slot: read ahead of the answer, it is in the cache by then.
+    #[inline]
+    pub fn glance(&self, slot: u32) -> u32 {
+        self.slots[slot as usize].server
+    }
+
+    /// Attempts of the request in a slot so far.
+    pub fn tries(&self, slot: u32) -> u32 {
+        self.dossiers.get(slot as usize).map_or(1, |dossier| dossier.tries)
     }
 
     /// Forgets a request.
     #[inline]
     pub fn close(&mut self, slot: u32) {
-        self.slots[slot as usize].tries = 0;
+        self.slots[slot as usize].server = FREE;
         self.free.push(slot);
     }
 
@@ -111,28 +157,23 @@ impl InFlight {
         self.deadlines.front().map_or(Nanos::MAX, |deadline| deadline.at_ns)
     }
 
-    /// Takes the next deadline; the slot of its request, if that is still in flight.
-    #[inline]
-    pub fn take_deadline(&mut self) -> Option<u32> {
-        let deadline = self.deadlines.pop_front()?;
-        let request = &self.slots[deadline.slot as usize];
-        (request.tries > 0 && request.name == deadline.name).then_some(deadline.slot)
-    }
-
-    /// The request in a slot.
-    #[inline]
-    pub fn request(&self, slot: u32) -> Request {
-        self.slots[slot as usize]
+    /// Takes the next deadline; the request and its slot, if that is still in flight.
+    pub fn take_deadline(&mut self) -> Option<(u32, Request)> {
+        let Deadline { slot, name, .. } = self.deadlines.pop_front()?;
+        let request = self.slots[slot as usize];
+        let waits = request.server != FREE && self.dossiers[slot as usize].name == name;
+        waits.then_some((slot, request))
     }
 
     /// Earns the budget of one request.
     #[inline]
     pub fn earn(&mut self, budget_ppm: u32) {
-        self.budget_ppm = (self.budget_ppm + u64::from(budget_ppm)).min(RETRIES_SAVED * RETRY_PPM);
+        self.budget_ppm =
+            (self.budget_ppm + u64::from(budget_ppm)).min(RETRIES_SAVED * RETRY_PPM);
     }
 
     /// Pays for a retry; false when the budget is spent.
-    pub fn spend(&mut self) -> bool {
+    pub const fn spend(&mut self) -> bool {
         let enough = self.budget_ppm >= RETRY_PPM;
         if enough {
             self.budget_ppm -= RETRY_PPM;
@@ -152,6 +193,6 @@ impl InFlight {
 
     /// All requests in flight, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Request> {
-        self.slots.iter().filter(|request| request.tries > 0)
+        self.slots.iter().filter(|request| request.server != FREE)
     }
 }

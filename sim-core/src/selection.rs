@@ -19,7 +19,7 @@ use crate::result::Outcome;
 use crate::rng::{Purpose, Stream};
 use crate::setup::Setup;
 use crate::time::Nanos;
-use crate::traffic::Traffic;
+use crate::traffic::{Arrival, Traffic};
 use crate::view::{Candidates, Freshness, View};
 use crate::wheel::Wheel;
 
@@ -130,12 +130,36 @@ fn decide(
         |response| (response.at_ns() - start_ns) as u32,
         |a, b| a.order() < b.order(),
     );
+    let mut arrivals = std::mem::take(&mut lane.arrivals);
+    arrivals.clear();
+    traffic.take_before(end_ns, &mut arrivals);
+    // The window starts on a boundary: a tick lies wholly before it or in it.
+    let measured = start_ns >= setup.window_start_ns;
+    meters.counts[usize::from(measured)].arrived += arrivals.len() as u64;
+    lane.events += (arrivals.len() + due.len()) as u64;
+    if view.beliefs.len() > TOUCH_SERVERS {
+        touch_ahead(view, in_flight, due);
+        with_policy!(index, policy => policy.touch_ahead(view, &streams.policy, arrivals.len()));
+    }
     with_policy!(index, policy => {
         let mut desk = Desk {
             setup, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
         };
-        desk.work(due, traffic, end_ns);
+        desk.work(due, &arrivals, end_ns);
     });
+    lane.arrivals = arrivals;
+}
+
+/// Views of more servers than this do not stay in the second-level cache.
+const TOUCH_SERVERS: usize = 4_096;
+
+/// Reads what the responses of the tick will need, all at once: loads that do not depend on each
+/// other overlap, so the tick waits for memory once or twice instead of once a response.
+fn touch_ahead(view: &View, in_flight: &InFlight, due: &[Response]) {
+    let server = |response: &Response| in_flight.glance(response.slot);
+    std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ server(response)));
+    let own = |response| view.beliefs.get(server(response) as usize).map_or(0, |b| b.own);
+    std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ own(response)));
 }
 
 /// One node at work: the columns and the policy, statically known.
@@ -152,31 +176,33 @@ struct Desk<'a, P> {
 }
 
 impl<P: Policy> Desk<'_, P> {
-    /// The events before `end_ns` in time order.
-    fn work(&mut self, due: &[Response], traffic: &mut Traffic, end_ns: Nanos) {
+    /// The events before `end_ns` in time order: three sorted sources are merged.
+    fn work(&mut self, due: &[Response], arrivals: &[Arrival], end_ns: Nanos) {
         let mut due = due.iter();
+        let mut arrivals = arrivals.iter();
         let mut response = due.next();
+        let mut arrival = arrivals.next();
+        let mut response_ns = response.map_or(Nanos::MAX, Response::at_ns);
+        let mut arrival_ns = arrival.map_or(Nanos::MAX, |arrival| arrival.at_ns);
         loop {
-            let response_ns = response.map_or(Nanos::MAX, Response::at_ns);
             let deadline_ns = self.in_flight.next_deadline_ns();
-            let arrival_ns = traffic.next_ns();
             if response_ns <= deadline_ns && response_ns <= arrival_ns {
                 let Some(present) = response else { break };
                 self.respond(present);
                 response = due.next();
+                response_ns = response.map_or(Nanos::MAX, Response::at_ns);
             } else if deadline_ns <= arrival_ns {
                 if deadline_ns >= end_ns {
                     break;
                 }
+                self.lane.events += 1;
                 self.give_up();
             } else {
-                if arrival_ns >= end_ns {
-                    break;
-                }
-                let demand = traffic.take();
-                self.arrive(arrival_ns, demand);
+                let Some(present) = arrival else { break };
+                self.arrive(present);
+                arrival = arrivals.next();
+                arrival_ns = arrival.map_or(Nanos::MAX, |arrival| arrival.at_ns);
             }
-            self.lane.events += 1;
         }
     }
 
@@ -184,23 +210,23 @@ impl<P: Policy> Desk<'_, P> {
         request.arrived_ns >= self.setup.window_start_ns
     }
 
-    #[inline]
-    fn arrive(&mut self, at_ns: Nanos, demand: u64) {
-        let measured = at_ns >= self.setup.window_start_ns;
-        self.meters.counts[usize::from(measured)].arrived += 1;
+    #[inline(always)]
+    fn arrive(&mut self, arrival: &Arrival) {
+        let at_ns = arrival.at_ns;
         if self.setup.retries_max > 0 {
             self.in_flight.earn(self.setup.retry_budget_ppm);
         }
         match self.choose(at_ns, None) {
             Some(server) => {
-                let slot = self.in_flight.open(at_ns, demand, self.setup.timeout_ns);
-                self.dispatch(at_ns, slot, server);
+                let demand = arrival.demand;
+                let (slot, attempt) = self.in_flight.open(at_ns, demand, server.0);
+                self.dispatch(at_ns, server, slot, attempt, demand);
             }
-            None => self.meters.end(measured, Outcome::Rejected),
+            None => self.meters.end(at_ns >= self.setup.window_start_ns, Outcome::Rejected),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, at_ns: Nanos, exclude: Option<ServerId>) -> Option<ServerId> {
         let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude);
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
@@ -208,9 +234,8 @@ impl<P: Policy> Desk<'_, P> {
         chosen
     }
 
-    #[inline]
-    fn dispatch(&mut self, at_ns: Nanos, slot: u32, server: ServerId) {
-        let (attempt, demand) = self.in_flight.attempt(slot, server.0);
+    #[inline(always)]
+    fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.view.beliefs[server.index()].own += 1;
         self.meters.dispatched += 1;
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
@@ -221,7 +246,7 @@ impl<P: Policy> Desk<'_, P> {
         self.dispatches.push(tick, dispatch);
     }
 
-    #[inline]
+    #[inline(always)]
     fn respond(&mut self, response: &Response) {
         // Otherwise the client gave up before: nobody waits for this answer.
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
@@ -257,11 +282,13 @@ impl<P: Policy> Desk<'_, P> {
         if response.status() == Status::Refused {
             self.view.mark_full(server);
         }
-        if request.tries <= self.setup.retries_max {
+        if self.in_flight.tries(response.slot) <= self.setup.retries_max {
             if self.in_flight.spend() {
                 if let Some(other) = self.choose(response.at_ns(), Some(server)) {
                     self.meters.retried += 1;
-                    self.dispatch(response.at_ns(), response.slot, other);
+                    let slot = response.slot;
+                    let (attempt, demand) = self.in_flight.attempt_again(slot, other.0);
+                    self.dispatch(response.at_ns(), other, slot, attempt, demand);
                     return;
                 }
             } else {
@@ -277,8 +304,7 @@ impl<P: Policy> Desk<'_, P> {
     /// The client of the next deadline gives up, if its request is still in flight. The server is
     /// not told: it goes on serving the attempt.
     fn give_up(&mut self) {
-        let Some(slot) = self.in_flight.take_deadline() else { return };
-        let request = self.in_flight.request(slot);
+        let Some((slot, request)) = self.in_flight.take_deadline() else { return };
         self.release(ServerId(request.server));
         self.meters.end(self.is_measured(&request), Outcome::TimedOut);
         self.in_flight.close(slot);

@@ -88,15 +88,32 @@ impl Meters {
         self.service_sum_ns += other.service_sum_ns;
         self.served += other.served;
     }
+}
 
-    /// Counts a completed attempt, if it belongs to the window.
+/// What is added to [`Meters`] in one tick: 64 bits hold the times of a tick, not those of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TickSums {
+    wait_ns: u64,
+    service_ns: u64,
+    served: u64,
+}
+
+impl TickSums {
+    /// Counts an attempt that is completed, if it belongs to the window.
     #[inline]
-    pub fn complete(&mut self, setup: &Setup, arrived: Nanos, start: Nanos, finish: Nanos) {
+    pub const fn complete(&mut self, setup: &Setup, arrived: Nanos, start: Nanos, finish: Nanos) {
         if arrived >= setup.window_start_ns && finish < setup.window_end_ns {
-            self.wait_sum_ns += u128::from(start - arrived);
-            self.service_sum_ns += u128::from(finish - start);
+            self.wait_ns += start - arrived;
+            self.service_ns += finish - start;
             self.served += 1;
         }
+    }
+
+    /// Adds the tick to the run.
+    pub const fn add_to(self, meters: &mut Meters) {
+        meters.wait_sum_ns += self.wait_ns as u128;
+        meters.service_sum_ns += self.service_ns as u128;
+        meters.served += self.served;
     }
 }
 

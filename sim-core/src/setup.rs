@@ -38,6 +38,8 @@ pub struct Setup {
     pub demand_is_service: bool,
     /// Heartbeats.
     pub heartbeat: HeartbeatConfig,
+    /// Whole quanta in the failure timeout.
+    pub timeout_quanta: u64,
     /// Quanta between two looks at who was picked most.
     pub herd_quanta: u64,
     /// Quanta between two samples of the time series.
@@ -88,8 +90,9 @@ impl GroupSetup {
             Some(Slowdown::Factor(factor)) => healthy * factor,
             Some(Slowdown::Fixed(ns)) => return ns,
         };
-        // Adding one half and truncating rounds to nearest without a call into libm.
-        ((service + 0.5) as u64).max(1)
+        // Adding one half and truncating rounds to nearest without a call into libm; by way of
+        // `i64`, which the processor converts to in one instruction. 292 years are enough.
+        ((service + 0.5) as i64 as u64).max(1)
     }
 }
 
@@ -158,6 +161,7 @@ impl Setup {
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
             heartbeat: scenario.heartbeat.clone(),
+            timeout_quanta: scenario.heartbeat.failure_timeout_ns / ticks.quantum_ns,
             herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),
             sample_quanta: scenario.engine.sample_interval_ns / ticks.quantum_ns,
             timeout_ns: scenario.workload.timeout_ns,

@@ -171,7 +171,7 @@ impl Simulation {
             world.spawn((
                 View::new(&setup, corrects_own_sends(&setup.policy)),
                 SelectionIndex::new(&setup, &mut streams.policy),
-                InFlight::default(),
+                InFlight::new(&setup),
                 Traffic::new(&setup, &scenario.workload.arrivals, node),
                 Replies::new(horizon),
                 Dispatches {

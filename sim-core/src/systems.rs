@@ -82,7 +82,7 @@ pub fn gossip(
 /// See [`crate::metrics`].
 pub fn metrics(
     setup: Res<Setup>,
-    clock: Res<Clock>,
+    mut clock: ResMut<Clock>,
     mut observations: ResMut<Observations>,
     mut lanes: ResMut<Lanes>,
     mut shards: Query<(&mut Servers,)>,
@@ -90,7 +90,7 @@ pub fn metrics(
 ) {
     columns!(shards => servers);
     columns!(nodes => views, meters);
-    crate::metrics::run(&setup, &clock, &mut observations, servers, views, meters, &mut lanes);
+    crate::metrics::run(&setup, &mut clock, &mut observations, servers, views, meters, &mut lanes);
 }
 
 /// See [`crate::completion`].

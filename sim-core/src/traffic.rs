@@ -27,6 +27,15 @@ enum Source {
     Trace(VecDeque<TraceRecord>),
 }
 
+/// A request as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When [ns].
+    pub at_ns: Nanos,
+    /// Demand bits, or service time [ns].
+    pub demand: u64,
+}
+
 impl Traffic {
     /// The traffic of `node` under a checked arrival process.
     pub fn new(setup: &Setup, arrivals: &Arrivals, node: NodeId) -> Self {
@@ -55,8 +64,18 @@ impl Traffic {
         self.next_ns
     }
 
-    /// Takes the next request; returns its demand.
+    /// Takes every request that arrives before `end_ns`, in order.
     #[inline]
+    pub fn take_before(&mut self, end_ns: Nanos, out: &mut Vec<Arrival>) {
+        while self.next_ns < end_ns {
+            let at_ns = self.next_ns;
+            let demand = self.take();
+            out.push(Arrival { at_ns, demand });
+        }
+    }
+
+    /// Takes the next request; returns its demand.
+    #[inline(always)]
     pub fn take(&mut self) -> u64 {
         let bits = self.demand.next_u64();
         let demand = match &mut self.source {
@@ -77,7 +96,7 @@ impl Traffic {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self) {
         let next_ns = match &mut self.source {
             Source::Process(process) => process.next_ns(),

@@ -59,6 +59,17 @@ impl Freshness {
         }
     }
 
+    /// For the quantum that starts on the boundary `quantum`: reports age past the timeout at most
+    /// once in it.
+    pub const fn on_boundary(setup: &Setup, quantum: u64) -> Self {
+        let oldest_live = quantum.saturating_sub(setup.timeout_quanta);
+        let timeout_ns = setup.heartbeat.failure_timeout_ns;
+        Self {
+            oldest_live: oldest_live as u32,
+            until_ns: oldest_live * setup.ticks.quantum_ns + timeout_ns,
+        }
+    }
+
     /// The oldest quantum whose reports still count at `at_ns`: a server heard exactly one timeout
     /// ago is available.
     #[inline]

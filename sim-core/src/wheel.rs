@@ -66,9 +66,7 @@ impl<T: Copy + Default> Wheel<T> {
     pub fn push(&mut self, tick: u64, record: T) {
         debug_assert!(tick >= self.base, "tick {tick} was taken, the wheel is at {}", self.base);
         if tick - self.base > self.mask {
-            self.refile_at = self.refile_at.min(tick);
-            self.overflow.push((tick, record));
-            return;
+            return self.push_far(tick, record);
         }
         let slot = (tick & self.mask) as usize;
         if self.buckets[slot].cursor as usize % BLOCK == 0 {
@@ -79,7 +77,15 @@ impl<T: Copy + Default> Wheel<T> {
         *cursor += 1;
     }
 
+    #[cold]
+    #[inline(never)]
+    fn push_far(&mut self, tick: u64, record: T) {
+        self.refile_at = self.refile_at.min(tick);
+        self.overflow.push((tick, record));
+    }
+
     /// Adds a block to a bucket that has no place left.
+    #[inline(never)]
     fn grow(&mut self, slot: usize) {
         let block = if self.free == NONE {
             self.records.resize(self.records.len() + BLOCK, T::default());

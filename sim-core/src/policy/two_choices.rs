@@ -11,7 +11,7 @@
 use crate::config::{Choices, DrawTies, LoadSignal};
 use crate::ids::ServerId;
 use crate::rng::{Stream, below, distinct_pair};
-use crate::view::Candidates;
+use crate::view::{Candidates, View};
 
 use super::{Policy, draw_by_scan, draw_eligible};
 
@@ -66,6 +66,32 @@ impl TwoChoices {
         }
     }
 
+    /// One draw after the other, each among all eligible servers.
+    fn choose_in_turn(
+        &mut self,
+        candidates: &Candidates<'_>,
+        stream: &mut Stream,
+    ) -> Option<ServerId> {
+        let Choices::Count(choices) = self.choices else {
+            return self.scan(candidates, stream);
+        };
+        let first = draw_eligible(candidates, self.capacity_gate, stream)?;
+        let mut best = Best::new(first, self.load(candidates, first));
+        self.drawn.clear();
+        self.drawn.push(first);
+        for _ in 1..choices {
+            let next = if self.replacement {
+                draw_eligible(candidates, self.capacity_gate, stream)
+            } else {
+                self.draw_another(candidates, stream)
+            };
+            let Some(server) = next else { break };
+            self.drawn.push(server);
+            best.challenge(server, self.load(candidates, server), self.ties, stream);
+        }
+        Some(ServerId(best.server))
+    }
+
     fn scan(&self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         let gate = self.capacity_gate;
         let mut eligible = (0..candidates.len()).filter(|&s| candidates.is_eligible(s, gate));
@@ -94,12 +120,9 @@ impl TwoChoices {
 }
 
 impl Policy for TwoChoices {
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
-        let Choices::Count(choices) = self.choices else {
-            return self.scan(candidates, stream);
-        };
-        if choices == 2 && !self.replacement && candidates.len() >= 2 {
+        if self.choices == Choices::Count(2) && !self.replacement && candidates.len() >= 2 {
             // The common case in one draw: both eligible. Given that, the pair is uniform.
             let (a, b) = distinct_pair(stream, candidates.len());
             let gate = self.capacity_gate;
@@ -109,24 +132,18 @@ impl Policy for TwoChoices {
                 return Some(ServerId(best.server));
             }
         }
-        let first = draw_eligible(candidates, self.capacity_gate, stream)?;
-        let mut best = Best::new(first, self.load(candidates, first));
-        if !self.replacement {
-            self.drawn.clear();
-            self.drawn.push(first);
-        }
-        for _ in 1..choices {
-            let next = if self.replacement {
-                draw_eligible(candidates, self.capacity_gate, stream)
-            } else {
-                self.draw_another(candidates, stream)
+        self.choose_in_turn(candidates, stream)
+    }
+
+    fn touch_ahead(&self, view: &View, stream: &Stream, arrivals: usize) {
+        if self.choices == Choices::Count(2) && !self.replacement {
+            let mut stream = stream.clone();
+            let servers = view.beliefs.len() as u32;
+            let touch = |sum, _| {
+                let (a, b) = distinct_pair(&mut stream, servers);
+                sum ^ view.beliefs[a as usize].own ^ view.beliefs[b as usize].own
             };
-            let Some(server) = next else { break };
-            if !self.replacement {
-                self.drawn.push(server);
-            }
-            best.challenge(server, self.load(candidates, server), self.ties, stream);
+            std::hint::black_box((0..arrivals).fold(0, touch));
         }
-        Some(ServerId(best.server))
     }
 }

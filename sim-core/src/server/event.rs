@@ -12,7 +12,7 @@ use crate::setup::{Change, Setup};
 use crate::time::Nanos;
 use crate::wheel::Wheel;
 
-use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, overlap_ns};
+use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, TickSums, overlap_ns};
 
 /// The servers of a shard under the event kernel.
 #[derive(Debug)]
@@ -240,7 +240,9 @@ impl EventServers {
         state.busy_ns += overlap_ns(setup, job.begin_ns, at_ns);
         let alpha = setup.heartbeat.latency_alpha as f32;
         state.latency.observe(at_ns, (at_ns - job.arrived_ns) as f32, alpha);
-        meters.complete(setup, job.arrived_ns, job.begin_ns, at_ns);
+        let mut sums = TickSums::default();
+        sums.complete(setup, job.arrived_ns, job.begin_ns, at_ns);
+        sums.add_to(meters);
         let next = state.waiting.pop_front();
         let answer_ns = at_ns + job.answer_delay_ns;
         let answer = Response::new(answer_ns, Status::Ok, job.slot, job.attempt);

@@ -6,7 +6,7 @@
 //! 2. First in, first out with `capacity` slots: whoever finds `n >= capacity` in the server starts
 //!    when all but `capacity - 1` of them have left, at the `(n - capacity + 1)`-th finish time.
 //!    (Kiefer and Wolfowitz 1955, written for finish times instead of slots.)
-//! 3. The first few are in the server's own two cache lines, as 32-bit offsets from its `epoch`;
+//! 3. The first few are in the server's own three cache lines, as 32-bit offsets from its `epoch`;
 //!    what does not fit, by number or by distance in time, is in `spill`.
 //!
 //! A new finish time is inserted from the back: only attempts in service can finish later than it,
@@ -20,10 +20,10 @@ use crate::result::ServerResult;
 use crate::setup::Setup;
 use crate::time::Nanos;
 
-use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, overlap_ns};
+use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, TickSums, overlap_ns};
 
-/// Attempts kept beside the server itself: what two cache lines hold.
-const RING: usize = 11;
+/// Attempts kept beside the server itself: what three cache lines hold; a power of two.
+const RING: usize = 16;
 /// How many servers ahead are touched, so that their cache lines arrive together.
 const AHEAD: usize = 32;
 
@@ -38,9 +38,9 @@ pub struct FifoServers {
 /// What has no place in the ring: finish time [ns] and sojourn time [ns].
 type Spill = Option<Box<VecDeque<(Nanos, f32)>>>;
 
-const _: () = assert!(size_of::<Line>() == 128, "a server is two cache lines");
+const _: () = assert!(size_of::<Line>() == 192, "a server is three cache lines");
 
-/// One server: two cache lines.
+/// One server: three cache lines.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 struct Line {
@@ -73,8 +73,7 @@ struct Entry {
 impl Line {
     #[inline]
     const fn at(&self, position: usize) -> usize {
-        let at = self.head as usize + position;
-        if at < RING { at } else { at - RING }
+        (self.head as usize + position) % RING
     }
 
     #[inline]
@@ -105,7 +104,7 @@ impl Line {
             if self.len == 0 && (self.spilled == 0 || !self.refill(spill, limit_ns)) {
                 return;
             }
-            let Entry { finish_ns, sojourn_ns } = self.ring[self.head as usize];
+            let Entry { finish_ns, sojourn_ns } = self.ring[self.at(0)];
             let finish_ns = self.epoch_ns + Nanos::from(finish_ns);
             if finish_ns >= limit_ns {
                 return;
@@ -143,16 +142,12 @@ impl Line {
     /// Files an attempt by its finish time, behind its equals. `now_ns` is past no finish time.
     #[inline]
     fn insert(&mut self, spill: &mut Spill, now_ns: Nanos, finish_ns: Nanos, sojourn_ns: f32) {
-        if finish_ns - self.epoch_ns > Nanos::from(u32::MAX) {
-            self.rebase(now_ns);
-        }
-        if self.spilled == 0
-            && (self.len as usize) < RING
-            && let Ok(finish_ns) = u32::try_from(finish_ns - self.epoch_ns)
-        {
-            self.insert_in_ring(finish_ns, sojourn_ns);
+        let since_epoch = finish_ns - self.epoch_ns;
+        let fits = self.spilled == 0 && (self.len as usize) < RING;
+        if fits && since_epoch <= Nanos::from(u32::MAX) {
+            self.insert_in_ring(since_epoch as u32, sojourn_ns);
         } else {
-            self.insert_beyond(spill, finish_ns, sojourn_ns);
+            self.insert_beyond(spill, now_ns, finish_ns, sojourn_ns);
         }
     }
 
@@ -174,7 +169,18 @@ impl Line {
     }
 
     /// Files an attempt when the ring is full, when there is a spill, or far ahead in time.
-    fn insert_beyond(&mut self, spill: &mut Spill, finish_ns: Nanos, sojourn_ns: f32) {
+    #[cold]
+    #[inline(never)]
+    fn insert_beyond(
+        &mut self,
+        spill: &mut Spill,
+        now_ns: Nanos,
+        finish_ns: Nanos,
+        sojourn_ns: f32,
+    ) {
+        if finish_ns - self.epoch_ns > Nanos::from(u32::MAX) {
+            self.rebase(now_ns);
+        }
         let spill = spill.get_or_insert_default();
         // The ring takes what finishes before its last, or before the spill if it is empty.
         let last = self.ring[self.at((self.len as usize).saturating_sub(1))];
@@ -184,7 +190,9 @@ impl Line {
             self.epoch_ns + Nanos::from(last.finish_ns)
         };
         match u32::try_from(finish_ns - self.epoch_ns) {
-            Ok(finish) if finish_ns < last_ns => {
+            Ok(finish)
+                if finish_ns < last_ns || (self.spilled == 0 && (self.len as usize) < RING) =>
+            {
                 if self.len as usize == RING {
                     spill.push_front((last_ns, last.sojourn_ns));
                     self.spilled += 1;
@@ -247,22 +255,24 @@ impl FifoServers {
     ) {
         let start_ns = setup.ticks.start_ns(tick);
         let alpha = setup.heartbeat.latency_alpha as f32;
+        let mut sums = TickSums::default();
         for batch in inbox.chunks(AHEAD) {
             // Loads that do not depend on each other overlap: one wait for memory instead of 32.
             let touch = |sum, delivery: &Delivery| {
                 let line = &self.lines[delivery.server as usize];
-                sum ^ line.arrivals ^ line.ring[RING - 1].finish_ns
+                sum ^ line.arrivals ^ line.ring[RING / 2].finish_ns ^ line.ring[RING - 1].finish_ns
             };
             std::hint::black_box(batch.iter().fold(0, touch));
             for delivery in batch {
                 let at_ns = start_ns + Nanos::from(delivery.offset_ns);
-                let (status, done_ns) = self.admit(setup, at_ns, delivery, alpha, meters);
+                let (status, done_ns) = self.admit(setup, at_ns, delivery, alpha, &mut sums);
                 let answer_ns = done_ns + answers.delay_ns(setup, delivery.server);
                 let Delivery { node, slot, attempt, .. } = *delivery;
                 let answer = Response::new(answer_ns, status, slot, attempt);
                 out.by_node[node as usize].push(answer);
             }
         }
+        sums.add_to(meters);
     }
 
     /// Lets an attempt in or turns it away; returns when the server is done with it [ns].
@@ -273,7 +283,7 @@ impl FifoServers {
         at_ns: Nanos,
         delivery: &Delivery,
         alpha: f32,
-        meters: &mut Meters,
+        sums: &mut TickSums,
     ) -> (Status, Nanos) {
         let server = delivery.server as usize;
         let (line, spill) = (&mut self.lines[server], &mut self.spills[server]);
@@ -294,7 +304,7 @@ impl FifoServers {
         assert!(begin_ns >= at_ns, "more than {} attempts in service", group.capacity);
         let finish_ns = begin_ns + group.service_ns(delivery.demand, setup.demand_is_service, None);
         line.busy_ns += overlap_ns(setup, begin_ns, finish_ns);
-        meters.complete(setup, at_ns, begin_ns, finish_ns);
+        sums.complete(setup, at_ns, begin_ns, finish_ns);
         line.insert(spill, at_ns, finish_ns, (finish_ns - at_ns) as f32);
         (Status::Ok, finish_ns)
     }
