@@ -1,8 +1,7 @@
 //! Completion: servers take the attempts that arrive in this tick and serve.
 //!
 //! Reads every node's `Dispatches`; writes `Servers`, `Arrivals` and `Responses` of a shard. A
-//! shard belongs to one task, and its inbox is sorted by (time, node, attempt) before anything is
-//! served, so neither the number of shards nor of threads can change a result.
+//! shard belongs to one task, and every server takes its attempts in the order (time, node, attempt), so neither the number of shards nor of threads can change a result.
 
 use bevy_ecs::prelude::Component;
 use rayon::prelude::*;
@@ -10,7 +9,7 @@ use rayon::prelude::*;
 use crate::clock::Clock;
 use crate::network::{Dispatches, Responses};
 use crate::order::Sorter;
-use crate::server::{Delivery, Servers};
+use crate::server::{Delivery, KernelKind, Servers};
 use crate::setup::Setup;
 
 /// A shard's inbox of the present tick, with the buffers to sort it.
@@ -67,12 +66,23 @@ fn serve(
             }));
         }
     }
-    // Refiled overflow may break the order of attempts within a node: compare by name.
-    sorter.sort(
-        inbox,
-        setup.ticks.tick_ns,
-        |d| d.offset_ns,
-        |a, b| (a.offset_ns, a.node, a.attempt) < (b.offset_ns, b.node, b.attempt),
-    );
+    // Only the order at each server matters. The FIFO kernel takes the servers one after the other:
+    // memory is walked through in one direction. The event kernel has its own events to merge with.
+    // Names break ties: overflow that was refiled comes after later attempts of its node.
+    let by_time = |d: &Delivery| (d.offset_ns, d.node, d.attempt);
+    match servers.kernel_kind() {
+        KernelKind::Fifo => sorter.sort(
+            inbox,
+            u64::from(servers.len),
+            |d| d.server,
+            |a, b| (a.server, by_time(a)) < (b.server, by_time(b)),
+        ),
+        KernelKind::Event => sorter.sort(
+            inbox,
+            setup.ticks.tick_ns,
+            |d| d.offset_ns,
+            |a, b| by_time(a) < by_time(b),
+        ),
+    }
     servers.serve(setup, tick, inbox, responses);
 }

@@ -45,6 +45,12 @@ pub fn run(
     reports: &[Reports],
 ) {
     let Some(quantum) = clock.boundary else { return };
+    let nothing_sent = reports.iter().all(|shard| {
+        !shard.broadcast.is_due(quantum) && shard.by_node.iter().all(Vec::is_empty)
+    });
+    if nothing_sent && mails.iter().all(|mail| mail.pending.is_empty()) {
+        return;
+    }
     if clock.parallel {
         (views, indexes, mails, meters).into_par_iter().enumerate().for_each(
             |(node, (view, index, mail, meters))| {

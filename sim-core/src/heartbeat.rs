@@ -164,6 +164,9 @@ impl Heartbeats {
         }
         self.taken.clear();
         self.due.take(quantum, &mut self.taken);
+        if self.taken.is_empty() {
+            return;
+        }
         let now_ns = quantum * setup.ticks.quantum_ns;
         let broadcast_arrival = is_broadcast(setup)
             .then(|| setup.server_node.constant_ns())

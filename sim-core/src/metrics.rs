@@ -153,7 +153,7 @@ pub fn run(
     lanes: &mut Lanes,
 ) {
     let Some(quantum) = clock.boundary else { return };
-    let now_ns = quantum * setup.ticks.quantum_ns;
+    let now_ns = clock.now_ns(setup);
     if now_ns == setup.window_start_ns || now_ns == setup.window_end_ns {
         servers.iter_mut().for_each(Servers::mark_window_edge);
     }

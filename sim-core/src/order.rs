@@ -21,7 +21,7 @@ impl<T: Copy + Default> Sorter<T> {
     #[inline]
     pub fn sort(
         &mut self,
-        records: &mut Vec<T>,
+        records: &mut [T],
         span: u64,
         key: impl Fn(&T) -> u32,
         less: impl Fn(&T, &T) -> bool,
@@ -32,7 +32,7 @@ impl<T: Copy + Default> Sorter<T> {
         insertion_sort(records, less);
     }
 
-    fn scatter(&mut self, records: &mut Vec<T>, span: u64, key: impl Fn(&T) -> u32) {
+    fn scatter(&mut self, records: &mut [T], span: u64, key: impl Fn(&T) -> u32) {
         let buckets = records.len().next_power_of_two();
         // floor(key * scale / 2^32) < buckets for every key < span: scale is rounded down.
         let scale = ((buckets as u64) << 32) / span;
@@ -47,14 +47,15 @@ impl<T: Copy + Default> Sorter<T> {
             sum += *end;
             *end = sum;
         }
-        self.scattered.clear();
-        self.scattered.resize(records.len(), T::default());
+        if self.scattered.len() < records.len() {
+            self.scattered.resize(records.len(), T::default());
+        }
         for record in records.iter() {
             let slot = &mut self.ends[bucket(record)];
             self.scattered[*slot as usize] = *record;
             *slot += 1;
         }
-        std::mem::swap(records, &mut self.scattered);
+        records.copy_from_slice(&self.scattered[..records.len()]);
     }
 }
 

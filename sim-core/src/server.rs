@@ -22,7 +22,7 @@ use crate::time::Nanos;
 use event::EventServers;
 use fifo::FifoServers;
 
-/// An attempt at the door of a server. Sorted by (offset, node, attempt) within a tick.
+/// An attempt at the door of a server. A server takes those of a tick by (offset, node, attempt).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Delivery {
     /// Arrival, as an offset into the tick [ns].
@@ -217,6 +217,14 @@ impl Servers {
             meters: Meters::default(),
             herd_base: vec![0; len as usize],
             picks: vec![0; len as usize],
+        }
+    }
+
+    /// Which kernel serves: it decides in what order attempts of different servers are handed over.
+    pub const fn kernel_kind(&self) -> KernelKind {
+        match self.kernel {
+            Kernel::Fifo(_) => KernelKind::Fifo,
+            Kernel::Event(_) => KernelKind::Event,
         }
     }
 

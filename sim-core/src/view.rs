@@ -96,11 +96,14 @@ impl View {
         if report.sent_quantum <= belief.sent_quantum {
             return false;
         }
-        belief.sent_quantum = report.sent_quantum;
-        belief.latency_ns = report.latency_ns;
-        belief.capacity = report.capacity;
-        let own = if self.own_sends { belief.own.min(u32::from(u16::MAX)) as u16 } else { 0 };
-        belief.others = report.load.saturating_sub(own);
+        let own = if self.own_sends { belief.own } else { 0 };
+        *belief = Belief {
+            sent_quantum: report.sent_quantum,
+            latency_ns: report.latency_ns,
+            own: belief.own,
+            others: u32::from(report.load).saturating_sub(own) as u16,
+            capacity: report.capacity,
+        };
         true
     }
 

@@ -166,6 +166,17 @@ impl<T: Copy + Default> Wheel<T> {
         self.clear(tick);
     }
 
+    /// True when nothing is filed under any tick.
+    pub fn is_empty(&self) -> bool {
+        self.overflow.is_empty() && self.occupied.iter().all(|&word| word == 0)
+    }
+
+    /// True when something is filed under `tick`, after [`Wheel::advance`] to it.
+    #[inline]
+    pub fn is_due(&self, tick: u64) -> bool {
+        self.buckets[(tick & self.mask) as usize].first != NONE
+    }
+
     /// Number of records filed under any tick.
     pub fn pending(&self) -> usize {
         let due = self.base..=self.base + self.mask;

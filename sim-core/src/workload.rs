@@ -68,11 +68,17 @@ impl ArrivalProcess {
     /// for them there is never one here.
     #[inline]
     pub fn next_ns(&mut self) -> Nanos {
+        // The usual process comes first and inline; the others share one call.
+        if let Process::Poisson { mean_gap_ns, exponential, stream, clock } = &mut self.0 {
+            clock.advance(*mean_gap_ns * exponential.draw(stream));
+            return clock.whole_ns();
+        }
+        self.next_other_ns()
+    }
+
+    fn next_other_ns(&mut self) -> Nanos {
         match &mut self.0 {
-            Process::Poisson { mean_gap_ns, exponential, stream, clock } => {
-                clock.advance(*mean_gap_ns * exponential.draw(stream));
-                clock.whole_ns()
-            }
+            Process::Poisson { .. } => unreachable!("drawn inline"),
             Process::Constant { fleet_rate, nodes, next } => {
                 let at_ns = constant_arrival_ns(*fleet_rate, *next);
                 *next += *nodes;
