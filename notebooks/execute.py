@@ -1,0 +1,60 @@
+"""Executes every notebook, or with --write also saves it beside its source with its output.
+
+The source is the .py file (jupytext percent); the .ipynb is made from it and never edited. Without
+--write nothing is written: the cells must run, their assertions must hold, and the committed .ipynb
+must have the source's cells.
+"""
+
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+FOLDER = Path(__file__).parent
+WRITE = "--write" in sys.argv[1:]
+
+
+def cells(notebook):
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def execute(source):
+    """What is wrong with the notebook of this source, or None."""
+    target = source.with_suffix(".ipynb")
+    notebook = jupytext.read(source)
+    for number, cell in enumerate(notebook.cells):
+        # Random ids would make every saved notebook differ from the one before.
+        cell["id"] = f"cell-{number}"
+    notebook.metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+    }
+    if not WRITE:
+        if not target.exists():
+            return f"{target.name} is missing: run execute.py --write"
+        if cells(nbformat.read(target, as_version=4)) != cells(notebook):
+            return f"{target.name} is not made from {source.name}: run execute.py --write"
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        record_timing=False,
+        resources={"metadata": {"path": str(FOLDER)}},
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        return str(error)
+    if WRITE:
+        nbformat.write(notebook, target)
+    return None
+
+
+sources = sorted(source for source in FOLDER.glob("*.py") if source != Path(__file__))
+wrong = 0
+for source in sources:
+    fault = execute(source)
+    wrong += fault is not None
+    print(f"{source.name}: {fault or 'ok'}", flush=True)
+sys.exit(wrong > 0)
