@@ -118,7 +118,7 @@ fn traffic_leaves_a_crashed_server_in_time_and_comes_back() {
         for silent in [false, true] {
             let mut scenario = fleet(5, 3, policy.clone());
             scenario.workload.arrivals = Arrivals::Poisson { rate: 750.0 };
-            scenario.workload.timeout_ns = Some(100 * MILLISECOND);
+            scenario.workload.timeout_ns = Some(500 * MILLISECOND);
             scenario.faults = vec![crash(0..1, silent, SECOND, Some(SECOND))];
             let what = format!("{}, silent {silent}", policy.name());
             let before = window(&scenario, 200 * MILLISECOND, SECOND);
@@ -380,6 +380,31 @@ fn a_trace_is_replayed_as_it_was_recorded() {
     assert_eq!(latency_ns, [47_000_000 + hops(3), 8_000_000 + hops(2), 3_000_001 + hops(2)]);
     let busy_ns: u128 = result.servers.iter().map(|server| server.busy_ns).sum();
     assert_eq!(busy_ns, 56_000_001, "the last request is served after the window");
+}
+
+/// The window is half open at both ends of an attempt's stay: what arrives at a server at the
+/// warm-up's end belongs to it, what is completed at the end of the run does not.
+#[test]
+fn the_window_is_half_open() {
+    let mut scenario = traced(1, 1);
+    scenario.warmup_ns = SECOND;
+    let end_ns = scenario.duration_ns;
+    for (at_server_ns, service_ns, served) in [
+        (SECOND - 1, MILLISECOND, 0),
+        (SECOND, MILLISECOND, 1),
+        (end_ns - MILLISECOND, MILLISECOND - 1, 1),
+        (end_ns - MILLISECOND, MILLISECOND, 0),
+    ] {
+        let rows = [(at_server_ns - DELAY_NS, Some(service_ns))];
+        let result = run_with(&scenario, 0, VecTrace::new(&rows).options());
+        assert_eq!(result.served, served, "at {at_server_ns} for {service_ns}");
+    }
+    for (at_ns, measured) in [(SECOND - 1, 0), (SECOND, 1)] {
+        let rows = [(at_ns, Some(MILLISECOND))];
+        let result = run_with(&scenario, 0, VecTrace::new(&rows).options());
+        assert_eq!(result.measured.arrived, measured, "at {at_ns}");
+        assert_eq!(result.total.arrived, 1);
+    }
 }
 
 /// Rows without a service time draw their demands as generated requests do.
