@@ -28,19 +28,19 @@ impl TraceSource for Replay {
 }
 
 impl Case {
-    fn source(&self) -> Option<Box<dyn TraceSource>> {
-        Some(Box::new(Replay(self.trace.clone().into_iter())))
+    fn source(&self) -> Box<dyn TraceSource> {
+        Box::new(Replay(self.trace.clone().into_iter()))
     }
 
     fn windowed(&self, options: Options) -> RunResult {
-        let options = Options { trace: self.source(), ..options };
+        let options = Options { trace: Some(self.source()), ..options };
         let mut simulation = Simulation::new(&self.scenario, 0, 0, options).unwrap();
         while simulation.advance().unwrap() {}
         simulation.finish()
     }
 
     fn plain(&self) -> RunResult {
-        reference::simulate(&self.scenario, 0, 0, LatencyChoice::Scan, self.source())
+        reference::simulate(&self.scenario, 0, 0, LatencyChoice::Scan, Some(self.source()))
     }
 }
 

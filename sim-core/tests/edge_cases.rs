@@ -129,7 +129,9 @@ fn traffic_leaves_a_crashed_server_in_time_and_comes_back() {
             let left_ns = SECOND + scenario.heartbeat.failure_timeout_ns + 2 * DELAY_NS;
             let away = window(&scenario, left_ns, 2 * SECOND);
             assert_eq!(away.servers[0].picks, 0, "{what}");
-            assert_eq!(away.measured.of(Outcome::Ok), away.measured.arrived, "{what}");
+            // The seed rule may find the others full; nobody may meet the dead.
+            let met = away.measured.of(Outcome::Lost) + away.measured.of(Outcome::TimedOut);
+            assert_eq!(met, 0, "{what}");
             // It reports within a heartbeat interval; then two ways and two quanta.
             let back_ns = 2 * SECOND + scenario.heartbeat.interval_ns + 4 * DELAY_NS;
             let back = window(&scenario, back_ns, 4 * SECOND);
