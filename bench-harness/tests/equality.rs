@@ -287,6 +287,28 @@ fn random_scenarios_agree_with_the_reference() {
     }
 }
 
+/// Goal: requests that leave a server at one moment leave it in the order they were let in: the
+/// mean latency depends on it. Method: sound servers with several slots, round times, and the policy
+/// that looks at mean latencies.
+#[test]
+fn coinciding_completions_agree_with_the_reference() {
+    for seed in 2_000..2_080 {
+        let mut rng = stream(seed, 0, Purpose::Policy, 0);
+        let mut scenario = random_scenario(seed, 1, &mut rng);
+        scenario.policies = vec![fleet::LOWEST_LATENCY];
+        scenario.faults.clear();
+        for group in &mut scenario.servers {
+            group.count = 1 + group.count / 4;
+            group.capacity = [3, 8, 20][rng.random_range(0..3)];
+            group.backlog = None;
+        }
+        let trace = round_times(&mut scenario, &mut rng);
+        assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
+        let case = Case { scenario, trace };
+        assert_same(&case.windowed(Options::default()), &case.plain(), &case.scenario.name);
+    }
+}
+
 /// Goal: how a run is executed changes nothing. Method: the same cases under every kernel, phase
 /// dispatch, shard count and visiting order.
 #[test]
