@@ -10,15 +10,38 @@ use sim_core::rng::{Purpose, RngExt, Stream, stream};
 use sim_core::server::KernelKind;
 use sim_core::simulation::{Options, PhaseDispatch, Simulation};
 use sim_core::time::{MICROSECOND, MILLISECOND, SECOND};
+use sim_core::workload::{TraceRecord, TraceSource};
 
-fn windowed(scenario: &Scenario, options: Options) -> RunResult {
-    let mut simulation = Simulation::new(scenario, 0, 0, options).unwrap();
-    while simulation.advance().unwrap() {}
-    simulation.finish()
+/// A scenario and, if it replays one, its trace.
+struct Case {
+    scenario: Scenario,
+    trace: Vec<TraceRecord>,
 }
 
-fn plain(scenario: &Scenario) -> RunResult {
-    reference::simulate(scenario, 0, 0, LatencyChoice::Scan, None)
+/// A trace in memory.
+struct Replay(std::vec::IntoIter<TraceRecord>);
+
+impl TraceSource for Replay {
+    fn next(&mut self) -> Result<Option<TraceRecord>, String> {
+        Ok(self.0.next())
+    }
+}
+
+impl Case {
+    fn source(&self) -> Box<dyn TraceSource> {
+        Box::new(Replay(self.trace.clone().into_iter()))
+    }
+
+    fn windowed(&self, options: Options) -> RunResult {
+        let options = Options { trace: Some(self.source()), ..options };
+        let mut simulation = Simulation::new(&self.scenario, 0, 0, options).unwrap();
+        while simulation.advance().unwrap() {}
+        simulation.finish()
+    }
+
+    fn plain(&self) -> RunResult {
+        reference::simulate(&self.scenario, 0, 0, LatencyChoice::Scan, Some(self.source()))
+    }
 }
 
 /// Names the first thing that differs: a whole result is too long to read.
@@ -39,21 +62,78 @@ fn assert_same(left: &RunResult, right: &RunResult, what: &str) {
     assert!(left == right, "{what}: results differ elsewhere");
 }
 
-/// A scenario drawn from a seed: every policy, law and fault of the model comes up.
-fn random_scenario(seed: u64) -> Scenario {
+/// A case drawn from a seed. Some have round times, so that events of every kind coincide; some
+/// are 20 times slower, so that 32-bit offsets run over.
+fn random_case(seed: u64) -> Case {
     let mut rng = stream(seed, 0, Purpose::Policy, 0);
+    let unit = if rng.random_bool(0.2) { 20 } else { 1 };
+    let mut scenario = random_scenario(seed, unit, &mut rng);
+    let trace =
+        if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+    assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
+    Case { scenario, trace }
+}
+
+/// Puts every time of a scenario on its ticks: constant laws, and a trace of bursts. Returns the
+/// trace.
+fn round_times(scenario: &mut Scenario, rng: &mut Stream) -> Vec<TraceRecord> {
+    let tick_ns = scenario.engine.tick_ns;
+    let mut hop = || DelayLaw::Constant { mean_ns: tick_ns * rng.random_range(1..4) };
+    scenario.network = NetworkConfig { node_server: hop(), server_node: hop() };
+    // Even numbers of ticks stay whole at speeds of 2 and 1/2.
+    let mut service_ns = || 2 * tick_ns * rng.random_range(5..60);
+    let shortest_ns = service_ns();
+    for group in &mut scenario.servers {
+        group.service = ServiceLaw::Constant { mean_ns: service_ns() as f64 };
+    }
+    scenario.servers[0].service = ServiceLaw::Constant { mean_ns: shortest_ns as f64 };
+    if rng.random_bool(0.7) {
+        let patience_ns = shortest_ns + tick_ns * rng.random_range(2..60);
+        scenario.workload.timeout_ns = Some(patience_ns);
+    }
+    let stated = rng.random_bool(0.5);
+    scenario.workload.arrivals = Arrivals::Trace(TraceConfig {
+        file: "memory".into(),
+        time: "at".into(),
+        time_unit_ns: 1,
+        service: stated.then(|| "service".into()),
+        service_unit_ns: 1,
+        key: None,
+        rate: None,
+    });
+    // Bursts up to the end of the run; a few rows are off the ticks.
+    let rows = rng.random_range(100..4_000);
+    let burst_share = [0.05, 0.3][rng.random_range(0..2)];
+    let gap_ticks = scenario.duration_ns as f64 / (tick_ns * rows) as f64 / burst_share;
+    let mut burst_ns = 0;
+    let mut row = |_| {
+        if rng.random_bool(burst_share) {
+            burst_ns += tick_ns * rng.random_range(1..=(2.0 * gap_ticks) as u64 + 1);
+        }
+        let astray_ns = if rng.random_bool(0.1) { rng.random_range(0..tick_ns) } else { 0 };
+        let service_ns = stated.then(|| 2 * tick_ns * rng.random_range(1..60));
+        TraceRecord { at_ns: burst_ns + astray_ns, service_ns, key: None }
+    };
+    let mut trace: Vec<TraceRecord> = (0..rows).map(&mut row).collect();
+    trace.sort_by_key(|record| record.at_ns);
+    trace
+}
+
+/// A scenario drawn from a seed: every policy, law and fault of the model comes up. Times are in
+/// `unit` ms.
+fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     let nodes = rng.random_range(1..5);
-    let mut scenario = fleet::scenario(1, nodes, random_policy(&mut rng), 100);
+    let mut scenario = fleet::scenario(1, nodes, random_policy(rng), 100);
     scenario.name = format!("random-{seed}");
     scenario.seed = seed;
-    scenario.servers = (0..rng.random_range(1..4)).map(|_| random_group(&mut rng)).collect();
+    scenario.servers = (0..rng.random_range(1..4)).map(|_| random_group(unit, rng)).collect();
     let servers = scenario.server_count();
     if let PolicyConfig::TwoChoices { choices: Choices::Count(count), replacement, .. } =
         &mut scenario.policies[0]
     {
         *replacement |= *count > servers;
     }
-    let tick_ns = [50 * MICROSECOND, 77_777, 500 * MICROSECOND][rng.random_range(0..3)];
+    let tick_ns = unit * [50 * MICROSECOND, 77_777, 500 * MICROSECOND][rng.random_range(0..3)];
     let quantum_ns = tick_ns * rng.random_range(1..4);
     scenario.engine = EngineConfig {
         tick_ns,
@@ -61,21 +141,21 @@ fn random_scenario(seed: u64) -> Scenario {
         sample_interval_ns: quantum_ns * rng.random_range(1..200),
     };
     scenario.network = NetworkConfig {
-        node_server: random_delay(&mut rng, tick_ns),
-        server_node: random_delay(&mut rng, tick_ns),
+        node_server: random_delay(rng, tick_ns),
+        server_node: random_delay(rng, tick_ns),
     };
-    scenario.duration_ns = rng.random_range(300..900) * MILLISECOND;
+    scenario.duration_ns = unit * rng.random_range(300..900) * MILLISECOND;
     scenario.warmup_ns = scenario.duration_ns / rng.random_range(3..20);
-    scenario.drain_ns = rng.random_range(0..3) * 100 * MILLISECOND;
+    scenario.drain_ns = unit * rng.random_range(0..3) * 100 * MILLISECOND;
     let capacity: f64 = scenario
         .servers
         .iter()
         .map(|g| f64::from(g.count * g.capacity) * g.speed / g.service.mean_ns() * 1e9)
         .sum();
-    let rate = (capacity * rng.random_range(0.1..1.6)).min(40_000.0);
+    let rate = (capacity * rng.random_range(0.1..1.6)).min(40_000.0 / unit as f64);
     scenario.workload = WorkloadConfig {
-        arrivals: random_arrivals(&mut rng, rate, scenario.duration_ns),
-        timeout_ns: rng.random_bool(0.5).then(|| rng.random_range(2..60) * MILLISECOND),
+        arrivals: random_arrivals(rng, rate, scenario.duration_ns),
+        timeout_ns: rng.random_bool(0.5).then(|| unit * rng.random_range(2..60) * MILLISECOND),
         retries: Retries {
             max: rng.random_range(0..3),
             budget_ppm: rng.random_range(0..3) * 150_000,
@@ -97,7 +177,7 @@ fn random_scenario(seed: u64) -> Scenario {
         latency_decay_ns: [None, Some(SECOND), Some(20 * MILLISECOND)][rng.random_range(0..3)],
     };
     if rng.random_bool(0.6) {
-        scenario.faults = random_faults(&mut rng, servers, scenario.duration_ns);
+        scenario.faults = random_faults(rng, servers, &scenario);
     }
     scenario
 }
@@ -124,11 +204,11 @@ fn random_policy(rng: &mut Stream) -> PolicyConfig {
     }
 }
 
-fn random_group(rng: &mut Stream) -> ServerGroup {
-    let mean_ns = [1e6, 4e6, 10e6][rng.random_range(0..3)];
+fn random_group(unit: u64, rng: &mut Stream) -> ServerGroup {
+    let mean_ns = unit as f64 * [1e6, 4e6, 10e6][rng.random_range(0..3)];
     ServerGroup {
         count: rng.random_range(1..12),
-        capacity: [1, 2, 4, 13][rng.random_range(0..4)],
+        capacity: [1, 2, 4, 13, 30][rng.random_range(0..5)],
         backlog: [None, Some(0), Some(2), Some(40)][rng.random_range(0..4)],
         service: match rng.random_range(0..7) {
             0 => ServiceLaw::Constant { mean_ns },
@@ -160,7 +240,7 @@ fn random_delay(rng: &mut Stream, min_ns: u64) -> DelayLaw {
 fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
     match rng.random_range(0..6) {
         // Equal gaps of a round length: arrivals, completions and responses coincide.
-        0 => Arrivals::Constant { rate: (rate / 1_000.0).ceil() * 1_000.0 },
+        0 => Arrivals::Constant { rate: (rate / 100.0).ceil() * 100.0 },
         1 => Arrivals::Mmpp {
             rate_low: rate / 2.0,
             rate_high: rate * 2.0,
@@ -173,14 +253,17 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
     }
 }
 
-fn random_faults(rng: &mut Stream, servers: u32, duration_ns: u64) -> Vec<Fault> {
+fn random_faults(rng: &mut Stream, servers: u32, scenario: &Scenario) -> Vec<Fault> {
+    let Scenario { duration_ns, engine: EngineConfig { quantum_ns, .. }, .. } = *scenario;
     let half = servers.div_ceil(2);
     let mut pick = |from: u32, to: u32, kind: &dyn Fn(std::ops::Range<u32>) -> FaultKind| {
         let start = rng.random_range(from..to);
         let end = rng.random_range(start + 1..=to);
+        // Some end before a request that was there when they began would have.
+        let longest_ns = if rng.random_bool(0.4) { 4 * quantum_ns } else { duration_ns };
         Fault {
             at_ns: rng.random_range(0..duration_ns),
-            for_ns: rng.random_bool(0.8).then(|| rng.random_range(1..duration_ns)),
+            for_ns: rng.random_bool(0.8).then(|| rng.random_range(quantum_ns..longest_ns)),
             kind: kind(start..end),
         }
     };
@@ -194,40 +277,93 @@ fn random_faults(rng: &mut Stream, servers: u32, duration_ns: u64) -> Vec<Fault>
     faults
 }
 
-/// Goal: no scenario tells the engines apart. Method: scenarios from seeds, both engines, equality
-/// of everything a run leaves behind.
+/// Goal: no scenario tells the engines apart. Method: cases from seeds, both engines, equality of
+/// everything a run leaves behind.
 #[test]
 fn random_scenarios_agree_with_the_reference() {
-    for seed in 0..150 {
-        let scenario = random_scenario(seed);
-        let expected = plain(&scenario);
-        assert_same(&windowed(&scenario, Options::default()), &expected, &scenario.name);
+    for seed in 0..300 {
+        let case = random_case(seed);
+        assert_same(&case.windowed(Options::default()), &case.plain(), &case.scenario.name);
     }
 }
 
-/// Goal: how a run is executed changes nothing. Method: the same scenarios under every kernel,
-/// phase dispatch, shard count and visiting order.
+/// Goal: requests that leave a server at one moment leave it in the order they were let in: the
+/// mean latency depends on it. Method: sound servers with several slots, round times, and the policy
+/// that looks at mean latencies.
+#[test]
+fn coinciding_completions_agree_with_the_reference() {
+    for seed in 2_000..2_080 {
+        let mut rng = stream(seed, 0, Purpose::Policy, 0);
+        let mut scenario = random_scenario(seed, 1, &mut rng);
+        scenario.policies = vec![fleet::LOWEST_LATENCY];
+        scenario.faults.clear();
+        for group in &mut scenario.servers {
+            group.count = 1 + group.count / 4;
+            group.capacity = [3, 8, 20][rng.random_range(0..3)];
+            group.backlog = None;
+        }
+        let trace = round_times(&mut scenario, &mut rng);
+        assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
+        let case = Case { scenario, trace };
+        assert_same(&case.windowed(Options::default()), &case.plain(), &case.scenario.name);
+    }
+}
+
+/// Goal: how a run is executed changes nothing. Method: the same cases under every kernel, phase
+/// dispatch, shard count and visiting order.
 #[test]
 fn execution_choices_change_nothing() {
     for seed in 1_000..1_040 {
-        let scenario = random_scenario(seed);
-        let expected = windowed(&scenario, Options::default());
-        let what = |choice: &str| format!("{} {choice}", scenario.name);
+        let case = random_case(seed);
+        let expected = case.windowed(Options::default());
+        let same = |options: Options, choice: &str| {
+            let what = format!("{} {choice}", case.scenario.name);
+            assert_same(&case.windowed(options), &expected, &what);
+        };
         for dispatch in [PhaseDispatch::Schedule, PhaseDispatch::Burst] {
             let options = Options { dispatch: Some(dispatch), ..Options::default() };
-            assert_same(&windowed(&scenario, options), &expected, &what(&format!("{dispatch:?}")));
+            same(options, &format!("{dispatch:?}"));
         }
-        let options = Options { kernel: Some(KernelKind::Event), ..Options::default() };
-        assert_same(&windowed(&scenario, options), &expected, &what("event kernel"));
+        same(Options { kernel: Some(KernelKind::Event), ..Options::default() }, "event kernel");
         for shards in [2, 3, 7] {
             let options = Options { shards: Some(shards), ..Options::default() };
-            assert_same(
-                &windowed(&scenario, options),
-                &expected,
-                &what(&format!("{shards} shards")),
-            );
+            same(options, &format!("{shards} shards"));
         }
-        let reverse = Options { visit: Visit::Reverse, shards: Some(3), ..Options::default() };
-        assert_same(&windowed(&scenario, reverse), &expected, &what("reverse"));
+        let visit = Visit::Reverse;
+        same(Options { visit, shards: Some(3), ..Options::default() }, "reverse");
+    }
+}
+
+/// Goal: size makes no difference. Method: the fleets of the speed figures, for as long as the
+/// reference, which looks at every server for every lowest latency, takes a few seconds.
+#[test]
+fn large_fleets_agree_with_the_reference() {
+    for (servers, requests) in [(1_000, 60_000), (10_000, 50_000)] {
+        for policy in [fleet::TWO_CHOICES, fleet::LOWEST_LATENCY] {
+            let mut scenario = fleet::scenario(servers, 8, policy, requests);
+            // A run is shorter than a heartbeat interval of the speed figures: beat faster.
+            scenario.heartbeat.interval_ns = 10 * MILLISECOND;
+            scenario.heartbeat.failure_timeout_ns = 35 * MILLISECOND;
+            let case = Case { scenario, trace: Vec::new() };
+            let what = format!("{servers} servers, {}", case.scenario.policies[0].name());
+            let expected = case.plain();
+            assert!(expected.total.arrived > requests / 2, "{what}");
+            assert_same(&case.windowed(Options::default()), &expected, &what);
+            let threads = Options { shards: Some(4), always_parallel: true, ..Options::default() };
+            assert_same(&case.windowed(Options { threads: 2, ..threads }), &expected, &what);
+        }
+    }
+}
+
+/// Goal: recorded arrivals are the same to both engines in a large fleet too. Method: bursts of
+/// simultaneous rows over 1 000 servers and 8 nodes.
+#[test]
+fn a_trace_over_a_large_fleet_agrees_with_the_reference() {
+    for policy in [fleet::TWO_CHOICES, fleet::LOWEST_LATENCY] {
+        let mut scenario = fleet::scenario(1_000, 8, policy, 40_000);
+        let trace = round_times(&mut scenario, &mut stream(1, 0, Purpose::Policy, 0));
+        let case = Case { scenario, trace };
+        let what = case.scenario.policies[0].name();
+        assert_same(&case.windowed(Options::default()), &case.plain(), what);
     }
 }

@@ -1,0 +1,122 @@
+//! A plain fleet to start from and the ways to run it, for the tests of the whole engine.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use sim_core::config::{
+    Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
+    LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
+    ServerGroup, Slowdown, WorkloadConfig,
+};
+use sim_core::law::{DelayLaw, ServiceLaw};
+use sim_core::result::RunResult;
+use sim_core::simulation::{Options, Simulation};
+use sim_core::time::{MILLISECOND, Nanos, SECOND};
+
+/// One-way delay, tick and quantum of [`fleet`] [ns].
+pub const DELAY_NS: Nanos = 500_000;
+
+/// A uniformly random server, full or not.
+pub const RANDOM: PolicyConfig = PolicyConfig::Random { capacity_gate: false };
+
+/// Servers in turn from the first, full or not.
+pub const ROUND_ROBIN: PolicyConfig =
+    PolicyConfig::RoundRobin { random_start: false, capacity_gate: false };
+
+/// The seed rule.
+pub const LOWEST_LATENCY: PolicyConfig =
+    PolicyConfig::LowestLatency { own_sends: true, ties: LatencyTies::Random, capacity_gate: true };
+
+/// Power of two choices on the reported load, corrected by own sends.
+pub const TWO_CHOICES: PolicyConfig = two_choices(LoadSignal::Combined);
+
+/// Power of two choices.
+pub const fn two_choices(signal: LoadSignal) -> PolicyConfig {
+    PolicyConfig::TwoChoices {
+        choices: Choices::Count(2),
+        replacement: false,
+        signal,
+        ties: DrawTies::Random,
+        capacity_gate: false,
+    }
+}
+
+/// Every policy of the model.
+pub const POLICIES: [PolicyConfig; 4] = [RANDOM, ROUND_ROBIN, LOWEST_LATENCY, TWO_CHOICES];
+
+/// Servers of four slots and exponential services of 10 ms behind `nodes` nodes; load 0.7, Poisson
+/// arrivals for 4 s, heartbeats every 100 ms to all, 500 us one way, nothing breaks.
+pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
+    let delay = DelayLaw::Constant { mean_ns: DELAY_NS };
+    Scenario {
+        name: "test".into(),
+        duration_ns: 4 * SECOND,
+        warmup_ns: 400 * MILLISECOND,
+        drain_ns: 10 * SECOND,
+        seed: 1,
+        replications: 1,
+        engine: EngineConfig {
+            tick_ns: DELAY_NS,
+            quantum_ns: DELAY_NS,
+            sample_interval_ns: 100 * MILLISECOND,
+        },
+        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        nodes: NodesConfig { count: nodes },
+        servers: vec![ServerGroup {
+            count: servers,
+            capacity: 4,
+            backlog: None,
+            service: ServiceLaw::Exponential { mean_ns: 1e7 },
+            speed: 1.0,
+        }],
+        workload: WorkloadConfig {
+            arrivals: Arrivals::Poisson { rate: f64::from(servers) * 280.0 },
+            timeout_ns: None,
+            retries: Retries { max: 0, budget_ppm: 0 },
+        },
+        policies: vec![policy],
+        heartbeat: HeartbeatConfig {
+            interval_ns: 100 * MILLISECOND,
+            jitter: 0.0,
+            synchronised: false,
+            loss: 0.0,
+            fanout: Fanout::All,
+            failure_timeout_ns: 350 * MILLISECOND,
+            latency_alpha: 0.1,
+            latency_decay_ns: Some(10 * SECOND),
+        },
+        faults: Vec::new(),
+        expect: Vec::new(),
+    }
+}
+
+/// A crash of `servers` from `at_ns` on.
+pub const fn crash(
+    servers: std::ops::Range<u32>,
+    silent: bool,
+    at_ns: Nanos,
+    for_ns: Option<Nanos>,
+) -> Fault {
+    Fault { at_ns, for_ns, kind: FaultKind::Crash { servers, silent } }
+}
+
+/// Services on `servers` that take `factor` times as long from `at_ns` on.
+pub const fn slow(
+    servers: std::ops::Range<u32>,
+    factor: f64,
+    at_ns: Nanos,
+    for_ns: Option<Nanos>,
+) -> Fault {
+    Fault { at_ns, for_ns, kind: FaultKind::Slow { servers, slowdown: Slowdown::Factor(factor) } }
+}
+
+/// Runs the first policy of a scenario, which must be possible.
+pub fn run(scenario: &Scenario) -> RunResult {
+    run_with(scenario, 0, Options::default())
+}
+
+/// As [`run`], in a replication of its own and in a certain way.
+pub fn run_with(scenario: &Scenario, replication: u32, options: Options) -> RunResult {
+    assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
+    let mut simulation = Simulation::new(scenario, 0, replication, options).unwrap();
+    while simulation.advance().unwrap() {}
+    simulation.finish()
+}

@@ -1,0 +1,212 @@
+//! The engine against queueing theory, over the ordinary path of a scenario.
+//!
+//! Method: 20 independent replications under fixed seeds; the theory's value must lie in their 99 %
+//! Student-t interval, and the interval must be narrow enough to mean something. So an honest check
+//! misses with probability 1 % under a seed chosen afresh; with the seeds fixed here a miss is a
+//! change of the model. There are 27 checks here.
+//!
+//! A constant one-way delay moves every arrival at the servers by the same time, so a Poisson stream
+//! stays one and the latency is the sojourn time plus exactly two delays, which are subtracted.
+//! What bias remains: runs start empty and drop their first tenth, at least 20 relaxation times;
+//! service times are rounded to whole ns (1e-7 of a service).
+
+mod common;
+
+use common::{DELAY_NS, RANDOM, ROUND_ROBIN, fleet, run_with};
+use sim_core::config::{Arrivals, PolicyConfig, Scenario};
+use sim_core::law::{DelayLaw, ServiceLaw};
+use sim_core::result::{Outcome, RunResult};
+use sim_core::simulation::Options;
+use sim_core::stats::mean_interval;
+use sim_core::time::SECOND;
+
+/// Mean service time, the unit of all theory here [ns].
+const SERVICE_NS: f64 = 1e7;
+/// One-way delay, tick and quantum [ns]: two services, so that a tick holds several events.
+const HOP_NS: u64 = 40 * DELAY_NS;
+const EXPONENTIAL: ServiceLaw = ServiceLaw::Exponential { mean_ns: SERVICE_NS };
+
+/// `servers` servers of `capacity` slots; `load` Erlangs a server, about `requests` requests.
+fn queue(
+    policy: PolicyConfig,
+    (servers, capacity): (u32, u32),
+    service: ServiceLaw,
+    load: f64,
+    requests: f64,
+) -> Scenario {
+    let mut scenario = fleet(servers, 1, policy);
+    let rate = f64::from(servers) * load * SECOND as f64 / SERVICE_NS;
+    let hops = (requests / rate * SECOND as f64) as u64 / HOP_NS;
+    scenario.duration_ns = hops * HOP_NS;
+    scenario.warmup_ns = hops / 10 * HOP_NS;
+    scenario.engine.tick_ns = HOP_NS;
+    scenario.engine.quantum_ns = HOP_NS;
+    scenario.engine.sample_interval_ns = hops * HOP_NS;
+    let delay = DelayLaw::Constant { mean_ns: HOP_NS };
+    scenario.network.node_server = delay.clone();
+    scenario.network.server_node = delay;
+    scenario.heartbeat.interval_ns = 500 * HOP_NS;
+    scenario.heartbeat.failure_timeout_ns = 1_750 * HOP_NS;
+    scenario.servers[0].capacity = capacity;
+    scenario.servers[0].service = service;
+    scenario.workload.arrivals = Arrivals::Poisson { rate };
+    scenario
+}
+
+/// The theory's value of a measure, and how well 20 replications must know it.
+struct Claim<'a> {
+    what: &'a str,
+    measure: &'a dyn Fn(&RunResult) -> f64,
+    theory: f64,
+    /// Widest half interval, as a share of the theory's value.
+    precision: f64,
+}
+
+fn check(scenario: &Scenario, name: &str, claims: &[Claim<'_>]) {
+    let results: Vec<RunResult> =
+        (0..20).map(|replication| run_with(scenario, replication, Options::default())).collect();
+    for Claim { what, measure, theory, precision } in claims {
+        let values: Vec<f64> = results.iter().map(measure).collect();
+        let interval = mean_interval(&values, 0.99).unwrap();
+        let (mean, half) = (interval.mean, interval.half_width.unwrap());
+        let context = format!("{name}, {what}: {mean:.5} +- {half:.5}, theory {theory:.5}");
+        assert!(half <= precision * theory, "too wide to tell: {context}");
+        assert!((mean - theory).abs() <= half, "{context}");
+    }
+}
+
+/// Mean sojourn time at the servers [services].
+fn sojourn(result: &RunResult) -> f64 {
+    let latency_ns = result.latency_sum_ns as f64 / result.measured.of(Outcome::Ok) as f64;
+    (latency_ns - 2.0 * HOP_NS as f64) / SERVICE_NS
+}
+
+/// Mean wait at the servers [services], as the servers count it.
+fn wait(result: &RunResult) -> f64 {
+    result.wait_sum_ns as f64 / result.served as f64 / SERVICE_NS
+}
+
+/// 99th percentile of the sojourn time [services].
+fn sojourn_p99(result: &RunResult) -> f64 {
+    let latency_ns = result.latency.quantile_ns(0.99).unwrap() as f64;
+    (latency_ns - 2.0 * HOP_NS as f64) / SERVICE_NS
+}
+
+/// Mean busy slots a server.
+fn busy_slots(scenario: &Scenario) -> impl Fn(&RunResult) -> f64 {
+    let window_ns = (scenario.duration_ns - scenario.warmup_ns) as f64;
+    move |result| {
+        let busy_ns: u128 = result.servers.iter().map(|server| server.busy_ns).sum();
+        busy_ns as f64 / window_ns / result.servers.len() as f64
+    }
+}
+
+fn blocked(result: &RunResult) -> f64 {
+    result.measured.of(Outcome::Refused) as f64 / result.measured.arrived as f64
+}
+
+/// Erlang's loss formula: the share of requests that find all `slots` busy under `load` Erlangs.
+fn erlang_b(slots: u32, load: f64) -> f64 {
+    (1..=slots).fold(1.0, |b, k| load * b / (f64::from(k) + load * b))
+}
+
+/// M/M/1: the sojourn time is exponential with mean 1 / (1 - rho).
+#[test]
+fn one_slot_keeps_the_law_of_mm1() {
+    for (load, requests, precision) in [(0.5, 60_000.0, 0.02), (0.8, 150_000.0, 0.03)] {
+        let scenario = queue(RANDOM, (1, 1), EXPONENTIAL, load, requests);
+        let busy = busy_slots(&scenario);
+        let mean = 1.0 / (1.0 - load);
+        let claims = [
+            Claim { what: "sojourn", measure: &sojourn, theory: mean, precision },
+            Claim { what: "wait", measure: &wait, theory: mean - 1.0, precision: 2.0 * precision },
+            Claim { what: "busy", measure: &busy, theory: load, precision: 0.01 },
+            // A tail of e^(-t (1 - rho)) is 1 % at ln 100 means.
+            Claim {
+                what: "p99",
+                measure: &sojourn_p99,
+                theory: mean * libm::log(100.0),
+                precision: 0.05,
+            },
+        ];
+        check(&scenario, &format!("M/M/1 at {load}"), &claims);
+    }
+}
+
+/// M/M/4: the mean wait is C / (slots - load), with Erlang's C = B / (1 - rho (1 - B)).
+#[test]
+fn four_slots_keep_the_law_of_mmc() {
+    let scenario = queue(RANDOM, (1, 4), EXPONENTIAL, 3.2, 120_000.0);
+    let b = erlang_b(4, 3.2);
+    let expected = b / (1.0 - 0.8 * (1.0 - b)) / (4.0 - 3.2);
+    let claims = [
+        Claim { what: "sojourn", measure: &sojourn, theory: 1.0 + expected, precision: 0.02 },
+        Claim { what: "wait", measure: &wait, theory: expected, precision: 0.05 },
+    ];
+    check(&scenario, "M/M/4 at 0.8", &claims);
+}
+
+/// M/G/1: Pollaczek and Khinchine's mean wait, rho (1 + cv^2) / (2 (1 - rho)).
+#[test]
+fn waits_grow_with_the_variance_of_services() {
+    let lognormal = ServiceLaw::Lognormal { mean_ns: SERVICE_NS, cv: 1.5 };
+    for (law, square_of_cv) in
+        [(ServiceLaw::Constant { mean_ns: SERVICE_NS }, 0.0), (lognormal, 2.25)]
+    {
+        let scenario = queue(RANDOM, (1, 1), law, 0.6, 120_000.0);
+        let theory = 0.6 * (1.0 + square_of_cv) / (2.0 * (1.0 - 0.6));
+        let claims = [Claim { what: "wait", measure: &wait, theory, precision: 0.05 }];
+        check(&scenario, &format!("M/G/1, cv^2 {square_of_cv}"), &claims);
+    }
+}
+
+/// M/G/c/c: Erlang's B, whatever the law of services (Sevastyanov's insensitivity), and nobody who
+/// is let in waits.
+#[test]
+fn blocking_depends_on_the_mean_service_alone() {
+    let laws = [
+        ("constant", ServiceLaw::Constant { mean_ns: SERVICE_NS }),
+        ("exponential", EXPONENTIAL),
+        ("lognormal", ServiceLaw::Lognormal { mean_ns: SERVICE_NS, cv: 2.0 }),
+    ];
+    for (name, law) in laws {
+        for (slots, load) in [(4, 4.0), (8, 4.0)] {
+            let mut scenario = queue(RANDOM, (1, slots), law.clone(), load, 60_000.0);
+            scenario.servers[0].backlog = Some(0);
+            let busy = busy_slots(&scenario);
+            let b = erlang_b(slots, load);
+            let claims = [
+                Claim { what: "blocked", measure: &blocked, theory: b, precision: 0.05 },
+                Claim { what: "busy", measure: &busy, theory: load * (1.0 - b), precision: 0.01 },
+            ];
+            check(&scenario, &format!("{slots} slots, {load} Erlangs, {name}"), &claims);
+        }
+    }
+}
+
+/// A random split of a Poisson stream gives independent Poisson streams: n times M/M/1, also when
+/// several nodes split.
+#[test]
+fn random_choice_makes_every_server_an_mm1() {
+    let mut scenario = queue(RANDOM, (5, 1), EXPONENTIAL, 0.7, 300_000.0);
+    scenario.nodes.count = 3;
+    let theory = 1.0 / (1.0 - 0.7);
+    let claims = [Claim { what: "sojourn", measure: &sojourn, theory, precision: 0.02 }];
+    check(&scenario, "5 servers, random", &claims);
+}
+
+/// One node in strict turns gives every server Erlang-n arrivals. Sojourn times in `E_n/M/1` are
+/// exponential with mean 1 / (1 - sigma), sigma = (n rho / (n rho + 1 - sigma))^n.
+#[test]
+fn round_robin_makes_every_server_an_erlang_queue() {
+    for (servers, load) in [(4_u32, 0.8), (8, 0.7)] {
+        let scenario = queue(ROUND_ROBIN, (servers, 1), EXPONENTIAL, load, 300_000.0);
+        let n = f64::from(servers);
+        // The map contracts towards its root below 1 from every start below 1.
+        let sigma =
+            (0..10_000).fold(0.5, |sigma, _| libm::pow(n * load / (n * load + 1.0 - sigma), n));
+        let theory = 1.0 / (1.0 - sigma);
+        let claims = [Claim { what: "sojourn", measure: &sojourn, theory, precision: 0.02 }];
+        check(&scenario, &format!("round robin over {servers} at {load}"), &claims);
+    }
+}
