@@ -6,7 +6,7 @@
 mod notebooks;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// How a step ended.
@@ -134,5 +134,6 @@ fn shown(command: &Command) -> String {
 
 /// The root of the workspace.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("a package of the workspace lies below its root").to_owned()
 }
