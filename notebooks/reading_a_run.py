@@ -40,7 +40,7 @@ runs = pl.read_csv(folder / "runs.csv")
 series = pl.read_csv(folder / "timeseries.csv")
 servers = pl.read_csv(folder / "servers.csv")
 policies = manifest["policies"]
-colour = alt.Color("policy:N", sort=policies, scale=alt.Scale(scheme="tableau10"), title=None)
+colour = alt.Color("policy:N", sort=policies, scale=alt.Scale(scheme="tableau10"), title=None, legend=alt.Legend(orient="top"))
 
 print(f"{manifest['name']}: {', '.join(policies)}; {manifest['replications']} replications")
 
@@ -119,6 +119,12 @@ alt.vconcat(
     over_time("latency_ms_mean", "Mean latency of an interval") + rule,
     over_time("latency_ms_p99", "99th percentile of an interval") + rule,
 )
+
+# %%
+if is_sample:
+    # The figure of the README.
+    figure = over_time("latency_ms_p99", "99th percentile of latency, herd scenario") + rule
+    figure.save("../docs/figures/herd.svg")
 
 # %% [markdown]
 # The herd is no phase that passes: after the warm-up, hardly an interval of `lowest_latency` is as

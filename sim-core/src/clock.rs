@@ -118,7 +118,7 @@ impl Clock {
         self.parallel = self.always_parallel || events > PARALLEL_EVENTS;
         let mut next = self.tick + 1;
         if events == 0 {
-            next = agenda.next_busy(setup, self, cursor, trace).max(next);
+            next = agenda.next_busy(setup, self, *cursor, trace).max(next);
             for outbox in agenda.dispatches.iter_mut() {
                 outbox.by_shard.iter_mut().for_each(|wheel| wheel.advance(next));
             }
@@ -151,7 +151,7 @@ impl Agenda<'_> {
         &self,
         setup: &Setup,
         clock: &Clock,
-        cursor: &FaultCursor,
+        cursor: FaultCursor,
         trace: &TraceFeed,
     ) -> u64 {
         let per_quantum = setup.ticks.per_quantum;

@@ -391,10 +391,12 @@ pub static SERIES_COLUMNS: &[PartColumn] = &[
         let bin = bin(r, i)?;
         ratio(bin.view_available as f64, bin.view_samples as f64)
     }),
-    part("herd_share", "share", "Share of the most picked server in all picks.", |_, r, i| {
-        let bin = bin(r, i)?;
-        ratio(bin.picks_max as f64, bin.dispatched as f64)
-    }),
+    part(
+        "herd_share",
+        "share",
+        "Largest share of one server in the picks of a heartbeat interval that ended in this one.",
+        |_, r, i| Some(bin(r, i)?.herd_max_ppm).filter(|&ppm| ppm > 0).map(|ppm| ppm as f64 / 1e6),
+    ),
 ];
 
 /// The names of a scenario's policies, made distinct: a second one of a kind is `<name>-2`.

@@ -78,7 +78,8 @@ fn serve(
             |a, b| (a.server, by_time(a)) < (b.server, by_time(b)),
         ),
         KernelKind::Event => {
-            sorter.sort(inbox, setup.ticks.tick_ns, |d| d.offset_ns, |a, b| by_time(a) < by_time(b))
+            let span = setup.ticks.tick_ns;
+            sorter.sort(inbox, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b));
         }
     }
     servers.serve(setup, tick, inbox, responses);

@@ -192,9 +192,9 @@ impl LatencyHeap {
     fn sift_down(&mut self, mut hole: usize, entry: Entry) {
         loop {
             let first = hole * ARITY + 1;
-            let last = (first + ARITY).min(self.entries.len());
-            let Some(children) = self.entries.get(first..last) else { break };
-            let Some((at, &least)) = children.iter().enumerate().min_by_key(|&(_, child)| child)
+            let end = (first + ARITY).min(self.entries.len());
+            let Some(children) = self.entries.get(first..end) else { break };
+            let Some((child, &least)) = children.iter().enumerate().min_by_key(|&(_, entry)| entry)
             else {
                 break;
             };
@@ -202,7 +202,7 @@ impl LatencyHeap {
                 break;
             }
             self.entries[hole] = least;
-            hole = first + at;
+            hole = first + child;
         }
         self.entries[hole] = entry;
     }

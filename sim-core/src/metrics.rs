@@ -37,8 +37,9 @@ pub struct Observations {
     pub herd_sum_ppm: u64,
     /// As in [`crate::result::RunResult`].
     pub herd_intervals: u64,
-    /// Picks of the most picked server in a heartbeat interval, the largest since the last sample.
-    picks_max: u64,
+    /// Largest share of one server in the picks of a heartbeat interval since the last sample
+    /// [millionths].
+    herd_max_ppm: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,9 +52,13 @@ struct Totals {
 impl Observations {
     /// Notes the picks of a heartbeat interval: the most at one server, and all.
     pub fn note_picks(&mut self, setup: &Setup, at_ns: Nanos, most: u32, total: u64) {
-        self.picks_max = self.picks_max.max(u64::from(most));
-        if total > 0 && at_ns > setup.window_start_ns && at_ns <= setup.window_end_ns {
-            self.herd_sum_ppm += u64::from(most) * 1_000_000 / total;
+        if total == 0 {
+            return;
+        }
+        let share_ppm = u64::from(most) * 1_000_000 / total;
+        self.herd_max_ppm = self.herd_max_ppm.max(share_ppm);
+        if at_ns > setup.window_start_ns && at_ns <= setup.window_end_ns {
+            self.herd_sum_ppm += share_ppm;
             self.herd_intervals += 1;
         }
     }
@@ -75,7 +80,7 @@ impl Observations {
         sample.dispatched = totals.dispatched - self.before.dispatched;
         sample.latency_sum_ns = totals.latency_sum_ns - self.before.latency_sum_ns;
         sample.latency_p99_ns = recent.take_quantile_ns(0.99);
-        sample.picks_max = std::mem::take(&mut self.picks_max);
+        sample.herd_max_ppm = std::mem::take(&mut self.herd_max_ppm);
         self.before = totals;
         self.series.push(sample);
     }

@@ -51,7 +51,7 @@ pub struct NodeColumns<'a> {
     pub meters: &'a mut [NodeMeters],
 }
 
-impl<'a> NodeColumns<'a> {
+impl NodeColumns<'_> {
     fn len(&self) -> usize {
         self.views.len()
     }

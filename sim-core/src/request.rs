@@ -87,15 +87,12 @@ impl InFlight {
         let attempt = self.next_attempt;
         self.next_attempt = attempt.wrapping_add(1);
         let request = Request { arrived_ns, server, attempt };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = request;
-                slot
-            }
-            None => {
-                self.slots.push(request);
-                (self.slots.len() - 1) as u32
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = request;
+            slot
+        } else {
+            self.slots.push(request);
+            (self.slots.len() - 1) as u32
         };
         if self.keeps_dossiers {
             self.file(slot, arrived_ns, Dossier { demand, name: attempt, tries: 1 });

@@ -61,6 +61,7 @@ impl Counts {
     }
 
     /// What has come since `earlier`, a former state of the same population.
+    #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut difference = *self;
         difference.arrived -= earlier.arrived;
@@ -184,6 +185,7 @@ pub struct Bin {
     pub view_available: u64,
     /// Number of beliefs sampled.
     pub view_samples: u64,
-    /// Picks of the most picked server in the interval.
-    pub picks_max: u64,
+    /// Largest share of the picks of a heartbeat interval that went to one server, over the heartbeat
+    /// intervals that ended in this one [millionths].
+    pub herd_max_ppm: u64,
 }

@@ -210,7 +210,7 @@ impl<P: Policy> Desk<'_, P> {
         request.arrived_ns >= self.setup.window_start_ns
     }
 
-    #[inline(always)]
+    #[inline]
     fn arrive(&mut self, arrival: &Arrival) {
         let at_ns = arrival.at_ns;
         if self.setup.retries_max > 0 {
@@ -226,7 +226,7 @@ impl<P: Policy> Desk<'_, P> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn choose(&mut self, at_ns: Nanos, exclude: Option<ServerId>) -> Option<ServerId> {
         let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude);
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
@@ -234,7 +234,7 @@ impl<P: Policy> Desk<'_, P> {
         chosen
     }
 
-    #[inline(always)]
+    #[inline]
     fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.view.beliefs[server.index()].own += 1;
         self.meters.dispatched += 1;
@@ -246,7 +246,7 @@ impl<P: Policy> Desk<'_, P> {
         self.dispatches.push(tick, dispatch);
     }
 
-    #[inline(always)]
+    #[inline]
     fn respond(&mut self, response: &Response) {
         // Otherwise the client gave up before: nobody waits for this answer.
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {

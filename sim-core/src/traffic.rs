@@ -75,7 +75,7 @@ impl Traffic {
     }
 
     /// Takes the next request; returns its demand.
-    #[inline(always)]
+    #[inline]
     pub fn take(&mut self) -> u64 {
         let bits = self.demand.next_u64();
         let demand = match &mut self.source {
@@ -96,7 +96,7 @@ impl Traffic {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn advance(&mut self) {
         let next_ns = match &mut self.source {
             Source::Process(process) => process.next_ns(),

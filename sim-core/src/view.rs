@@ -246,7 +246,7 @@ mod tests {
             let newest = *stamps.iter().max().unwrap();
             prop_assert_eq!(forward.sent_quantum, newest);
             if newest > 0 {
-                prop_assert_eq!(forward.latency_ns, report(newest).latency_ns);
+                prop_assert_eq!(forward.latency_ns.to_bits(), report(newest).latency_ns.to_bits());
             }
         }
     }

@@ -69,7 +69,7 @@ impl<T: Copy + Default> Wheel<T> {
             return self.push_far(tick, record);
         }
         let slot = (tick & self.mask) as usize;
-        if self.buckets[slot].cursor as usize % BLOCK == 0 {
+        if (self.buckets[slot].cursor as usize).is_multiple_of(BLOCK) {
             self.grow(slot);
         }
         let cursor = &mut self.buckets[slot].cursor;

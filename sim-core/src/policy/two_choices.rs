@@ -120,7 +120,7 @@ impl TwoChoices {
 }
 
 impl Policy for TwoChoices {
-    #[inline(always)]
+    #[inline]
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         if self.choices == Choices::Count(2) && !self.replacement && candidates.len() >= 2 {
             // The common case in one draw: both eligible. Given that, the pair is uniform.

@@ -94,7 +94,6 @@ impl EventServers {
     }
 
     /// See [`super::Servers::serve`].
-    #[expect(clippy::too_many_arguments, reason = "the hot loop takes plain data, no self-owner")]
     pub fn serve(
         &mut self,
         setup: &Setup,
@@ -134,7 +133,6 @@ impl EventServers {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of the loop above")]
     fn arrive(
         &mut self,
         setup: &Setup,
