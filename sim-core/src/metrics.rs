@@ -168,8 +168,11 @@ pub fn run(
         let (most, total) = picks.fold((0, 0), |(most, sum), (m, n)| (m.max(most), sum + n));
         observations.note_picks(setup, now_ns, most, total);
     }
-    if quantum.is_multiple_of(setup.sample_quanta) && quantum > 0 && now_ns <= setup.window_end_ns {
-        sample(setup, quantum, observations, servers, views, meters, lanes);
+    if quantum == clock.next_sample {
+        clock.next_sample += setup.sample_quanta;
+        if now_ns <= setup.window_end_ns {
+            sample(setup, quantum, observations, servers, views, meters, lanes);
+        }
     }
 }
 

@@ -44,7 +44,7 @@ const ROWS: [&[&str]; 8] = [
     &["network", "server", "view", "policy", "request", "traffic", "meters"],
     &["clock", "owners", "trace_feed"],
     &PHASES,
-    &["outcome"],
+    &["outcome", "columns", "verdict"],
     &["systems", "simulation", "lib"],
 ];
 
@@ -100,7 +100,11 @@ fn product<'a>(path: &str, source: &'a str) -> &'a str {
     if path.ends_with("/tests.rs") || path == "sim-core/src/goodness.rs" {
         return "";
     }
-    source.find("\n#[cfg(test)]\nmod ").map_or(source, |tests| &source[..tests])
+    let tests = ["mod ", "pub(crate) mod "]
+        .iter()
+        .filter_map(|item| source.find(&format!("\n#[cfg(test)]\n{item}")))
+        .min();
+    tests.map_or(source, |tests| &source[..tests])
 }
 
 /// Lines of code and doc, with their numbers; comments may name what code must not do.
