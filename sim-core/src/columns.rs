@@ -5,13 +5,17 @@
 //! A figure that is not known (a mean of nothing, say) is `None` and becomes an empty cell: it is
 //! not 0.
 
-use crate::config::{
-    Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig, Scenario, ServerGroup,
-};
-use crate::latency_table::LatencyTable;
-use crate::result::{Bin, Counts, NodeResult, Outcome, RunResult, ServerResult};
+mod getters;
+
+use crate::config::{Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig, Scenario};
+use crate::result::{Outcome, RunResult};
 use crate::stats;
-use crate::time::{MILLISECOND, Nanos, seconds};
+use crate::time::seconds;
+
+use getters::{
+    bin, count, dispatched, group, mean_ms, milliseconds, node, offered_load, outcome, quantile_ms,
+    ratio, reports_per_s, server, success_rate, utilisation, utilisations, window_ns, window_s,
+};
 
 /// What one heartbeat to one node costs on the wire [bytes]: server id 4, incarnation 4,
 /// sequence 8, time sent 8, active 4, waiting 4, capacity 4, mean latency 8, and 28 of IPv4 and
@@ -467,95 +471,11 @@ const fn part(
     PartColumn { name, unit, meaning, get }
 }
 
-fn offered_load(scenario: &Scenario, result: &RunResult) -> Option<f64> {
-    let service_s = mean_ms(result.service_sum_ns, result.served)? / 1e3;
-    let arrivals_per_s = ratio(result.measured.arrived as f64, window_s(scenario))?;
-    ratio(arrivals_per_s * service_s, scenario.slots() as f64)
-}
-
-fn reports_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
-    let reports: u64 = result.nodes.iter().map(|node| node.reports).sum();
-    ratio(reports as f64, seconds(result.end_ns))
-}
-
-fn dispatched(result: &RunResult) -> u64 {
-    result.nodes.iter().map(|node| node.dispatched).sum()
-}
-
-fn outcome(result: &RunResult, outcome: Outcome) -> Option<f64> {
-    count(result.measured.of(outcome))
-}
-
-fn success_rate(counts: &Counts) -> Option<f64> {
-    ratio(counts.of(Outcome::Ok) as f64, counts.arrived as f64)
-}
-
-/// One a server; servers without capacity are left out, since theirs is not known.
-fn utilisations(scenario: &Scenario, result: &RunResult) -> Vec<f64> {
-    let servers = result.servers.iter().enumerate();
-    servers.filter_map(|(i, server)| utilisation(scenario, server, i)).collect()
-}
-
-fn utilisation(scenario: &Scenario, server: &ServerResult, index: usize) -> Option<f64> {
-    let (_, group) = group(scenario, index)?;
-    ratio(server.busy_ns as f64, f64::from(group.capacity) * window_ns(scenario))
-}
-
-fn server(result: &RunResult, index: usize) -> Option<&ServerResult> {
-    result.servers.get(index)
-}
-
-fn node(result: &RunResult, index: usize) -> Option<&NodeResult> {
-    result.nodes.get(index)
-}
-
-fn bin(result: &RunResult, index: usize) -> Option<&Bin> {
-    result.series.get(index)
-}
-
-/// Number and definition of the group that server `index` belongs to.
-fn group(scenario: &Scenario, index: usize) -> Option<(usize, &ServerGroup)> {
-    let mut end = 0;
-    scenario.servers.iter().enumerate().find(|(_, group)| {
-        end += group.count as usize;
-        index < end
-    })
-}
-
-fn window_ns(scenario: &Scenario) -> f64 {
-    scenario.duration_ns.saturating_sub(scenario.warmup_ns) as f64
-}
-
-fn window_s(scenario: &Scenario) -> f64 {
-    seconds(scenario.duration_ns.saturating_sub(scenario.warmup_ns))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "a count is always known, yet a getter may not be")]
-fn count(value: u64) -> Option<f64> {
-    Some(value as f64)
-}
-
-fn milliseconds(ns: Nanos) -> f64 {
-    ns as f64 / MILLISECOND as f64
-}
-
-fn mean_ms(sum_ns: u128, count: u64) -> Option<f64> {
-    ratio(sum_ns as f64 / MILLISECOND as f64, count as f64)
-}
-
-fn quantile_ms(table: &LatencyTable, q: f64) -> Option<f64> {
-    table.quantile_ns(q).map(milliseconds)
-}
-
-/// Unknown when there is nothing to divide by.
-fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
-    (denominator > 0.0).then(|| numerator / denominator)
-}
-
 /// A small scenario and a run of it with figures that are easy to check by hand.
 #[cfg(test)]
 pub(crate) mod fixture {
-    use super::{Scenario, ServerGroup};
+    use super::Scenario;
+    use crate::config::ServerGroup;
     use crate::config::{
         Arrivals, EngineConfig, Fanout, HeartbeatConfig, NetworkConfig, NodesConfig, PolicyConfig,
         Retries, WorkloadConfig,
@@ -731,8 +651,8 @@ mod tests {
         let (mut scenario, mut result) = (fixture::scenario(), fixture::result());
         scenario.warmup_ns = scenario.duration_ns;
         result.end_ns = 0;
-        result.measured = Counts::default();
-        result.latency = LatencyTable::default();
+        result.measured = crate::result::Counts::default();
+        result.latency = crate::latency_table::LatencyTable::default();
         result.served = 0;
         for name in [
             "success_rate",

@@ -1,0 +1,91 @@
+//! What the columns are worked out from: small functions over a scenario and a result.
+
+use crate::config::{Scenario, ServerGroup};
+use crate::latency_table::LatencyTable;
+use crate::result::{Bin, Counts, NodeResult, Outcome, RunResult, ServerResult};
+use crate::time::{MILLISECOND, Nanos, seconds};
+
+pub(super) fn offered_load(scenario: &Scenario, result: &RunResult) -> Option<f64> {
+    let service_s = mean_ms(result.service_sum_ns, result.served)? / 1e3;
+    let arrivals_per_s = ratio(result.measured.arrived as f64, window_s(scenario))?;
+    ratio(arrivals_per_s * service_s, scenario.slots() as f64)
+}
+
+pub(super) fn reports_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
+    let reports: u64 = result.nodes.iter().map(|node| node.reports).sum();
+    ratio(reports as f64, seconds(result.end_ns))
+}
+
+pub(super) fn dispatched(result: &RunResult) -> u64 {
+    result.nodes.iter().map(|node| node.dispatched).sum()
+}
+
+pub(super) fn outcome(result: &RunResult, outcome: Outcome) -> Option<f64> {
+    count(result.measured.of(outcome))
+}
+
+pub(super) fn success_rate(counts: &Counts) -> Option<f64> {
+    ratio(counts.of(Outcome::Ok) as f64, counts.arrived as f64)
+}
+
+/// One a server; servers without capacity are left out, since theirs is not known.
+pub(super) fn utilisations(scenario: &Scenario, result: &RunResult) -> Vec<f64> {
+    let servers = result.servers.iter().enumerate();
+    servers.filter_map(|(i, server)| utilisation(scenario, server, i)).collect()
+}
+
+pub(super) fn utilisation(scenario: &Scenario, server: &ServerResult, index: usize) -> Option<f64> {
+    let (_, group) = group(scenario, index)?;
+    ratio(server.busy_ns as f64, f64::from(group.capacity) * window_ns(scenario))
+}
+
+pub(super) fn server(result: &RunResult, index: usize) -> Option<&ServerResult> {
+    result.servers.get(index)
+}
+
+pub(super) fn node(result: &RunResult, index: usize) -> Option<&NodeResult> {
+    result.nodes.get(index)
+}
+
+pub(super) fn bin(result: &RunResult, index: usize) -> Option<&Bin> {
+    result.series.get(index)
+}
+
+/// Number and definition of the group that server `index` belongs to.
+pub(super) fn group(scenario: &Scenario, index: usize) -> Option<(usize, &ServerGroup)> {
+    let mut end = 0;
+    scenario.servers.iter().enumerate().find(|(_, group)| {
+        end += group.count as usize;
+        index < end
+    })
+}
+
+pub(super) fn window_ns(scenario: &Scenario) -> f64 {
+    scenario.duration_ns.saturating_sub(scenario.warmup_ns) as f64
+}
+
+pub(super) fn window_s(scenario: &Scenario) -> f64 {
+    seconds(scenario.duration_ns.saturating_sub(scenario.warmup_ns))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a count is always known, yet a getter may not be")]
+pub(super) fn count(value: u64) -> Option<f64> {
+    Some(value as f64)
+}
+
+pub(super) fn milliseconds(ns: Nanos) -> f64 {
+    ns as f64 / MILLISECOND as f64
+}
+
+pub(super) fn mean_ms(sum_ns: u128, count: u64) -> Option<f64> {
+    ratio(sum_ns as f64 / MILLISECOND as f64, count as f64)
+}
+
+pub(super) fn quantile_ms(table: &LatencyTable, q: f64) -> Option<f64> {
+    table.quantile_ns(q).map(milliseconds)
+}
+
+/// Unknown when there is nothing to divide by.
+pub(super) fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
+    (denominator > 0.0).then(|| numerator / denominator)
+}
