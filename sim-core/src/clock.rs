@@ -134,9 +134,7 @@ impl Clock {
                 now_ns >= setup.limit_ns || agenda.in_flight.iter().all(InFlight::is_empty);
         }
     }
-}
 
-impl Clock {
     /// Skips the boundaries before `next`: nothing happens on them.
     fn skip_to(&mut self, setup: &Setup, next: u64) {
         let quantum = next.div_ceil(setup.ticks.per_quantum);

@@ -1,7 +1,8 @@
 //! Completion: servers take the attempts that arrive in this tick and serve.
 //!
 //! Reads every node's `Dispatches`; writes `Servers`, `Arrivals` and `Responses` of a shard. A
-//! shard belongs to one task, and every server takes its attempts in the order (time, node, attempt), so neither the number of shards nor of threads can change a result.
+//! shard belongs to one task, and every server takes its attempts in the order (time, node,
+//! attempt), so neither the number of shards nor of threads can change a result.
 
 use bevy_ecs::prelude::Component;
 use rayon::prelude::*;

@@ -1,7 +1,6 @@
 //! What a fleet can carry and what it is offered, in requests a second.
 
 use super::{Arrivals, NetworkConfig, Scenario, ServerGroup};
-use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::{Nanos, seconds};
 
 impl Scenario {
@@ -35,17 +34,7 @@ impl Scenario {
 
 /// The smallest one-way delay of any link: how far owners can run ahead of each other [ns].
 pub(super) fn lookahead_ns(network: &NetworkConfig) -> Nanos {
-    min_ns(&network.node_server).min(min_ns(&network.server_node))
-}
-
-/// The smallest delay a law can give [ns].
-pub(super) fn min_ns(law: &DelayLaw) -> Nanos {
-    match *law {
-        DelayLaw::Constant { mean_ns } => mean_ns,
-        DelayLaw::Uniform { min_ns, .. }
-        | DelayLaw::Exponential { min_ns, .. }
-        | DelayLaw::Lognormal { min_ns, .. } => min_ns,
-    }
+    network.node_server.min_ns().min(network.server_node.min_ns())
 }
 
 /// Requests a second that the groups can complete together.
@@ -54,46 +43,15 @@ pub(super) fn capacity_per_s(groups: &[ServerGroup]) -> f64 {
         .iter()
         .map(|group| {
             let slots = f64::from(group.count) * f64::from(group.capacity);
-            slots * group.speed * 1e9 / mean_ns(&group.service)
+            slots * group.speed * 1e9 / group.service.mean_ns()
         })
         .sum()
-}
-
-/// Mean service time at speed 1 [ns].
-pub(super) fn mean_ns(law: &ServiceLaw) -> f64 {
-    match law {
-        ServiceLaw::Constant { mean_ns }
-        | ServiceLaw::Exponential { mean_ns }
-        | ServiceLaw::Erlang { mean_ns, .. }
-        | ServiceLaw::Hyperexponential { mean_ns, .. }
-        | ServiceLaw::Lognormal { mean_ns, .. } => *mean_ns,
-        ServiceLaw::Uniform { low_ns, high_ns } => f64::midpoint(*low_ns, *high_ns),
-        ServiceLaw::BoundedPareto { low_ns, high_ns, alpha } => {
-            bounded_pareto_mean(*low_ns, *high_ns, *alpha)
-        }
-        ServiceLaw::Empirical { quantiles } => quantiles
-            .windows(2)
-            .map(|pair| (pair[1].0 - pair[0].0) * f64::midpoint(pair[0].1, pair[1].1))
-            .sum(),
-    }
-}
-
-/// Mean of a Pareto law cut to `[low, high]`.
-fn bounded_pareto_mean(low: f64, high: f64, alpha: f64) -> f64 {
-    if low >= high {
-        return low;
-    }
-    // With L = ln(high / low): mean = low a / (1 - e^-aL) * (1 - e^-(a-1)L) / (a - 1), whose last
-    // factor tends to L as a tends to 1; expm1 keeps it exact on the way.
-    let log_ratio = libm::log(high / low);
-    let excess = alpha - 1.0;
-    let last = if excess == 0.0 { log_ratio } else { -libm::expm1(-excess * log_ratio) / excess };
-    low * alpha / -libm::expm1(-alpha * log_ratio) * last
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::law::ServiceLaw;
 
     /// Mean by the midpoint rule over the quantile function, the slow and obvious way.
     fn pareto_mean_by_quantiles(low: f64, high: f64, alpha: f64) -> f64 {
@@ -111,7 +69,8 @@ mod tests {
     #[test]
     fn bounded_pareto_mean_equals_integral() {
         for alpha in [0.5, 0.999_999, 1.0, 1.000_001, 1.5, 3.0] {
-            let exact = bounded_pareto_mean(1e6, 1e9, alpha);
+            let law = ServiceLaw::BoundedPareto { low_ns: 1e6, high_ns: 1e9, alpha };
+            let exact = law.mean_ns();
             let slow = pareto_mean_by_quantiles(1e6, 1e9, alpha);
             assert!((exact / slow - 1.0).abs() < 1e-3, "alpha {alpha}: {exact} {slow}");
         }
@@ -120,7 +79,7 @@ mod tests {
     #[test]
     fn empirical_mean_is_the_area_under_the_quantiles() {
         let law = ServiceLaw::Empirical { quantiles: vec![(0.0, 0.0), (0.5, 2.0), (1.0, 6.0)] };
-        assert!((mean_ns(&law) - 2.5).abs() < 1e-12);
+        assert!((law.mean_ns() - 2.5).abs() < 1e-12);
     }
 
     #[test]

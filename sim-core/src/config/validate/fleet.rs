@@ -1,7 +1,6 @@
 //! Nodes and servers, and how long service takes.
 
 use super::Checker;
-use crate::config::load::mean_ns;
 use crate::config::units::DURATION_NS_MAX;
 use crate::config::{ConfigFault, NodesConfig, ServerGroup};
 use crate::law::ServiceLaw;
@@ -115,7 +114,7 @@ impl Checker {
                 format!("its probabilities and values must increase; row {row} does not"),
             )
         });
-        let mean = mean_ns(law);
+        let mean = law.mean_ns();
         let possible = |ns: f64| (0.0..=DURATION_NS_MAX as f64).contains(&ns);
         let fine = quantiles.iter().all(|q| possible(q.1)) && possible(mean) && mean > 0.0;
         self.check(fine, &key, &[], || {

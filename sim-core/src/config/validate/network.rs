@@ -1,7 +1,6 @@
 //! Links: delays above 0, ordered parameters.
 
 use super::Checker;
-use crate::config::load::min_ns;
 use crate::config::units::format_duration;
 use crate::config::{ConfigFault, NetworkConfig};
 use crate::law::DelayLaw;
@@ -28,7 +27,7 @@ impl Checker {
             DelayLaw::Lognormal { .. } => (format!("{key}.lognormal"), "min"),
         };
         let smallest_key = format!("{key}.{smallest}");
-        self.check(min_ns(law) > 0, &smallest_key, &[], || {
+        self.check(law.min_ns() > 0, &smallest_key, &[], || {
             ConfigFault::new(
                 "",
                 "the smallest delay must be above 0: it is the lookahead that lets servers and \
