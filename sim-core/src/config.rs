@@ -18,12 +18,14 @@ mod fleet; // network, nodes, servers, engine
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod heartbeat; // reports
+mod membership; // who is a node
 mod faults; // what breaks
 mod expect; // what must be shown
 mod validate; // what is impossible
 pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
+pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
 
 use crate::law::{DelayLaw, ServiceLaw};

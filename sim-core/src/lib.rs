@@ -23,6 +23,7 @@ pub mod metrics; // phase 4: boundaries are looked at
 pub mod completion; // phase 5: servers serve
 pub mod selection; // phase 6: nodes choose and dispatch
 
+pub mod membership; // which nodes a node knows
 pub mod network; // messages and the outboxes they wait in
 pub mod server; // servers and their two kernels
 pub mod view; // what a node believes

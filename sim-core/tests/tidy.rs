@@ -41,7 +41,7 @@ const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
     &["law", "latency_table", "heap", "wheel", "order"],
     &["config", "ticks", "workload", "result", "setup"],
-    &["network", "server", "view", "policy", "request", "traffic", "meters"],
+    &["network", "server", "view", "policy", "request", "traffic", "meters", "membership"],
     &["clock", "owners", "trace_feed"],
     &PHASES,
     &["outcome", "columns", "verdict"],
