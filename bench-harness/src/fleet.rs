@@ -48,7 +48,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             quantum_ns: DELAY_NS,
             sample_interval_ns: 199 * DELAY_NS,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        network: NetworkConfig { node_server: delay.clone(), server_node: delay.clone(), node_node: delay },
         nodes: NodesConfig { count: nodes },
         servers: vec![ServerGroup {
             count: servers,

@@ -24,7 +24,7 @@ pub fn scenario() -> Scenario {
             quantum_ns: MILLISECOND,
             sample_interval_ns: SECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        network: NetworkConfig { node_server: delay.clone(), server_node: delay.clone(), node_node: delay },
         nodes: NodesConfig { count: 1 },
         servers: vec![ServerGroup {
             count: 2,

@@ -84,6 +84,8 @@ pub struct NetworkConfig {
     pub node_server: DelayLaw,
     /// From a server to an LB node: responses and heartbeats.
     pub server_node: DelayLaw,
+    /// From an LB node to another: gossip and membership.
+    pub node_node: DelayLaw,
 }
 
 /// The LB nodes.

@@ -23,8 +23,9 @@ pub(super) fn network(walk: &mut Walk<'_>, top: &mut Section<'_>) -> NetworkConf
         .read(walk, "node_server", delay)
         .unwrap_or(DelayLaw::Constant { mean_ns: 500 * MICROSECOND });
     let server_node = s.read(walk, "server_node", delay).unwrap_or_else(|| node_server.clone());
+    let node_node = s.read(walk, "node_node", delay).unwrap_or_else(|| node_server.clone());
     s.close(walk);
-    NetworkConfig { node_server, server_node }
+    NetworkConfig { node_server, server_node, node_node }
 }
 
 /// `[nodes]`.

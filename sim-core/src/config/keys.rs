@@ -47,6 +47,14 @@ pub const KEYS: &[Key] = &[
     key("network.server_node.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, server to node.", "Higher: latency grows and views are older."),
     key("network.server_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, server to node.", "Higher: more reordering."),
     key("network.server_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, server to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.constant.mean", "time", "as node_server", "above 0", "The delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.uniform.min", "time", "required", "above 0", "Smallest delay, node to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.uniform.max", "time", "required", "at least min", "Largest delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.exponential.mean", "time", "required", "above min", "Mean of the whole delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.exponential.min", "time", "required", "above 0", "Smallest delay; the rest is exponential, node to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, node to node.", "Higher: more reordering."),
+    key("network.node_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, node to node.", "Higher: longer ticks, faster runs."),
     key("nodes.count", "nodes", "1", "1 to 1000000", "LB nodes; the workload is split evenly among them.", "More: each sees less of the traffic, and herding grows."),
     key("servers.N.count", "servers", "1", "1 or more", "Servers that are alike; several groups make an uneven fleet.", "More: more capacity, and more to know."),
     key("servers.N.capacity", "requests", "required", "1 to 65535", "Requests in service at once, each at full speed.", "More: more capacity, less waiting."),
@@ -166,7 +174,8 @@ mod tests {
         );
         for law in ["constant", "uniform", "exponential", "lognormal"] {
             asked_for.extend(asked(&format!(
-                "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}"
+                "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}\n\
+                 network.node_node.{law} = {{}}"
             )));
         }
         let listed: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();

@@ -9,6 +9,11 @@ impl Scenario {
         capacity_per_s(&self.servers)
     }
 
+    /// Whether nodes send each other messages.
+    pub const fn nodes_talk(&self) -> bool {
+        self.gossip.is_some()
+    }
+
     /// Mean arrivals a second over the run; `None` for a trace that states no rate.
     pub fn offered_per_s(&self) -> Option<f64> {
         Some(match &self.workload.arrivals {

@@ -58,7 +58,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             quantum_ns: DELAY_NS,
             sample_interval_ns: 100 * MILLISECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        network: NetworkConfig { node_server: delay.clone(), server_node: delay.clone(), node_node: delay },
         nodes: NodesConfig { count: nodes },
         servers: vec![ServerGroup {
             count: servers,
