@@ -51,6 +51,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         network: NetworkConfig { node_server: delay.clone(), server_node: delay.clone(), node_node: delay },
         nodes: NodesConfig { count: nodes },
         servers: vec![ServerGroup {
+            name: None,
             count: servers,
             capacity: CAPACITY,
             backlog: None,

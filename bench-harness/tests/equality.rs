@@ -208,6 +208,7 @@ fn random_policy(rng: &mut Stream) -> PolicyConfig {
 fn random_group(unit: u64, rng: &mut Stream) -> ServerGroup {
     let mean_ns = unit as f64 * [1e6, 4e6, 10e6][rng.random_range(0..3)];
     ServerGroup {
+        name: None,
         count: rng.random_range(1..12),
         capacity: [1, 2, 4, 13, 30][rng.random_range(0..5)],
         backlog: [None, Some(0), Some(2), Some(40)][rng.random_range(0..4)],

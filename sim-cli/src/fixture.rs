@@ -27,6 +27,7 @@ pub fn scenario() -> Scenario {
         network: NetworkConfig { node_server: delay.clone(), server_node: delay.clone(), node_node: delay },
         nodes: NodesConfig { count: 1 },
         servers: vec![ServerGroup {
+            name: None,
             count: 2,
             capacity: 1,
             backlog: None,

@@ -488,6 +488,7 @@ pub(crate) mod fixture {
     /// 2 servers of 2 slots and 1 of 4; 10 s, nothing cut off as warm-up.
     pub fn scenario() -> Scenario {
         let group = |count, capacity, speed| ServerGroup {
+            name: None,
             count,
             capacity,
             backlog: Some(4),

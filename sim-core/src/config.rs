@@ -98,6 +98,8 @@ pub struct NodesConfig {
 /// Servers that are alike. Heterogeneity is several groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerGroup {
+    /// What faults call it: not a number, so that it cannot be taken for an id.
+    pub name: Option<String>,
     /// How many. At least 1.
     pub count: u32,
     /// Most requests in service at once, in `1..=65535`.

@@ -100,7 +100,9 @@ impl Observations {
         for view in views.step_by(plan.node_stride as usize) {
             for (server, &load) in plan.servers().zip(loads) {
                 let belief = &view.beliefs[server as usize];
-                let age_ns = now_ns - u64::from(belief.sent_quantum) * setup.ticks.quantum_ns;
+                // The stamp of a server whose clock is fast lies ahead of the present.
+                let sent_ns = u64::from(belief.sent_quantum) * setup.ticks.quantum_ns;
+                let age_ns = now_ns.saturating_sub(sent_ns);
                 let error = u64::from(view.load(belief).abs_diff(load));
                 bin.view_age_sum_ns += u128::from(age_ns);
                 bin.view_error_sum += error;

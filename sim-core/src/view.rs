@@ -3,9 +3,9 @@
 //! Beliefs lag the truth: only a report changes them. A belief takes a quarter of a cache line, so
 //! comparing two servers costs two lines whatever the fleet's size.
 //!
-//! Merge. Of two reports by one server the one sent later wins, and a server sends at most one a
-//! quantum; so merging is the maximum of a total order: commutative, associative, idempotent.
-//! Late and duplicated reports are no-ops.
+//! Merge. Of two reports by one server the one with the larger version wins, and a sound server
+//! never uses a version twice; so merging is the maximum of a total order: commutative,
+//! associative, idempotent. Late and duplicated reports are no-ops.
 
 use bevy_ecs::prelude::Component;
 
@@ -19,7 +19,7 @@ use crate::time::Nanos;
 /// itself has in flight there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Belief {
-    /// When that report was sent, in quanta; not when it arrived.
+    /// When that report was sent, in quanta, as the server claims; not when it arrived.
     pub sent_quantum: u32,
     /// Mean latency it stated [ns].
     pub latency_ns: f32,
@@ -36,6 +36,9 @@ pub struct Belief {
 pub struct View {
     /// One a server.
     pub beliefs: Vec<Belief>,
+    /// The version of the report behind each belief; 0 before the first. Apart from the beliefs
+    /// because a choice never looks at it.
+    pub versions: Vec<u32>,
     /// Correct the reported load by the change of the node's own in-flight requests since the
     /// report was merged.
     pub own_sends: bool,
@@ -86,16 +89,19 @@ impl View {
             let belief = Belief { capacity: group.capacity as u16, ..Belief::default() };
             beliefs.resize(beliefs.len() + group.count as usize, belief);
         }
-        Self { beliefs, own_sends }
+        let versions = vec![0; beliefs.len()];
+        Self { beliefs, versions, own_sends }
     }
 
     /// Takes in a report; false when it is not news.
     #[inline]
     pub fn merge(&mut self, report: &Report) -> bool {
-        let belief = &mut self.beliefs[report.server as usize];
-        if report.sent_quantum <= belief.sent_quantum {
+        let version = &mut self.versions[report.server as usize];
+        if report.version <= *version {
             return false;
         }
+        *version = report.version;
+        let belief = &mut self.beliefs[report.server as usize];
         let own = if self.own_sends { belief.own } else { 0 };
         *belief = Belief {
             sent_quantum: report.sent_quantum,
@@ -201,52 +207,57 @@ mod tests {
 
     fn view(own: u32, own_sends: bool) -> View {
         let belief = Belief { own, capacity: 4, ..Belief::default() };
-        View { beliefs: vec![belief], own_sends }
+        View { beliefs: vec![belief], versions: vec![0], own_sends }
     }
 
-    fn report(sent_quantum: u32) -> Report {
-        // One server sends one report a quantum, so the stamp decides the payload.
-        let bits = crate::rng::mix(u64::from(sent_quantum));
+    fn report(version: u32) -> Report {
+        // One server sends one report a quantum, so the version decides the payload. The stamp is
+        // that of a clock that is wrong by a random amount: it must not decide which is newer.
+        let bits = crate::rng::mix(u64::from(version));
         Report {
             server: 0,
-            sent_quantum,
+            version,
+            sent_quantum: 1 + (bits >> 40) as u32 % 30,
             load: (bits % 50) as u16,
             capacity: 1 + (bits >> 8) as u16 % 9,
             latency_ns: (bits >> 20) as f32,
+            ..Report::default()
         }
     }
 
-    fn merged(mut view: View, stamps: &[u32]) -> Belief {
-        for &stamp in stamps {
-            view.merge(&report(stamp));
+    fn merged(mut view: View, versions: &[u32]) -> (Belief, u32) {
+        for &version in versions {
+            view.merge(&report(version));
         }
-        view.beliefs[0]
+        (view.beliefs[0], view.versions[0])
     }
 
     proptest! {
         /// Order, grouping and repetition of reports change nothing: merge is a semilattice.
         #[test]
         fn merge_is_commutative_associative_and_idempotent(
-            stamps in proptest::collection::vec(0_u32..20, 1..12),
+            versions in proptest::collection::vec(0_u32..20, 1..12),
             own in 0_u32..6,
             own_sends: bool,
             cut in 0_usize..12,
         ) {
-            let forward = merged(view(own, own_sends), &stamps);
-            let mut backward = stamps.clone();
+            let forward = merged(view(own, own_sends), &versions);
+            let mut backward = versions.clone();
             backward.reverse();
             prop_assert_eq!(forward, merged(view(own, own_sends), &backward));
-            let mut twice = stamps.clone();
-            twice.extend(&stamps);
+            let mut twice = versions.clone();
+            twice.extend(&versions);
             prop_assert_eq!(forward, merged(view(own, own_sends), &twice));
-            let cut = cut.min(stamps.len());
-            let regrouped = [&stamps[cut..], &stamps[..cut]].concat();
+            let cut = cut.min(versions.len());
+            let regrouped = [&versions[cut..], &versions[..cut]].concat();
             prop_assert_eq!(forward, merged(view(own, own_sends), &regrouped));
             // And it is the newest report that stays.
-            let newest = *stamps.iter().max().unwrap();
-            prop_assert_eq!(forward.sent_quantum, newest);
+            let newest = *versions.iter().max().unwrap();
+            let (belief, version) = forward;
+            prop_assert_eq!(version, newest);
             if newest > 0 {
-                prop_assert_eq!(forward.latency_ns.to_bits(), report(newest).latency_ns.to_bits());
+                prop_assert_eq!(belief.sent_quantum, report(newest).sent_quantum);
+                prop_assert_eq!(belief.latency_ns.to_bits(), report(newest).latency_ns.to_bits());
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::laws::{delay, service};
 use super::load::lookahead_ns;
 use super::tree::Value;
-use super::values::{Limit, count, duration, number, word};
+use super::values::{Limit, count, duration, number, text, word};
 use super::walk::{Item, Section, Walk, list};
 use super::{EngineConfig, NetworkConfig, NodesConfig, ServerGroup};
 use crate::law::{DelayLaw, ServiceLaw};
@@ -46,6 +46,7 @@ fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
     let mut s = Section::open(walk, item);
     let stand_in = ServiceLaw::Constant { mean_ns: MILLISECOND as f64 };
     let group = ServerGroup {
+        name: s.read(walk, "name", text),
         count: s.read(walk, "count", count).unwrap_or(1),
         capacity: s.need(walk, "capacity", "4", count).unwrap_or(1),
         backlog: s.read(walk, "backlog", backlog).map_or(Some(BACKLOG), Limit::get),

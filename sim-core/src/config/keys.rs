@@ -56,6 +56,7 @@ pub const KEYS: &[Key] = &[
     key("network.node_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, node to node.", "Higher: more reordering."),
     key("network.node_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, node to node.", "Higher: longer ticks, faster runs."),
     key("nodes.count", "nodes", "1", "1 to 1000000", "LB nodes; the workload is split evenly among them.", "More: each sees less of the traffic, and herding grows."),
+    key("servers.N.name", "", "none", "letters, digits, - _ ., a letter first", "What faults call the group.", "No effect on results."),
     key("servers.N.count", "servers", "1", "1 or more", "Servers that are alike; several groups make an uneven fleet.", "More: more capacity, and more to know."),
     key("servers.N.capacity", "requests", "required", "1 to 65535", "Requests in service at once, each at full speed.", "More: more capacity, less waiting."),
     key("servers.N.backlog", "requests", "16", "0 or more, or unbounded", "Requests waiting; the next one is refused.", "More: fewer refusals, longer tails."),

@@ -90,6 +90,7 @@ mod tests {
     #[test]
     fn capacity_adds_groups_by_speed() {
         let group = |count, speed| ServerGroup {
+            name: None,
             count,
             capacity: 4,
             backlog: None,

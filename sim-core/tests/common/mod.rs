@@ -61,6 +61,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
         network: NetworkConfig { node_server: delay.clone(), server_node: delay.clone(), node_node: delay },
         nodes: NodesConfig { count: nodes },
         servers: vec![ServerGroup {
+            name: None,
             count: servers,
             capacity: 4,
             backlog: None,
