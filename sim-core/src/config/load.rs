@@ -37,9 +37,11 @@ impl Scenario {
     }
 }
 
-/// The smallest one-way delay of any link: how far owners can run ahead of each other [ns].
-pub(super) fn lookahead_ns(network: &NetworkConfig) -> Nanos {
-    network.node_server.min_ns().min(network.server_node.min_ns())
+/// The smallest one-way delay of any link in use: how far owners can run ahead of each other [ns].
+pub(super) fn lookahead_ns(network: &NetworkConfig, nodes_talk: bool) -> Nanos {
+    let NetworkConfig { node_server, server_node, node_node } = network;
+    let served = node_server.min_ns().min(server_node.min_ns());
+    if nodes_talk { served.min(node_node.min_ns()) } else { served }
 }
 
 /// Requests a second that the groups can complete together.
