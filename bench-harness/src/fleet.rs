@@ -48,7 +48,11 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             quantum_ns: DELAY_NS,
             sample_interval_ns: 199 * DELAY_NS,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
         nodes: NodesConfig { count: nodes },
         servers: vec![ServerGroup {
             name: None,
@@ -74,6 +78,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             latency_alpha: 0.1,
             latency_decay_ns: Some(10 * SECOND),
         },
+        gossip: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }

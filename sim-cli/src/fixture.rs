@@ -24,7 +24,11 @@ pub fn scenario() -> Scenario {
             quantum_ns: MILLISECOND,
             sample_interval_ns: SECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
         nodes: NodesConfig { count: 1 },
         servers: vec![ServerGroup {
             name: None,
@@ -53,6 +57,7 @@ pub fn scenario() -> Scenario {
             latency_alpha: 0.1,
             latency_decay_ns: None,
         },
+        gossip: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }

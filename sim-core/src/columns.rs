@@ -508,7 +508,11 @@ pub(crate) mod fixture {
                 quantum_ns: MILLISECOND,
                 sample_interval_ns: 100 * MILLISECOND,
             },
-            network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+            network: NetworkConfig {
+                node_server: delay.clone(),
+                server_node: delay.clone(),
+                node_node: delay,
+            },
             nodes: NodesConfig { count: 2 },
             servers: vec![group(2, 2, 1.0), group(1, 4, 2.0)],
             workload: WorkloadConfig {
@@ -531,6 +535,7 @@ pub(crate) mod fixture {
                 latency_alpha: 0.1,
                 latency_decay_ns: None,
             },
+            gossip: None,
             faults: Vec::new(),
             expect: Vec::new(),
         }

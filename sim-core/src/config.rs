@@ -18,12 +18,14 @@ mod fleet; // network, nodes, servers, engine
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod heartbeat; // reports
+mod gossip; // what nodes tell each other
 mod faults; // what breaks
 mod expect; // what must be shown
 mod validate; // what is impossible
 pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
+pub use gossip::{GossipConfig, GossipMode, GossipPayload};
 pub use scenario::{ReadFile, Source};
 
 use crate::law::{DelayLaw, ServiceLaw};
@@ -59,6 +61,8 @@ pub struct Scenario {
     pub policies: Vec<PolicyConfig>,
     /// Reports from servers to nodes.
     pub heartbeat: HeartbeatConfig,
+    /// What nodes tell each other of the servers; `None`: nothing.
+    pub gossip: Option<GossipConfig>,
     /// What breaks and when, in file order.
     pub faults: Vec<Fault>,
     /// What the scenario must show.
@@ -84,6 +88,8 @@ pub struct NetworkConfig {
     pub node_server: DelayLaw,
     /// From a server to an LB node: responses and heartbeats.
     pub server_node: DelayLaw,
+    /// From an LB node to another: gossip and membership.
+    pub node_node: DelayLaw,
 }
 
 /// The LB nodes.

@@ -47,6 +47,14 @@ pub const KEYS: &[Key] = &[
     key("network.server_node.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, server to node.", "Higher: latency grows and views are older."),
     key("network.server_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, server to node.", "Higher: more reordering."),
     key("network.server_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, server to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.constant.mean", "time", "as node_server", "above 0", "The delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.uniform.min", "time", "required", "above 0", "Smallest delay, node to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.uniform.max", "time", "required", "at least min", "Largest delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.exponential.mean", "time", "required", "above min", "Mean of the whole delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.exponential.min", "time", "required", "above 0", "Smallest delay; the rest is exponential, node to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, node to node.", "Higher: more reordering."),
+    key("network.node_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, node to node.", "Higher: longer ticks, faster runs."),
     key("nodes.count", "nodes", "1", "1 to 1000000", "LB nodes; the workload is split evenly among them.", "More: each sees less of the traffic, and herding grows."),
     key("servers.N.name", "", "none", "letters, digits, - _ ., a letter first", "What faults call the group.", "No effect on results."),
     key("servers.N.count", "servers", "1", "1 or more", "Servers that are alike; several groups make an uneven fleet.", "More: more capacity, and more to know."),
@@ -113,6 +121,13 @@ pub const KEYS: &[Key] = &[
     key("heartbeat.fanout.home", "nodes", "none", "1 to nodes.count", "The same nodes every time; others never hear of the server.", "More: more nodes know the server."),
     key("heartbeat.latency_alpha", "", "0.1", "above 0, to 1", "Weight of a new completion in a server's mean latency.", "Higher: quicker and noisier."),
     key("heartbeat.latency_decay", "time", "10s", "above 0, or never", "How fast an idle server's reported latency falls.", "never: a server once slow is never tried again."),
+    key("gossip.interval", "time", "200ms", "at least the quantum", "Mean time between two rounds of a node; without [gossip] nodes tell each other nothing.", "Shorter: fresher views, more messages."),
+    key("gossip.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: rounds spread out."),
+    key("gossip.fanout", "nodes", "1", "1 to nodes.count - 1", "Peers a node turns to in a round, drawn anew each time.", "More: news spreads in fewer rounds, more messages."),
+    key("gossip.mode", "", "push_pull", "push, pull, push_pull", "Which way news goes: to the peers, from them, or both.", "push_pull: fewest rounds, more messages each."),
+    key("gossip.payload", "", "delta", "delta, full", "What is sent: what the other side lacks, or all that is known.", "full: bytes grow with the servers instead of with the changes."),
+    key("gossip.mtu_bytes", "bytes", "65507", "200 to 65507", "Largest message; a delta is cut there and goes on in the next exchange.", "Lower: smaller messages, news comes later when there is much."),
+    key("gossip.loss", "", "0", "0 to below 1", "Chance that a message is lost.", "Higher: news spreads more slowly."),
     key("faults.N.at", "time", "required", "below duration", "When it breaks, on the next quantum.", ""),
     key("faults.N.for", "time", "to the end", "at least the quantum", "How long.", ""),
     key("faults.N.crash.servers", "ids", "required", "0..5 (5 excluded) or 3", "Whom it hits.", ""),
@@ -167,7 +182,8 @@ mod tests {
         );
         for law in ["constant", "uniform", "exponential", "lognormal"] {
             asked_for.extend(asked(&format!(
-                "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}"
+                "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}\n\
+                 network.node_node.{law} = {{}}"
             )));
         }
         let listed: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();

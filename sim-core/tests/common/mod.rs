@@ -58,7 +58,11 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             quantum_ns: DELAY_NS,
             sample_interval_ns: 100 * MILLISECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
         nodes: NodesConfig { count: nodes },
         servers: vec![ServerGroup {
             name: None,
@@ -84,6 +88,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_alpha: 0.1,
             latency_decay_ns: Some(10 * SECOND),
         },
+        gossip: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }
