@@ -81,7 +81,7 @@ impl Agenda {
             Event::EndCheck => (0, 0, 0, 0),
             Event::Fault(index) => (1, index as u32, 0, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
-            Event::Report { node, report } => (3, node, report.server, report.sent_quantum),
+            Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Observe => (4, 0, 0, 0),
             Event::Completion { server, job, .. } => (5, server, jobs[job].admission, 0),
             Event::Attempt { server, job } => (6, server, jobs[job].node, jobs[job].attempt),
@@ -293,7 +293,7 @@ impl Reference {
         let stream = &mut self.heartbeat_streams[id as usize];
         let snapshot = self.servers[id as usize].snapshot(setup, at_ns);
         if snapshot.up {
-            let report = heartbeat::report(setup, ServerId(id), quantum, &snapshot);
+            let report = heartbeat::report(ServerId(id), quantum, &snapshot);
             heartbeat::send(setup, ServerId(id), quantum, stream, |node, arrival| {
                 let at_ns = arrival * setup.ticks.quantum_ns;
                 self.agenda.add(at_ns, Event::Report { node, report }, &self.jobs);

@@ -488,6 +488,7 @@ pub(crate) mod fixture {
     /// 2 servers of 2 slots and 1 of 4; 10 s, nothing cut off as warm-up.
     pub fn scenario() -> Scenario {
         let group = |count, capacity, speed| ServerGroup {
+            name: None,
             count,
             capacity,
             backlog: Some(4),
@@ -507,8 +508,12 @@ pub(crate) mod fixture {
                 quantum_ns: MILLISECOND,
                 sample_interval_ns: 100 * MILLISECOND,
             },
-            network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-            nodes: NodesConfig { count: 2 },
+            network: NetworkConfig {
+                node_server: delay.clone(),
+                server_node: delay.clone(),
+                node_node: delay,
+            },
+            nodes: NodesConfig { count: 2, failover_delay_ns: SECOND },
             servers: vec![group(2, 2, 1.0), group(1, 4, 2.0)],
             workload: WorkloadConfig {
                 arrivals: Arrivals::Poisson { rate: 100.0 },
@@ -530,6 +535,8 @@ pub(crate) mod fixture {
                 latency_alpha: 0.1,
                 latency_decay_ns: None,
             },
+            gossip: None,
+        membership: None,
             faults: Vec::new(),
             expect: Vec::new(),
         }

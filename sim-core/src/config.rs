@@ -19,6 +19,7 @@ mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod heartbeat; // reports
 mod membership; // who is a node
+mod gossip; // what nodes tell each other
 mod faults; // what breaks
 mod expect; // what must be shown
 mod validate; // what is impossible
@@ -26,6 +27,7 @@ pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
 pub use membership::{MembershipConfig, ProbeOrder};
+pub use gossip::{GossipConfig, GossipMode, GossipPayload};
 pub use scenario::{ReadFile, Source};
 
 use crate::law::{DelayLaw, ServiceLaw};
@@ -61,6 +63,10 @@ pub struct Scenario {
     pub policies: Vec<PolicyConfig>,
     /// Reports from servers to nodes.
     pub heartbeat: HeartbeatConfig,
+    /// What nodes tell each other of the servers; `None`: nothing.
+    pub gossip: Option<GossipConfig>,
+    /// How nodes find each other; `None`: every node knows all nodes for ever.
+    pub membership: Option<MembershipConfig>,
     /// What breaks and when, in file order.
     pub faults: Vec<Fault>,
     /// What the scenario must show.
@@ -86,6 +92,8 @@ pub struct NetworkConfig {
     pub node_server: DelayLaw,
     /// From a server to an LB node: responses and heartbeats.
     pub server_node: DelayLaw,
+    /// From an LB node to another: gossip and membership.
+    pub node_node: DelayLaw,
 }
 
 /// The LB nodes.
@@ -93,11 +101,17 @@ pub struct NetworkConfig {
 pub struct NodesConfig {
     /// How many. At least 1. The workload is split evenly among them.
     pub count: u32,
+    /// Whoever sends requests to the nodes notices this long after a crash that a node is down, and
+    /// after its return that it is back [ns]. In between, its requests are lost after the crash,
+    /// and go to the other nodes after the return.
+    pub failover_delay_ns: Nanos,
 }
 
 /// Servers that are alike. Heterogeneity is several groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerGroup {
+    /// What faults call it: not a number, so that it cannot be taken for an id.
+    pub name: Option<String>,
     /// How many. At least 1.
     pub count: u32,
     /// Most requests in service at once, in `1..=65535`.

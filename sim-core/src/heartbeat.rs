@@ -61,12 +61,15 @@ pub fn quantum_after(setup: &Setup, due_ns: Nanos, previous: u64) -> u64 {
 }
 
 /// What a server reports.
-pub fn report(setup: &Setup, server: ServerId, quantum: u64, snapshot: &Snapshot) -> Report {
+pub fn report(server: ServerId, quantum: u64, snapshot: &Snapshot) -> Report {
     Report {
         server: server.0,
+        version: quantum as u32,
         sent_quantum: quantum as u32,
         load: (snapshot.active + snapshot.waiting).min(u32::from(u16::MAX)) as u16,
-        capacity: setup.groups[setup.group_of(server)].capacity as u16,
+        active: snapshot.active.min(snapshot.capacity) as u16,
+        capacity: snapshot.capacity as u16,
+        stage: snapshot.stage,
         latency_ns: snapshot.latency_ns,
     }
 }
@@ -177,7 +180,7 @@ impl Heartbeats {
             let stream = &mut self.streams[due.server as usize];
             let snapshot = servers.snapshot(setup, due.server, now_ns);
             if snapshot.up {
-                let report = report(setup, id, quantum, &snapshot);
+                let report = report(id, quantum, &snapshot);
                 match broadcast_arrival {
                     Some(arrival) => out.broadcast.push(arrival, report),
                     None => send(setup, id, quantum, stream, |node, arrival| {

@@ -27,6 +27,10 @@ pub enum Purpose {
     Heartbeat = 6,
     /// The rate state shared by all nodes (bursts): every node replays the same stream.
     Modulation = 7,
+    /// One node's messages to other nodes: loss, delays.
+    PeerNetwork = 8,
+    /// One node's gossip: phase, jitter, choice of peers.
+    Gossip = 9,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

@@ -275,7 +275,7 @@ impl<P: Policy> Desk<'_, P> {
         self.policy.on_answer(server, &belief);
     }
 
-    /// An attempt was refused or lost: another server, if the rules and the budget allow.
+    /// An attempt was refused, lost or failed: another server, if the rules and the budget allow.
     #[cold]
     fn try_again(&mut self, response: &Response, request: &Request) {
         let server = ServerId(request.server);
@@ -295,8 +295,12 @@ impl<P: Policy> Desk<'_, P> {
                 self.meters.retries_denied += 1;
             }
         }
-        let outcome =
-            if response.status() == Status::Lost { Outcome::Lost } else { Outcome::Refused };
+        let outcome = match response.status() {
+            Status::Ok => Outcome::Ok,
+            Status::Refused => Outcome::Refused,
+            Status::Lost => Outcome::Lost,
+            Status::Failed => Outcome::Failed,
+        };
         self.meters.end(self.is_measured(request), outcome);
         self.in_flight.close(response.slot);
     }

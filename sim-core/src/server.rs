@@ -13,7 +13,7 @@ pub mod fifo;
 use bevy_ecs::prelude::Component;
 
 use crate::ids::ServerId;
-use crate::network::Responses;
+use crate::network::{Responses, Stage};
 use crate::result::ServerResult;
 use crate::rng::{Purpose, Stream};
 use crate::setup::{Change, Setup};
@@ -197,6 +197,10 @@ pub struct Snapshot {
     pub active: u32,
     /// Requests waiting.
     pub waiting: u32,
+    /// Service slots.
+    pub capacity: u32,
+    /// Whether it takes new work.
+    pub stage: Stage,
     /// Mean latency to report [ns].
     pub latency_ns: f32,
     /// False while it is crashed.

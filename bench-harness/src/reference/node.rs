@@ -207,6 +207,7 @@ impl Node {
                 Outcome::Refused
             }
             Status::Lost => Outcome::Lost,
+            Status::Failed => Outcome::Failed,
         };
         if outcome != Outcome::Ok && request.tries <= setup.retries_max {
             if self.budget_ppm >= 1_000_000 {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use sim_core::config::Slowdown;
 use sim_core::ids::ServerId;
-use sim_core::network::Status;
+use sim_core::network::{Stage, Status};
 use sim_core::result::ServerResult;
 use sim_core::rng::{Purpose, Stream};
 use sim_core::server::{LatencyMean, Snapshot, overlap_ns};
@@ -193,6 +193,8 @@ impl Server {
         Snapshot {
             active: self.active.len() as u32,
             waiting: self.waiting.len() as u32,
+            capacity: setup.groups[self.group].capacity,
+            stage: Stage::Serving,
             latency_ns: self.latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
             up: self.down.is_none(),
         }

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::config::Slowdown;
 use crate::ids::ServerId;
-use crate::network::{Response, Responses, Status};
+use crate::network::{Response, Responses, Stage, Status};
 use crate::result::ServerResult;
 use crate::setup::{Change, Setup};
 use crate::time::Nanos;
@@ -301,6 +301,8 @@ impl EventServers {
         Snapshot {
             active,
             waiting,
+            capacity: setup.groups[server.group].capacity,
+            stage: Stage::Serving,
             latency_ns: server.latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
             up: server.down.is_none(),
         }

@@ -198,6 +198,7 @@ const IMPOSSIBLE: &[(&str, &str, &str, &str)] = &[
     ("engine.sample_interval", "1500us", "engine.sample_interval", "multiple"),
     ("duration", "1000000h", "engine.sample_interval", "bins"),
     ("nodes.count", "0", "nodes.count", "range"),
+    ("servers.0.name", "5..7", "servers.0.name", "cannot name a group"),
     ("servers.0.count", "0", "servers.0.count", "range"),
     ("servers.0.capacity", "0", "servers.0.capacity", "range"),
     ("servers.0.capacity", "65536", "servers.0.capacity", "range"),

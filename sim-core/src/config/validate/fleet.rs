@@ -16,13 +16,21 @@ const CV_MAX: f64 = 1_000.0;
 
 impl Checker {
     pub(super) fn fleet(&mut self, nodes: &NodesConfig, servers: &[ServerGroup]) {
-        let NodesConfig { count: node_count } = *nodes;
+        let NodesConfig { count: node_count, failover_delay_ns } = *nodes;
+        self.time("nodes.failover_delay", failover_delay_ns);
         self.within("nodes.count", node_count.into(), 1..=NODES_MAX.into());
         self.check(!servers.is_empty(), "servers", &[], || {
             ConfigFault::new("", "there are none").fix("add a [[servers]] group")
         });
         for (index, group) in servers.iter().enumerate() {
             self.group(&format!("servers.{index}"), group);
+            let twin =
+                servers[..index].iter().position(|g| g.name.is_some() && g.name == group.name);
+            self.check(twin.is_none(), &format!("servers.{index}.name"), &[], || {
+                ConfigFault::new("", format!("is also the name of servers.{}", twin.unwrap_or(0)))
+                    .found(format!("{:?}", group.name.as_deref().unwrap_or_default()))
+                    .fix("a fault must know which group is meant: give each its own name")
+            });
         }
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
         self.check(server_count <= SERVERS_MAX, "servers", &[], || {
@@ -42,7 +50,18 @@ impl Checker {
     }
 
     fn group(&mut self, key: &str, group: &ServerGroup) {
-        let ServerGroup { count, capacity, backlog: _, service, speed } = group;
+        let ServerGroup { name, count, capacity, backlog: _, service, speed } = group;
+        if let Some(name) = name {
+            let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            let fine = name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.len() <= 100
+                && name.chars().all(usable);
+            self.check(fine, &format!("{key}.name"), &[], || {
+                ConfigFault::new("", "cannot name a group: faults would take it for ids or a share")
+                    .found(format!("{name:?}"))
+                    .allowed("1 to 100 letters, digits, `-`, `_` and `.`, a letter first")
+            });
+        }
         self.within(&format!("{key}.count"), (*count).into(), 1..=SERVERS_MAX);
         self.within(&format!("{key}.capacity"), (*capacity).into(), 1..=u16::MAX.into());
         self.service(&format!("{key}.service"), service);
