@@ -536,7 +536,7 @@ pub(crate) mod fixture {
                 latency_decay_ns: None,
             },
             gossip: None,
-        membership: None,
+            membership: None,
             faults: Vec::new(),
             expect: Vec::new(),
         }

@@ -26,8 +26,8 @@ mod validate; // what is impossible
 pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
-pub use membership::{MembershipConfig, ProbeOrder};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
+pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
 
 use crate::law::{DelayLaw, ServiceLaw};

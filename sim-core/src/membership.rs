@@ -354,11 +354,11 @@ impl Membership {
         };
         listeners.extend(self.gone.iter().filter(fresh));
         let chosen = draw(&mut listeners, rules.gossip_nodes as usize, turn.stream);
-        for index in 0..chosen {
+        for &listener in &listeners[..chosen] {
             if self.rumours.is_empty() {
                 break;
             }
-            self.send(listeners[index], Kind::Gossip, turn);
+            self.send(listener, Kind::Gossip, turn);
         }
         self.scratch = listeners;
     }
@@ -398,8 +398,9 @@ impl Membership {
     /// Nodes this one should be in touch with and is not: its dead, and seeds it does not know.
     fn missed<'a>(&'a self, rules: &'a Rules) -> impl Iterator<Item = u32> + 'a {
         let dead = |&node: &u32| self.state_of(node) == Some(State::Dead);
-        let stranger =
-            |&seed: &u32| seed != self.me && self.state_of(seed).is_none() && !self.others.is_empty();
+        let stranger = |&seed: &u32| {
+            seed != self.me && self.state_of(seed).is_none() && !self.others.is_empty()
+        };
         self.gone.iter().copied().filter(dead).chain(rules.seeds.clone().filter(stranger))
     }
 
@@ -424,7 +425,11 @@ impl Membership {
 
     fn next_reap(&self, rules: &Rules) -> u64 {
         let since = |&node: &u32| self.members[node as usize].map(|member| member.since);
-        self.gone.iter().filter_map(since).min().map_or(u64::MAX, |at| at.saturating_add(rules.reap))
+        self.gone
+            .iter()
+            .filter_map(since)
+            .min()
+            .map_or(u64::MAX, |at| at.saturating_add(rules.reap))
     }
 
     /// Sends a message, with as many news as it can carry; a `Join` or `State` carries everything.

@@ -330,8 +330,7 @@ fn a_restarted_seed_is_found_by_the_others() {
 #[test]
 fn the_dead_are_reaped() {
     let nodes = 6;
-    let mut cluster =
-        Cluster::formed(nodes, 3, rules(|c| c.reap_ns = 60_000 * MILLISECOND, nodes));
+    let mut cluster = Cluster::formed(nodes, 3, rules(|c| c.reap_ns = 60_000 * MILLISECOND, nodes));
     cluster.nodes[5].stop();
     cluster.run_to(5_000);
     assert_eq!(cluster.nodes[0].state_of(5), Some(State::Dead));
@@ -361,9 +360,8 @@ fn blamed_by_a_slow_node(lifeguard: bool, seed: u64) -> usize {
 /// more under load). Method: the same clusters with and without it.
 #[test]
 fn a_slow_node_accuses_fewer_with_lifeguard() {
-    let blamed = |lifeguard| -> usize {
-        (0..5).map(|seed| blamed_by_a_slow_node(lifeguard, seed)).sum()
-    };
+    let blamed =
+        |lifeguard| -> usize { (0..5).map(|seed| blamed_by_a_slow_node(lifeguard, seed)).sum() };
     let (without, with) = (blamed(false), blamed(true));
     assert!(without > 100, "the slow node accuses: {without}");
     assert!(with * 4 < without, "{with} with Lifeguard, {without} without");
