@@ -19,6 +19,7 @@ mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod heartbeat; // reports
 mod gossip; // what nodes tell each other
+mod judgement; // what nodes make of servers
 mod faults; // what breaks
 mod expect; // what must be shown
 mod validate; // what is impossible
@@ -26,6 +27,10 @@ pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
+pub use judgement::{
+    Detector, DiscoveryConfig, HealthChecks, JudgementConfig, OnNoServer, OutlierEjection,
+    PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
+};
 pub use scenario::{ReadFile, Source};
 
 use crate::law::{DelayLaw, ServiceLaw};
@@ -63,6 +68,8 @@ pub struct Scenario {
     pub heartbeat: HeartbeatConfig,
     /// What nodes tell each other of the servers; `None`: nothing.
     pub gossip: Option<GossipConfig>,
+    /// What nodes make of the servers beyond their reports.
+    pub judgement: JudgementConfig,
     /// What breaks and when, in file order.
     pub faults: Vec<Fault>,
     /// What the scenario must show.

@@ -6,6 +6,7 @@ use super::faults::faults;
 use super::fleet::{engine, network, nodes, servers};
 use super::gossip::gossip;
 use super::heartbeat::heartbeat;
+use super::judgement::judgement;
 use super::load::{capacity_per_s, lookahead_ns};
 use super::overrides::{apply, written};
 use super::policy::policies;
@@ -107,6 +108,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let policies = policies(walk, &mut s);
     let heartbeat = heartbeat(walk, &mut s);
     let gossip = gossip(walk, &mut s);
+    let judgement = judgement(walk, &mut s);
     let talk = gossip.is_some();
     let lookahead_ns = lookahead_ns(&network, talk);
     let engine = engine(walk, &mut s, lookahead_ns, duration_ns, heartbeat.interval_ns);
@@ -128,6 +130,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         policies,
         heartbeat,
         gossip,
+        judgement,
         faults,
         expect,
     }

@@ -11,6 +11,7 @@ mod workload;
 mod policy;
 mod heartbeat;
 mod gossip;
+mod judgement;
 mod faults;
 
 use super::fault::ConfigFault;
@@ -53,6 +54,7 @@ impl Checker {
             policies,
             heartbeat,
             gossip,
+            judgement,
             faults,
             expect,
         } = scenario;
@@ -75,6 +77,7 @@ impl Checker {
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
+        self.judgement(judgement, engine);
         if let Some(gossip) = gossip {
             self.gossip(gossip, engine, nodes.count);
         }
