@@ -54,7 +54,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             server_node: delay.clone(),
             node_node: delay,
         },
-        nodes: NodesConfig { count: nodes },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: servers,
@@ -81,6 +81,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         },
         gossip: None,
         judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }

@@ -29,7 +29,7 @@ pub fn scenario() -> Scenario {
             server_node: delay.clone(),
             node_node: delay,
         },
-        nodes: NodesConfig { count: 1 },
+        nodes: NodesConfig { count: 1, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: 2,
@@ -59,6 +59,7 @@ pub fn scenario() -> Scenario {
         },
         gossip: None,
         judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }

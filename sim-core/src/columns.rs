@@ -513,7 +513,7 @@ pub(crate) mod fixture {
                 server_node: delay.clone(),
                 node_node: delay,
             },
-            nodes: NodesConfig { count: 2 },
+            nodes: NodesConfig { count: 2, failover_delay_ns: SECOND },
             servers: vec![group(2, 2, 1.0), group(1, 4, 2.0)],
             workload: WorkloadConfig {
                 arrivals: Arrivals::Poisson { rate: 100.0 },
@@ -537,6 +537,7 @@ pub(crate) mod fixture {
             },
             gossip: None,
             judgement: JudgementConfig::default(),
+            membership: None,
             faults: Vec::new(),
             expect: Vec::new(),
         }

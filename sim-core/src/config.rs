@@ -18,6 +18,7 @@ mod fleet; // network, nodes, servers, engine
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod heartbeat; // reports
+mod membership; // who is a node
 mod gossip; // what nodes tell each other
 mod judgement; // what nodes make of servers
 mod faults; // what breaks
@@ -31,6 +32,7 @@ pub use judgement::{
     Detector, DiscoveryConfig, HealthChecks, JudgementConfig, OnNoServer, OutlierEjection,
     PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
 };
+pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
 
 use crate::law::{DelayLaw, ServiceLaw};
@@ -70,6 +72,8 @@ pub struct Scenario {
     pub gossip: Option<GossipConfig>,
     /// What nodes make of the servers beyond their reports.
     pub judgement: JudgementConfig,
+    /// How nodes find each other; `None`: every node knows all nodes for ever.
+    pub membership: Option<MembershipConfig>,
     /// What breaks and when, in file order.
     pub faults: Vec<Fault>,
     /// What the scenario must show.
@@ -104,6 +108,10 @@ pub struct NetworkConfig {
 pub struct NodesConfig {
     /// How many. At least 1. The workload is split evenly among them.
     pub count: u32,
+    /// Whoever sends requests to the nodes notices this long after a crash that a node is down, and
+    /// after its return that it is back [ns]. In between, its requests are lost after the crash,
+    /// and go to the other nodes after the return.
+    pub failover_delay_ns: Nanos,
 }
 
 /// Servers that are alike. Heterogeneity is several groups.

@@ -57,6 +57,7 @@ pub const KEYS: &[Key] = &[
     key("network.node_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, node to node.", "Higher: longer ticks, faster runs."),
     key("nodes.count", "nodes", "1", "1 to 1000000", "LB nodes; the workload is split evenly among them.", "More: each sees less of the traffic, and herding grows."),
     key("servers.N.name", "", "none", "letters, digits, - _ ., a letter first", "What faults call the group.", "No effect on results."),
+    key("nodes.failover_delay", "time", "1s", "0 or more", "After a node's crash its requests are lost for this long, then other nodes get them; after its return they go to the others for this long.", "Shorter: fewer lost requests."),
     key("servers.N.count", "servers", "1", "1 or more", "Servers that are alike; several groups make an uneven fleet.", "More: more capacity, and more to know."),
     key("servers.N.capacity", "requests", "required", "1 to 65535", "Requests in service at once, each at full speed.", "More: more capacity, less waiting."),
     key("servers.N.backlog", "requests", "16", "0 or more, or unbounded", "Requests waiting; the next one is refused.", "More: fewer refusals, longer tails."),
@@ -162,6 +163,22 @@ pub const KEYS: &[Key] = &[
     key("gossip.payload", "", "delta", "delta, full", "What is sent: what the other side lacks, or all that is known.", "full: bytes grow with the servers instead of with the changes."),
     key("gossip.mtu_bytes", "bytes", "65507", "200 to 65507", "Largest message; a delta is cut there and goes on in the next exchange.", "Lower: smaller messages, news comes later when there is much."),
     key("gossip.loss", "", "0", "0 to below 1", "Chance that a message is lost.", "Higher: news spreads more slowly."),
+    key("membership.probe_interval", "time", "1s", "at least the quantum", "A node asks one member whether it lives in each of these; without [membership] every node knows all nodes for ever.", "Shorter: crashes are detected sooner, more messages."),
+    key("membership.probe_timeout", "time", "half the probe interval", "above 0, below the probe interval", "Wait for the answer before others are asked to try.", "Shorter: more messages, fewer false suspicions."),
+    key("membership.indirect", "nodes", "3", "0 to 1000", "How many others are asked.", "More: fewer false suspicions, more messages."),
+    key("membership.probe_order", "", "ring", "ring, random", "Whom a node asks next: each member once a round, or a random one.", "random: some members wait long for their turn."),
+    key("membership.suspicion_mult", "", "4", "1 to 1000", "Shortest suspicion, in probe intervals x max(1, log10 members).", "Higher: later detection, fewer false deaths."),
+    key("membership.suspicion_max_mult", "", "6", "1 to 1000", "Longest suspicion, in shortest ones; members that confirm it shorten it.", "1: suspicions of a fixed length."),
+    key("membership.retransmit_mult", "", "4", "1 to 1000", "A piece of news is sent this many times ceil(log10(members + 1)).", "Higher: news is more certain to reach all, more bytes."),
+    key("membership.piggyback", "claims", "40", "1 to 10000", "Most pieces of news on one message.", "Lower: smaller messages, news spreads more slowly."),
+    key("membership.gossip_interval", "time", "a fifth of the probe interval", "at least the quantum", "Time between two rounds of gossip about members.", "Shorter: news spreads faster, more messages."),
+    key("membership.gossip_nodes", "nodes", "3", "0 to 1000", "Members told in a round.", "More: news spreads faster, more messages."),
+    key("membership.gossip_to_dead", "time", "30 probe intervals", "0 or more", "The dead are told news for so long, so that they may object.", "Longer: partitions of this length heal without a reconnect."),
+    key("membership.sync_interval", "time", "30 probe intervals", "at least the quantum", "Time between two exchanges of whole lists.", "Shorter: lost news is made up for sooner, more bytes."),
+    key("membership.reconnect_interval", "time", "30 probe intervals", "at least the quantum", "Time between two attempts to reach a dead member or a missing seed.", "Shorter: a healed partition converges sooner."),
+    key("membership.reap", "time", "24h", "above 0", "Members dead or gone are forgotten after this.", "Shorter: shorter lists, and a long partition becomes final."),
+    key("membership.lifeguard", "", "true", "true, false", "A node that fails in its own probes slows them down.", "false: an overloaded node accuses healthy ones."),
+    key("membership.seeds", "ids", "0..3", "ids of nodes, 0..3 (3 excluded) or 0", "The nodes asked by one that starts.", "Fewer: a cluster without them forms in pieces."),
     key("faults.N.at", "time", "required", "below duration", "When it breaks, on the next quantum.", ""),
     key("faults.N.for", "time", "to the end", "at least the quantum", "How long.", ""),
     key("faults.N.crash.servers", "ids", "required", "0..5 (5 excluded) or 3", "Whom it hits.", ""),
@@ -212,7 +229,7 @@ mod tests {
         let mut asked_for = asked(
             "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
              round_robin = {}\ntwo_choices = {}\n[[faults]]\ncrash = {}\n[[faults]]\nslow = {}\n\
-             [workload]\nretries = {}\n[expect]\n",
+             [workload]\nretries = {}\n[membership]\n[expect]\n",
         );
         asked_for.extend(asked(
             "on_no_server.queue = {}\n[discovery]\nslow_start = {}\nprior.penalty = \"1s\"\n\

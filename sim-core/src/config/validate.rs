@@ -12,6 +12,7 @@ mod policy;
 mod heartbeat;
 mod gossip;
 mod judgement;
+mod membership;
 mod faults;
 
 use super::fault::ConfigFault;
@@ -55,6 +56,7 @@ impl Checker {
             heartbeat,
             gossip,
             judgement,
+            membership,
             faults,
             expect,
         } = scenario;
@@ -78,6 +80,9 @@ impl Checker {
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
         self.judgement(judgement, engine);
+        if let Some(membership) = membership {
+            self.membership(membership, engine, nodes.count);
+        }
         if let Some(gossip) = gossip {
             self.gossip(gossip, engine, nodes.count);
         }

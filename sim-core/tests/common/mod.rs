@@ -63,7 +63,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             server_node: delay.clone(),
             node_node: delay,
         },
-        nodes: NodesConfig { count: nodes },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: servers,
@@ -90,6 +90,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
         },
         gossip: None,
         judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }
