@@ -20,6 +20,7 @@ mod policy; // the policies to compare
 mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
+mod judgement; // what nodes make of servers
 mod faults; // what breaks
 mod expect; // what must be shown
 mod validate; // what is impossible
@@ -27,6 +28,10 @@ pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
+pub use judgement::{
+    Detector, DiscoveryConfig, HealthChecks, JudgementConfig, OnNoServer, OutlierEjection,
+    PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
+};
 pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
 
@@ -65,6 +70,8 @@ pub struct Scenario {
     pub heartbeat: HeartbeatConfig,
     /// What nodes tell each other of the servers; `None`: nothing.
     pub gossip: Option<GossipConfig>,
+    /// What nodes make of the servers beyond their reports.
+    pub judgement: JudgementConfig,
     /// How nodes find each other; `None`: every node knows all nodes for ever.
     pub membership: Option<MembershipConfig>,
     /// What breaks and when, in file order.

@@ -11,6 +11,7 @@ mod workload;
 mod policy;
 mod heartbeat;
 mod gossip;
+mod judgement;
 mod membership;
 mod faults;
 
@@ -54,6 +55,7 @@ impl Checker {
             policies,
             heartbeat,
             gossip,
+            judgement,
             membership,
             faults,
             expect,
@@ -77,6 +79,7 @@ impl Checker {
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
+        self.judgement(judgement, engine);
         if let Some(membership) = membership {
             self.membership(membership, engine, nodes.count);
         }
