@@ -23,7 +23,8 @@ use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan};
 use sim_core::network::{Report, Status};
 use sim_core::outcome;
-use sim_core::result::{Bin, RunResult};
+use sim_core::result::{Bin, Outcome, RunResult};
+use sim_core::roster::{Place, Roster, Standing};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::{Change, Setup};
@@ -40,6 +41,7 @@ use server::{Job, Jobs, Server};
 enum Event {
     EndCheck,
     Fault(usize),
+    NodeFaults,
     Heartbeat { server: u32, due_ns: Nanos },
     Report { node: u32, report: Report },
     Message { node: u32, from: u32, sequence: u32, message: u32 },
@@ -84,6 +86,7 @@ impl Agenda {
         let (kind, a, b, c) = match event {
             Event::EndCheck => (0, 0, 0, 0),
             Event::Fault(index) => (1, index as u32, 0, 0),
+            Event::NodeFaults => (1, u32::MAX, 0, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
@@ -107,6 +110,8 @@ struct Reference {
     servers: Vec<Server>,
     heartbeat_streams: Vec<Stream>,
     nodes: Vec<Node>,
+    roster: Roster,
+    choice: LatencyChoice,
     post: Post,
     meters: Meters,
     observations: Observations,
@@ -139,6 +144,8 @@ pub fn simulate(
         nodes: (0..setup.nodes)
             .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
             .collect(),
+        roster: Roster::new(&setup),
+        choice,
         post: Post::default(),
         meters: Meters::default(),
         observations: Observations::default(),
@@ -161,6 +168,9 @@ impl Reference {
         let quantum_ns = setup.ticks.quantum_ns;
         for (index, fault) in setup.faults.iter().enumerate() {
             self.agenda.add(fault.quantum * quantum_ns, Event::Fault(index), &self.jobs);
+        }
+        for planned in &setup.plan.nodes {
+            self.agenda.add(planned.quantum * quantum_ns, Event::NodeFaults, &self.jobs);
         }
         for id in 0..setup.servers {
             let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(id));
@@ -222,8 +232,13 @@ impl Reference {
                     );
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
+                Event::NodeFaults => self.node_faults(at_ns),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
-                Event::Report { node, report } => self.nodes[node as usize].hear(&report),
+                Event::Report { node, report } => {
+                    if self.roster.standing(node) != Standing::Down {
+                        self.nodes[node as usize].hear(&report);
+                    }
+                }
                 Event::Message { node, message, .. } => self.message(at_ns, node, message),
                 Event::Round { node } => self.round(at_ns, node),
                 Event::Observe => self.observe(at_ns),
@@ -259,8 +274,21 @@ impl Reference {
         unreachable!("the check for the end is always on the agenda")
     }
 
+    /// A request arrives that is meant for `node`, wherever it goes.
     fn arrive(&mut self, at_ns: Nanos, node: u32) {
-        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns);
+        let demand = self.nodes[node as usize].traffic.take();
+        match self.roster.place(node, at_ns) {
+            Place::Here => self.take_in(at_ns, node, demand),
+            Place::At(other) => self.take_in(at_ns, other, demand),
+            Place::Lost => self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Lost),
+            Place::Nowhere => {
+                self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Rejected);
+            }
+        }
+    }
+
+    fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64) {
+        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns, demand);
         if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
             let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
             self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
@@ -296,6 +324,25 @@ impl Reference {
                 }
             }
         }
+    }
+
+    fn node_faults(&mut self, at_ns: Nanos) {
+        let Self { setup, roster, nodes, choice, .. } = self;
+        let quantum = at_ns / setup.ticks.quantum_ns;
+        let mut started = Vec::new();
+        while roster.change(setup, quantum, |id, change, starts| {
+            let node = &mut nodes[id as usize];
+            match change {
+                NodeChange::Leave => node.talk.stop(),
+                NodeChange::Crash => node.stop(setup),
+                NodeChange::Recover | NodeChange::Join => {
+                    node.stop(setup);
+                    node.start(setup, *choice, starts, quantum);
+                    started.push(id);
+                }
+            }
+        }) {}
+        started.into_iter().for_each(|id| self.plan_round(id));
     }
 
     fn heartbeat(&mut self, at_ns: Nanos, id: u32, due_ns: Nanos) {
@@ -361,7 +408,7 @@ impl Reference {
             }
             let loads: Vec<u32> =
                 plan.servers().map(|id| self.servers[id as usize].load()).collect();
-            let views = self.nodes.iter().map(|node| &node.view);
+            let views = (&self.roster, self.nodes.iter().map(|node| &node.view));
             self.observations.sample_views(setup, quantum, views, &plan, &loads, &mut bin);
             let meters = self.nodes.iter().map(|node| &node.meters);
             self.observations.close_bin(bin, meters, &mut self.recent);

@@ -11,6 +11,7 @@ use crate::ids::ServerId;
 use crate::latency_table::LatencyTable;
 use crate::meters::{Lanes, NodeMeters, RecentTable};
 use crate::result::{Bin, Counts};
+use crate::roster::Roster;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -87,12 +88,12 @@ impl Observations {
         self.series.push(sample);
     }
 
-    /// Samples views against the truth: `loads[i]` is the load of server `offset + i * stride`.
+    /// Samples views of running nodes against the truth: `loads[i]` is the load of server `offset + i * stride`.
     pub fn sample_views<'a>(
         &mut self,
         setup: &Setup,
         quantum: u64,
-        views: impl Iterator<Item = &'a View>,
+        (roster, views): (&Roster, impl Iterator<Item = &'a View>),
         plan: &SamplePlan,
         loads: &[u32],
         bin: &mut Bin,
@@ -100,7 +101,10 @@ impl Observations {
         let now_ns = quantum * setup.ticks.quantum_ns;
         let in_window = now_ns >= setup.window_start_ns && now_ns <= setup.window_end_ns;
         let oldest_live = Freshness::on_boundary(setup, quantum).oldest_live(now_ns);
-        for view in views.step_by(plan.node_stride as usize) {
+        for (node, view) in (0..).zip(views).step_by(plan.node_stride as usize) {
+            if !roster.is_running(node) {
+                continue;
+            }
             for (server, &load) in plan.servers().zip(loads) {
                 let server = ServerId(server);
                 if view.reasons(server).has(Reasons::UNKNOWN) {
@@ -161,6 +165,7 @@ pub fn run(
     setup: &Setup,
     clock: &mut Clock,
     observations: &mut Observations,
+    roster: &Roster,
     servers: &mut [Servers],
     views: &[View],
     meters: &[NodeMeters],
@@ -180,7 +185,7 @@ pub fn run(
     if quantum == clock.next_sample {
         clock.next_sample += setup.sample_quanta;
         if now_ns <= setup.window_end_ns {
-            sample(setup, quantum, observations, servers, views, meters, lanes);
+            sample(setup, quantum, observations, roster, servers, views, meters, lanes);
         }
     }
 }
@@ -189,6 +194,7 @@ fn sample(
     setup: &Setup,
     quantum: u64,
     observations: &mut Observations,
+    roster: &Roster,
     servers: &mut [Servers],
     views: &[View],
     meters: &[NodeMeters],
@@ -209,7 +215,7 @@ fn sample(
             }
         }
     }
-    observations.sample_views(setup, quantum, views.iter(), &plan, &loads, &mut bin);
+    observations.sample_views(setup, quantum, (roster, views.iter()), &plan, &loads, &mut bin);
     let mut recent = RecentTable::default();
     for lane in &mut lanes.lanes {
         recent.take(&mut lane.recent);

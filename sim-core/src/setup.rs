@@ -28,6 +28,8 @@ pub struct Setup {
     pub limit_ns: Nanos,
     /// Number of LB nodes.
     pub nodes: u32,
+    /// Time until the world notices that a node is gone or back [ns].
+    pub failover_delay_ns: Nanos,
     /// Number of servers.
     pub servers: u32,
     /// Server groups with the id of their first server.
@@ -160,6 +162,7 @@ impl Setup {
             window_end_ns,
             limit_ns: ticks.round_up(window_end_ns + scenario.drain_ns),
             nodes: scenario.nodes.count,
+            failover_delay_ns: scenario.nodes.failover_delay_ns,
             servers: first,
             groups,
             node_server: scenario.network.node_server.sampler(),

@@ -52,6 +52,7 @@ const ROWS: [&[&str]; 8] = [
         "traffic",
         "meters",
         "membership",
+        "roster",
     ],
     &["clock", "owners", "trace_feed"],
     &PHASES,
