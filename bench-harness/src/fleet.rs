@@ -75,6 +75,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             latency_decay_ns: Some(10 * SECOND),
         },
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }

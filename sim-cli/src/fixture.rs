@@ -54,6 +54,7 @@ pub fn scenario() -> Scenario {
             latency_decay_ns: None,
         },
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }

@@ -27,6 +27,14 @@ pub enum Purpose {
     Heartbeat = 6,
     /// The rate state shared by all nodes (bursts): every node replays the same stream.
     Modulation = 7,
+    /// Which targets a fault given as a share hits; the entity is the fault's place.
+    FaultTargets = 8,
+    /// The random campaign of faults.
+    Chaos = 9,
+    /// One server's errors under a fault.
+    ServerFault = 10,
+    /// What happens to one server's heartbeats under a fault.
+    ReportFault = 11,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

@@ -40,8 +40,8 @@ const UNFINISHED: [&str; 4] = [
 const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
     &["law", "latency_table", "heap", "wheel", "order"],
-    &["config", "ticks", "workload", "result", "setup"],
-    &["network", "server", "view", "policy", "request", "traffic", "meters"],
+    &["config", "ticks", "workload", "result", "plan", "setup"],
+    &["network", "misreport", "server", "view", "policy", "request", "traffic", "meters"],
     &["clock", "owners", "trace_feed"],
     &PHASES,
     &["outcome", "columns", "verdict"],

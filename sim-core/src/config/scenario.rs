@@ -1,5 +1,6 @@
 //! From text to a checked [`Scenario`]: syntax, overrides, reading, checks; all faults at once.
 
+use super::chaos::chaos;
 use super::expect::expectations;
 use super::fault::ConfigFault;
 use super::faults::faults;
@@ -106,7 +107,8 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let policies = policies(walk, &mut s);
     let heartbeat = heartbeat(walk, &mut s);
     let engine = engine(walk, &mut s, &network, duration_ns, heartbeat.interval_ns);
-    let faults = faults(walk, &mut s);
+    let faults = faults(walk, &mut s, &servers);
+    let chaos = chaos(walk, &mut s);
     let expect = expectations(walk, &mut s, &policies, metrics);
     s.close(walk);
     Scenario {
@@ -124,6 +126,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         policies,
         heartbeat,
         faults,
+        chaos,
         expect,
     }
 }

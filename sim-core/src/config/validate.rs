@@ -51,6 +51,7 @@ impl Checker {
             policies,
             heartbeat,
             faults,
+            chaos: _, // Checked with the faults.
             expect,
         } = scenario;
         let counts = (0..servers.len()).map(|index| format!("servers.{index}.count"));
@@ -66,12 +67,13 @@ impl Checker {
         self.within("replications", u64::from(*replications), 1..=1_000_000);
         self.network(network);
         self.engine(engine, network, duration_ns.saturating_add(*drain_ns), *duration_ns);
-        self.fleet(nodes, servers);
-        self.workload(workload, nodes.count);
+        let all_servers: u64 = scenario.all_groups().map(|group| u64::from(group.count)).sum();
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
+        self.fleet(nodes, servers, all_servers - server_count);
+        self.workload(workload, nodes.count);
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
-        self.scheduled(faults, scenario, server_count);
+        self.scheduled(faults, scenario);
         self.expectations(expect, policies);
         self.faults
     }

@@ -4,7 +4,7 @@
 use sim_core::config::{
     Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
     LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
-    ServerGroup, Slowdown, WorkloadConfig,
+    ServerGroup, Slowdown, Targets, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -85,6 +85,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_decay_ns: Some(10 * SECOND),
         },
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }
@@ -96,7 +97,7 @@ pub const fn crash(
     at_ns: Nanos,
     for_ns: Option<Nanos>,
 ) -> Fault {
-    Fault { at_ns, for_ns, kind: FaultKind::Crash { servers, silent } }
+    Fault { at_ns, for_ns, kind: FaultKind::Crash { servers: Targets::Ids(servers), silent } }
 }
 
 /// Services on `servers` that take `factor` times as long from `at_ns` on.
@@ -106,6 +107,7 @@ pub const fn slow(
     at_ns: Nanos,
     for_ns: Option<Nanos>,
 ) -> Fault {
+    let servers = Targets::Ids(servers);
     Fault { at_ns, for_ns, kind: FaultKind::Slow { servers, slowdown: Slowdown::Factor(factor) } }
 }
 
