@@ -48,8 +48,12 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             quantum_ns: DELAY_NS,
             sample_interval_ns: 199 * DELAY_NS,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-        nodes: NodesConfig { count: nodes },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: servers,
@@ -74,6 +78,8 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             latency_alpha: 0.1,
             latency_decay_ns: Some(10 * SECOND),
         },
+        gossip: None,
+        membership: None,
         faults: Vec::new(),
         chaos: None,
         expect: Vec::new(),

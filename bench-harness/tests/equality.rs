@@ -79,7 +79,7 @@ fn random_case(seed: u64) -> Case {
 fn round_times(scenario: &mut Scenario, rng: &mut Stream) -> Vec<TraceRecord> {
     let tick_ns = scenario.engine.tick_ns;
     let mut hop = || DelayLaw::Constant { mean_ns: tick_ns * rng.random_range(1..4) };
-    scenario.network = NetworkConfig { node_server: hop(), server_node: hop() };
+    scenario.network = NetworkConfig { node_server: hop(), server_node: hop(), node_node: hop() };
     // Even numbers of ticks stay whole at speeds of 2 and 1/2.
     let mut service_ns = || 2 * tick_ns * rng.random_range(5..60);
     let shortest_ns = service_ns();
@@ -143,6 +143,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     scenario.network = NetworkConfig {
         node_server: random_delay(rng, tick_ns),
         server_node: random_delay(rng, tick_ns),
+        node_node: random_delay(rng, tick_ns),
     };
     scenario.duration_ns = unit * rng.random_range(300..900) * MILLISECOND;
     scenario.warmup_ns = scenario.duration_ns / rng.random_range(3..20);

@@ -24,8 +24,12 @@ pub fn scenario() -> Scenario {
             quantum_ns: MILLISECOND,
             sample_interval_ns: SECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-        nodes: NodesConfig { count: 1 },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
+        nodes: NodesConfig { count: 1, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: 2,
@@ -53,6 +57,8 @@ pub fn scenario() -> Scenario {
             latency_alpha: 0.1,
             latency_decay_ns: None,
         },
+        gossip: None,
+        membership: None,
         faults: Vec::new(),
         chaos: None,
         expect: Vec::new(),

@@ -8,6 +8,7 @@ use crate::heartbeat::Heartbeats;
 use crate::meters::Lane;
 use crate::network::{Dispatches, Reports};
 use crate::owners::Visit;
+use crate::peer_network::PeerMail;
 use crate::request::InFlight;
 use crate::selection::Replies;
 use crate::server::Servers;
@@ -64,6 +65,8 @@ pub struct Agenda<'a> {
     pub replies: &'a [Replies],
     /// Reports on their way to one node.
     pub mails: &'a [Mail],
+    /// Messages on their way from other nodes.
+    pub peer_mails: &'a [PeerMail],
     /// Attempts on their way; moved on with the clock.
     pub dispatches: &'a mut [Dispatches],
 }
@@ -164,7 +167,8 @@ impl Agenda<'_> {
         let beats = self.heartbeats.iter().filter_map(Heartbeats::next_due);
         let reports = self.reports.iter().filter_map(|r| r.next_due(quantum));
         let mail = self.mails.iter().filter_map(Mail::next_due);
-        for due in planned.chain(beats).chain(reports).chain(mail) {
+        let peer_mail = self.peer_mails.iter().filter_map(PeerMail::next_due);
+        for due in planned.chain(beats).chain(reports).chain(mail).chain(peer_mail) {
             boundary = boundary.min(due);
         }
         let mut next = boundary * per_quantum;

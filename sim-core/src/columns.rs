@@ -520,8 +520,12 @@ pub(crate) mod fixture {
                 quantum_ns: MILLISECOND,
                 sample_interval_ns: 100 * MILLISECOND,
             },
-            network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-            nodes: NodesConfig { count: 2 },
+            network: NetworkConfig {
+                node_server: delay.clone(),
+                server_node: delay.clone(),
+                node_node: delay,
+            },
+            nodes: NodesConfig { count: 2, failover_delay_ns: SECOND },
             servers: vec![group(2, 2, 1.0), group(1, 4, 2.0)],
             workload: WorkloadConfig {
                 arrivals: Arrivals::Poisson { rate: 100.0 },
@@ -543,6 +547,8 @@ pub(crate) mod fixture {
                 latency_alpha: 0.1,
                 latency_decay_ns: None,
             },
+            gossip: None,
+            membership: None,
             faults: Vec::new(),
             chaos: None,
             expect: Vec::new(),

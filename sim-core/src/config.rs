@@ -18,6 +18,8 @@ mod fleet; // network, nodes, servers, engine
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod heartbeat; // reports
+mod membership; // who is a node
+mod gossip; // what nodes tell each other
 mod breaking; // what can break
 mod targets; // whom it hits
 mod faults; // what breaks, read
@@ -30,6 +32,8 @@ pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
 pub(crate) use chaos::all_faults;
 pub use chaos::{ChaosConfig, ChaosKind};
 pub use fault::{ConfigFault, Origin};
+pub use gossip::{GossipConfig, GossipMode, GossipPayload};
+pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
 pub use targets::Targets;
 
@@ -66,6 +70,10 @@ pub struct Scenario {
     pub policies: Vec<PolicyConfig>,
     /// Reports from servers to nodes.
     pub heartbeat: HeartbeatConfig,
+    /// What nodes tell each other of the servers; `None`: nothing.
+    pub gossip: Option<GossipConfig>,
+    /// How nodes find each other; `None`: every node knows all nodes for ever.
+    pub membership: Option<MembershipConfig>,
     /// What breaks and when, in file order.
     pub faults: Vec<Fault>,
     /// What breaks by chance besides.
@@ -93,6 +101,8 @@ pub struct NetworkConfig {
     pub node_server: DelayLaw,
     /// From a server to an LB node: responses and heartbeats.
     pub server_node: DelayLaw,
+    /// From an LB node to another: gossip and membership.
+    pub node_node: DelayLaw,
 }
 
 /// The LB nodes.
@@ -100,6 +110,10 @@ pub struct NetworkConfig {
 pub struct NodesConfig {
     /// How many. At least 1. The workload is split evenly among them.
     pub count: u32,
+    /// Whoever sends requests to the nodes notices this long after a crash that a node is down, and
+    /// after its return that it is back [ns]. In between, its requests are lost after the crash,
+    /// and go to the other nodes after the return.
+    pub failover_delay_ns: Nanos,
 }
 
 /// Servers that are alike. Heterogeneity is several groups.

@@ -37,6 +37,8 @@ pub fn node_result(
         retried: meters.retried,
         retries_denied: meters.retries_denied,
         reports: meters.reports,
+        peer_messages: meters.peer_messages,
+        peer_bytes: meters.peer_bytes,
     }
 }
 

@@ -162,6 +162,10 @@ pub struct NodeResult {
     pub retries_denied: u64,
     /// Heartbeats that arrived, total.
     pub reports: u64,
+    /// Packets sent to other nodes, total.
+    pub peer_messages: u64,
+    /// Bytes of those packets, total.
+    pub peer_bytes: u64,
 }
 
 /// One interval of the time series. Counts go by the moment of the event.

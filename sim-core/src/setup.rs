@@ -37,8 +37,12 @@ pub struct Setup {
     pub node_server: DelaySampler,
     /// Delay of responses and heartbeats.
     pub server_node: DelaySampler,
+    /// Delay of what nodes tell each other.
+    pub node_node: DelaySampler,
     /// Demand bits are service times in ns.
     pub demand_is_service: bool,
+    /// Nodes send each other messages.
+    pub nodes_talk: bool,
     /// Heartbeats.
     pub heartbeat: HeartbeatConfig,
     /// Whole quanta in the failure timeout.
@@ -142,10 +146,12 @@ impl Setup {
             groups,
             node_server: scenario.network.node_server.sampler(),
             server_node: scenario.network.server_node.sampler(),
+            node_node: scenario.network.node_node.sampler(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
+            nodes_talk: scenario.nodes_talk(),
             heartbeat: scenario.heartbeat.clone(),
             timeout_quanta: scenario.heartbeat.failure_timeout_ns / ticks.quantum_ns,
             herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),

@@ -7,11 +7,12 @@
 //!
 //! ```text
 //!            on a quantum boundary                          in every tick
-//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
-//!  │ faults │→│ heartbeat │→│ gossip │→│ metrics │ → │ completion │→│ selection │
-//!  └────────┘ └───────────┘ └────────┘ └─────────┘   └────────────┘ └───────────┘
-//!   servers    servers →     reports →   everything,   dispatches →   responses, arrivals →
-//!   change     reports       views       read only     responses      dispatches
+//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌───────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
+//!  │ faults │→│ heartbeat │→│ gossip │→│ peers │→│ metrics │ → │ completion │→│ selection │
+//!  └────────┘ └───────────┘ └────────┘ └───────┘ └─────────┘   └────────────┘ └───────────┘
+//!   servers    servers →     reports →   nodes →   everything,   dispatches →   responses,
+//!   change     reports       views       nodes     read only     responses      arrivals →
+//!                                                                               dispatches
 //! ```
 //!
 //! State lives in a bevy world: an entity is a *shard* (a range of servers) or a *node*, and its
@@ -34,6 +35,7 @@ use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
 use crate::outcome;
 use crate::owners::Visit;
+use crate::peer_network::{PeerMail, PeerOut};
 use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::RunResult;
@@ -181,6 +183,8 @@ impl Simulation {
                 streams,
                 NodeMeters::default(),
                 Mail::new(&setup),
+                PeerMail::default(),
+                PeerOut::new(&setup, node),
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
@@ -250,6 +254,7 @@ fn phases() -> Schedule {
             systems::faults,
             systems::heartbeat,
             systems::gossip,
+            systems::peers,
             systems::metrics,
             systems::completion,
             systems::selection,
@@ -273,6 +278,7 @@ pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.faults();
     run.heartbeat();
     run.gossip();
+    run.peers();
     run.metrics();
     run.completion();
     run.selection();

@@ -14,6 +14,7 @@ use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::NodeColumns;
+use crate::peer_network::{PeerMail, PeerOut};
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::selection::{NodeStreams, Replies};
@@ -79,6 +80,16 @@ pub fn gossip(
     crate::gossip::run(&clock, views, indexes, mails, meters, reports);
 }
 
+/// See [`crate::peers`].
+pub fn peers(
+    setup: Res<Setup>,
+    clock: Res<Clock>,
+    mut nodes: Query<(&mut PeerMail, &mut PeerOut)>,
+) {
+    columns!(nodes => peer_mails, peer_outs);
+    crate::peers::run(&setup, &clock, peer_mails, peer_outs);
+}
+
 /// See [`crate::metrics`].
 pub fn metrics(
     setup: Res<Setup>,
@@ -132,6 +143,16 @@ pub fn selection(
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
+/// The columns of a node in which something may wait for its time, as a query.
+type Waiting = (
+    &'static mut InFlight,
+    &'static mut Traffic,
+    &'static mut Replies,
+    &'static mut Mail,
+    &'static mut PeerMail,
+    &'static mut Dispatches,
+);
+
 /// Closes the tick: goes on to the next busy one, or ends the run.
 pub fn close_tick(
     setup: Res<Setup>,
@@ -140,12 +161,21 @@ pub fn close_tick(
     cursor: Res<FaultCursor>,
     trace: Res<TraceFeed>,
     mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
-    mut nodes: Query<(&mut InFlight, &mut Traffic, &mut Replies, &mut Mail, &mut Dispatches)>,
+    mut nodes: Query<Waiting>,
 ) {
     columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, dispatches);
-    let mut agenda =
-        Agenda { servers, heartbeats, reports, in_flight, traffic, replies, mails, dispatches };
+    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, dispatches);
+    let mut agenda = Agenda {
+        servers,
+        heartbeats,
+        reports,
+        in_flight,
+        traffic,
+        replies,
+        mails,
+        peer_mails,
+        dispatches,
+    };
     clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
 }
 
@@ -171,6 +201,8 @@ pub struct Run<'a> {
     streams: &'a mut [NodeStreams],
     meters: &'a mut [NodeMeters],
     mails: &'a mut [Mail],
+    peer_mails: &'a mut [PeerMail],
+    peer_outs: &'a mut [PeerOut],
 }
 
 impl Run<'_> {
@@ -196,6 +228,12 @@ impl Run<'_> {
     pub fn gossip(&mut self) {
         let Self { clock, views, indexes, mails, meters, reports, .. } = self;
         crate::gossip::run(clock, views, indexes, mails, meters, reports);
+    }
+
+    /// As the system of this name.
+    pub fn peers(&mut self) {
+        let Self { setup, clock, peer_mails, peer_outs, .. } = self;
+        crate::peers::run(setup, clock, peer_mails, peer_outs);
     }
 
     /// As the system of this name.
@@ -236,6 +274,7 @@ impl Run<'_> {
             traffic: self.traffic,
             replies: self.replies,
             mails: self.mails,
+            peer_mails: self.peer_mails,
             dispatches: self.dispatches,
         };
         self.clock.close(self.setup, &mut self.lanes.lanes, self.cursor, self.trace, &mut agenda);
@@ -272,6 +311,8 @@ type Nodes = (
     &'static mut NodeStreams,
     &'static mut NodeMeters,
     &'static mut Mail,
+    &'static mut PeerMail,
+    &'static mut PeerOut,
 );
 
 /// Runs ticks until the burst is used up or the run is over.
@@ -279,7 +320,8 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
     let (setup, mut clock, mut cursor, mut trace, mut lanes, mut observations) = resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails);
+        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
+        peer_mails, peer_outs);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
@@ -301,6 +343,8 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         streams,
         meters,
         mails,
+        peer_mails,
+        peer_outs,
     };
     while run.clock.burst_left > 0 && !run.clock.finished {
         crate::simulation::tick(&mut run);

@@ -6,20 +6,27 @@
 //! Merge. Of two reports by one server the one with the larger version wins, and a sound server
 //! never uses a version twice; so merging is the maximum of a total order: commutative,
 //! associative, idempotent. Late and duplicated reports are no-ops.
+//!
+//! A server out of bounds for another reason than silence is barred: see [`barred`].
+
+pub mod barred;
 
 use bevy_ecs::prelude::Component;
 
 use crate::ids::ServerId;
-use crate::network::Report;
+use crate::network::{Report, Stage};
 use crate::setup::Setup;
 use crate::ticks::Ticks;
 use crate::time::Nanos;
+
+use barred::{BARRED, Barred, KNOWN_AT_START};
 
 /// A belief about one server, from the newest report this node has merged, and what the node
 /// itself has in flight there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Belief {
-    /// When that report was sent, in quanta, as the server claims; not when it arrived.
+    /// When that report was sent, in quanta, as the server claims; not when it arrived. [`BARRED`]
+    /// while the server is out of bounds: [`View::stamp`] knows better then.
     pub sent_quantum: u32,
     /// Mean latency it stated [ns].
     pub latency_ns: f32,
@@ -39,6 +46,8 @@ pub struct View {
     /// The version of the report behind each belief; 0 before the first. Apart from the beliefs
     /// because a choice never looks at it.
     pub versions: Vec<u32>,
+    /// Who is out of bounds, and why.
+    barred: Barred,
     /// Correct the reported load by the change of the node's own in-flight requests since the
     /// report was merged.
     pub own_sends: bool,
@@ -47,6 +56,7 @@ pub struct View {
 /// Which reports are too old at a moment within one tick.
 #[derive(Clone, Copy, Debug)]
 pub struct Freshness {
+    /// Above [`BARRED`], always.
     oldest_live: u32,
     /// After this moment [ns] reports of `oldest_live` are too old as well.
     until_ns: Nanos,
@@ -55,7 +65,7 @@ pub struct Freshness {
 impl Freshness {
     /// For the tick that starts at `start_ns`.
     pub fn new(ticks: &Ticks, start_ns: Nanos, timeout_ns: Nanos) -> Self {
-        let oldest_live = ticks.quantum_from(start_ns.saturating_sub(timeout_ns));
+        let oldest_live = ticks.quantum_from(start_ns.saturating_sub(timeout_ns)).max(1);
         Self {
             oldest_live: oldest_live as u32,
             until_ns: oldest_live * ticks.quantum_ns + timeout_ns,
@@ -64,8 +74,8 @@ impl Freshness {
 
     /// For the quantum that starts on the boundary `quantum`: reports age past the timeout at most
     /// once in it.
-    pub const fn on_boundary(setup: &Setup, quantum: u64) -> Self {
-        let oldest_live = quantum.saturating_sub(setup.timeout_quanta);
+    pub fn on_boundary(setup: &Setup, quantum: u64) -> Self {
+        let oldest_live = quantum.saturating_sub(setup.timeout_quanta).max(1);
         let timeout_ns = setup.heartbeat.failure_timeout_ns;
         Self {
             oldest_live: oldest_live as u32,
@@ -82,15 +92,22 @@ impl Freshness {
 }
 
 impl View {
-    /// The view of a node that knows the configured fleet, all idle, as of time 0.
+    /// The view of a node that knows the configured fleet, all idle, as of time 0, and nothing of
+    /// the servers that faults add.
     pub fn new(setup: &Setup, own_sends: bool) -> Self {
         let mut beliefs = Vec::with_capacity(setup.servers as usize);
         for group in &setup.groups {
-            let belief = Belief { capacity: group.capacity as u16, ..Belief::default() };
+            let belief = Belief {
+                sent_quantum: KNOWN_AT_START,
+                capacity: group.capacity as u16,
+                ..Belief::default()
+            };
             beliefs.resize(beliefs.len() + group.count as usize, belief);
         }
         let versions = vec![0; beliefs.len()];
-        Self { beliefs, versions, own_sends }
+        let mut view = Self { beliefs, versions, barred: Barred::default(), own_sends };
+        (setup.configured..setup.servers).for_each(|server| view.forget(ServerId(server)));
+        view
     }
 
     /// Takes in a report; false when it is not news.
@@ -103,6 +120,7 @@ impl View {
         *version = report.version;
         let belief = &mut self.beliefs[report.server as usize];
         let own = if self.own_sends { belief.own } else { 0 };
+        let stamp_before = belief.sent_quantum;
         *belief = Belief {
             sent_quantum: report.sent_quantum,
             latency_ns: report.latency_ns,
@@ -110,6 +128,9 @@ impl View {
             others: u32::from(report.load).saturating_sub(own) as u16,
             capacity: report.capacity,
         };
+        if stamp_before == BARRED || report.stage != Stage::Serving {
+            self.merge_barred(report, stamp_before);
+        }
         true
     }
 
@@ -206,8 +227,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn view(own: u32, own_sends: bool) -> View {
-        let belief = Belief { own, capacity: 4, ..Belief::default() };
-        View { beliefs: vec![belief], versions: vec![0], own_sends }
+        let belief = Belief { sent_quantum: KNOWN_AT_START, own, capacity: 4, ..Belief::default() };
+        View { beliefs: vec![belief], versions: vec![0], barred: Barred::default(), own_sends }
     }
 
     fn report(version: u32) -> Report {
@@ -271,7 +292,7 @@ mod tests {
                 for at in start..start + 1_000 {
                     let oldest = u64::from(freshness.oldest_live(at)) * 1_000;
                     assert!(oldest + timeout >= at, "timeout {timeout}, at {at}");
-                    assert!(oldest == 0 || oldest - 1_000 + timeout < at, "at {at}");
+                    assert!(oldest == 1_000 || oldest - 1_000 + timeout < at, "at {at}");
                 }
             }
         }

@@ -47,8 +47,17 @@ pub const KEYS: &[Key] = &[
     key("network.server_node.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, server to node.", "Higher: latency grows and views are older."),
     key("network.server_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, server to node.", "Higher: more reordering."),
     key("network.server_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, server to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.constant.mean", "time", "as node_server", "above 0", "The delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.uniform.min", "time", "required", "above 0", "Smallest delay, node to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.uniform.max", "time", "required", "at least min", "Largest delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.exponential.mean", "time", "required", "above min", "Mean of the whole delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.exponential.min", "time", "required", "above 0", "Smallest delay; the rest is exponential, node to node.", "Higher: longer ticks, faster runs."),
+    key("network.node_node.lognormal.mean", "time", "required", "above min", "Mean of the whole delay, node to node.", "Higher: gossip is older when it comes."),
+    key("network.node_node.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation of the part above min, node to node.", "Higher: more reordering."),
+    key("network.node_node.lognormal.min", "time", "required", "above 0", "Smallest delay; the rest is log-normal, node to node.", "Higher: longer ticks, faster runs."),
     key("nodes.count", "nodes", "1", "1 to 1000000", "LB nodes; the workload is split evenly among them.", "More: each sees less of the traffic, and herding grows."),
     key("servers.N.name", "", "none", "letters, digits, - _ ., a letter first", "What faults call the group.", "No effect on results."),
+    key("nodes.failover_delay", "time", "1s", "0 or more", "After a node's crash its requests are lost for this long, then other nodes get them; after its return they go to the others for this long.", "Shorter: fewer lost requests."),
     key("servers.N.count", "servers", "1", "1 or more", "Servers that are alike; several groups make an uneven fleet.", "More: more capacity, and more to know."),
     key("servers.N.capacity", "requests", "required", "1 to 65535", "Requests in service at once, each at full speed.", "More: more capacity, less waiting."),
     key("servers.N.backlog", "requests", "16", "0 or more, or unbounded", "Requests waiting; the next one is refused.", "More: fewer refusals, longer tails."),
@@ -113,6 +122,29 @@ pub const KEYS: &[Key] = &[
     key("heartbeat.fanout.home", "nodes", "none", "1 to nodes.count", "The same nodes every time; others never hear of the server.", "More: more nodes know the server."),
     key("heartbeat.latency_alpha", "", "0.1", "above 0, to 1", "Weight of a new completion in a server's mean latency.", "Higher: quicker and noisier."),
     key("heartbeat.latency_decay", "time", "10s", "above 0, or never", "How fast an idle server's reported latency falls.", "never: a server once slow is never tried again."),
+    key("gossip.interval", "time", "200ms", "at least the quantum", "Mean time between two rounds of a node; without [gossip] nodes tell each other nothing.", "Shorter: fresher views, more messages."),
+    key("gossip.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: rounds spread out."),
+    key("gossip.fanout", "nodes", "1", "1 to nodes.count - 1", "Peers a node turns to in a round, drawn anew each time.", "More: news spreads in fewer rounds, more messages."),
+    key("gossip.mode", "", "push_pull", "push, pull, push_pull", "Which way news goes: to the peers, from them, or both.", "push_pull: fewest rounds, more messages each."),
+    key("gossip.payload", "", "delta", "delta, full", "What is sent: what the other side lacks, or all that is known.", "full: bytes grow with the servers instead of with the changes."),
+    key("gossip.mtu_bytes", "bytes", "65507", "200 to 65507", "Largest message; a delta is cut there and goes on in the next exchange.", "Lower: smaller messages, news comes later when there is much."),
+    key("gossip.loss", "", "0", "0 to below 1", "Chance that a message is lost.", "Higher: news spreads more slowly."),
+    key("membership.probe_interval", "time", "1s", "at least the quantum", "A node asks one member whether it lives in each of these; without [membership] every node knows all nodes for ever.", "Shorter: crashes are detected sooner, more messages."),
+    key("membership.probe_timeout", "time", "half the probe interval", "above 0, below the probe interval", "Wait for the answer before others are asked to try.", "Shorter: more messages, fewer false suspicions."),
+    key("membership.indirect", "nodes", "3", "0 to 1000", "How many others are asked.", "More: fewer false suspicions, more messages."),
+    key("membership.probe_order", "", "ring", "ring, random", "Whom a node asks next: each member once a round, or a random one.", "random: some members wait long for their turn."),
+    key("membership.suspicion_mult", "", "4", "1 to 1000", "Shortest suspicion, in probe intervals x max(1, log10 members).", "Higher: later detection, fewer false deaths."),
+    key("membership.suspicion_max_mult", "", "6", "1 to 1000", "Longest suspicion, in shortest ones; members that confirm it shorten it.", "1: suspicions of a fixed length."),
+    key("membership.retransmit_mult", "", "4", "1 to 1000", "A piece of news is sent this many times ceil(log10(members + 1)).", "Higher: news is more certain to reach all, more bytes."),
+    key("membership.piggyback", "claims", "40", "1 to 10000", "Most pieces of news on one message.", "Lower: smaller messages, news spreads more slowly."),
+    key("membership.gossip_interval", "time", "a fifth of the probe interval", "at least the quantum", "Time between two rounds of gossip about members.", "Shorter: news spreads faster, more messages."),
+    key("membership.gossip_nodes", "nodes", "3", "0 to 1000", "Members told in a round.", "More: news spreads faster, more messages."),
+    key("membership.gossip_to_dead", "time", "30 probe intervals", "0 or more", "The dead are told news for so long, so that they may object.", "Longer: partitions of this length heal without a reconnect."),
+    key("membership.sync_interval", "time", "30 probe intervals", "at least the quantum", "Time between two exchanges of whole lists.", "Shorter: lost news is made up for sooner, more bytes."),
+    key("membership.reconnect_interval", "time", "30 probe intervals", "at least the quantum", "Time between two attempts to reach a dead member or a missing seed.", "Shorter: a healed partition converges sooner."),
+    key("membership.reap", "time", "24h", "above 0", "Members dead or gone are forgotten after this.", "Shorter: shorter lists, and a long partition becomes final."),
+    key("membership.lifeguard", "", "true", "true, false", "A node that fails in its own probes slows them down.", "false: an overloaded node accuses healthy ones."),
+    key("membership.seeds", "ids", "0..3", "ids of nodes, 0..3 (3 excluded) or 0", "The nodes asked by one that starts.", "Fewer: a cluster without them forms in pieces."),
     key("faults.N.at", "time", "required", "below duration", "When it breaks, on the next quantum.", ""),
     key("faults.N.for", "time", "to the end", "at least the quantum", "How long.", ""),
     key("faults.N.crash.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
@@ -211,7 +243,8 @@ mod tests {
     fn table_and_parser_know_the_same_keys() {
         let mut asked_for = asked(
             "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
-             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[chaos]\n[expect]\n",
+             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[membership]\n\
+             [chaos]\n[expect]\n",
         );
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };
@@ -220,7 +253,8 @@ mod tests {
         asked_for.extend(asked("[[faults]]\nadd = { group = \"web\" }"));
         for law in ["constant", "uniform", "exponential", "lognormal"] {
             asked_for.extend(asked(&format!(
-                "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}"
+                "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}\n\
+                 network.node_node.{law} = {{}}"
             )));
         }
         let listed: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();

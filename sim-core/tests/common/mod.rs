@@ -58,8 +58,12 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             quantum_ns: DELAY_NS,
             sample_interval_ns: 100 * MILLISECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-        nodes: NodesConfig { count: nodes },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: servers,
@@ -84,6 +88,8 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_alpha: 0.1,
             latency_decay_ns: Some(10 * SECOND),
         },
+        gossip: None,
+        membership: None,
         faults: Vec::new(),
         chaos: None,
         expect: Vec::new(),
