@@ -26,8 +26,8 @@ use sim_core::network::{Report, Status};
 use sim_core::outcome;
 use sim_core::plan::{Change, NodeChange};
 use sim_core::result::{Bin, Outcome, RunResult};
-use sim_core::roster::{Place, Roster, Standing};
 use sim_core::rng::{Purpose, Stream};
+use sim_core::roster::{Place, Roster, Standing};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
@@ -55,7 +55,7 @@ enum Event {
     Response { node: u32, slot: u32, attempt: u32, status: Status },
     Deadline { node: u32, slot: u32, name: u32 },
     Arrival { node: u32 },
-    Recorded { node: u32 },
+    Recorded,
 }
 
 /// When it happens, and before or after what else: `kind`, then the three parts of the tie rule.
@@ -100,7 +100,8 @@ impl Agenda {
             Event::Attempt { server, job } => (8, server, jobs[job].node, jobs[job].attempt),
             Event::Response { node, attempt, status, .. } => (9, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (10, node, name, 0),
-            Event::Arrival { node } | Event::Recorded { node } => (11, node, 0, 0),
+            Event::Arrival { node } => (11, node, 0, 0),
+            Event::Recorded => (11, 0, 0, 0),
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
     }
@@ -124,8 +125,10 @@ struct Reference {
     recent: RecentTable,
     trace: Option<Box<dyn TraceSource>>,
     trace_turn: u32,
-    /// The record of the `Recorded` event on the agenda.
-    recorded: Option<TraceRecord>,
+    /// The records of the `Recorded` event on the agenda with their nodes: those of one moment.
+    recorded: Vec<(u32, TraceRecord)>,
+    /// The record after them, if it has been read.
+    next_record: Option<TraceRecord>,
 }
 
 /// Runs `policy` of a checked scenario in `replication` and gives what the windowed engine must
@@ -161,7 +164,8 @@ pub fn simulate(
         recent: RecentTable::default(),
         trace,
         trace_turn: 0,
-        recorded: None,
+        recorded: Vec::new(),
+        next_record: None,
         setup,
     };
     reference.plan(matches!(scenario.workload.arrivals, Arrivals::Trace(_)));
@@ -215,16 +219,24 @@ impl Reference {
         }
     }
 
+    /// Reads the records of the next moment; nodes take turns in the order of the trace, and what
+    /// comes at one moment comes by node.
     fn read_trace(&mut self) {
         let source = self.trace.as_mut().expect("a trace scenario is given a trace");
-        if let Some(record) = source.next().expect("the trace is readable")
-            && record.at_ns < self.setup.window_end_ns
-        {
-            let node = self.trace_turn % self.setup.nodes;
-            self.trace_turn += 1;
-            self.recorded = Some(record);
-            self.agenda.add(record.at_ns, Event::Recorded { node }, &self.jobs);
+        let mut read = || source.next().expect("the trace is readable");
+        let mut next = self.next_record.take().or_else(&mut read);
+        let at_ns = next.map_or(Nanos::MAX, |record| record.at_ns);
+        if at_ns >= self.setup.window_end_ns {
+            return;
         }
+        while let Some(record) = next.filter(|record| record.at_ns == at_ns) {
+            self.recorded.push((self.trace_turn % self.setup.nodes, record));
+            self.trace_turn += 1;
+            next = read();
+        }
+        self.next_record = next;
+        self.recorded.sort_by_key(|&(node, _)| node);
+        self.agenda.add(at_ns, Event::Recorded, &self.jobs);
     }
 
     /// Events in order, until the run is over; returns when that was [ns].
@@ -279,11 +291,11 @@ impl Reference {
                         self.agenda.add(next_ns, Event::Arrival { node }, &self.jobs);
                     }
                 }
-                Event::Recorded { node } => {
-                    if let Some(record) = self.recorded.take() {
+                Event::Recorded => {
+                    for (node, record) in std::mem::take(&mut self.recorded) {
                         self.nodes[node as usize].traffic.feed(record);
+                        self.arrive(at_ns, node);
                     }
-                    self.arrive(at_ns, node);
                     self.read_trace();
                 }
             }

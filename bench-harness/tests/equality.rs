@@ -70,6 +70,7 @@ fn random_case(seed: u64) -> Case {
     let mut scenario = random_scenario(seed, unit, &mut rng);
     let trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+    random_node_faults(&mut scenario);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -293,6 +294,38 @@ fn random_faults(rng: &mut Stream, servers: u32, scenario: &Scenario) -> Vec<Fau
         faults.push(pick(half, servers, &|servers| FaultKind::Crash { servers, silent: true }));
     }
     faults
+}
+
+/// Nodes that crash, leave and join, in about half of the cases. Draws from a stream of its own.
+fn random_node_faults(scenario: &mut Scenario) {
+    let mut rng = stream(scenario.seed, 1, Purpose::Policy, 0);
+    if rng.random_bool(0.5) {
+        return;
+    }
+    let Scenario { duration_ns, engine: EngineConfig { tick_ns, quantum_ns, .. }, .. } = *scenario;
+    scenario.nodes.failover_delay_ns =
+        [0, 4 * tick_ns, 20 * quantum_ns + 777, duration_ns][rng.random_range(0..4)];
+    let mut fault = |ids: std::ops::Range<u32>| {
+        let nodes = Targets::Ids(ids);
+        let kind = match rng.random_range(0..5) {
+            0 => FaultKind::NodeJoin { nodes },
+            1 | 2 => FaultKind::NodeLeave { nodes },
+            _ => FaultKind::NodeCrash { nodes },
+        };
+        let longest_ns = [4 * quantum_ns, duration_ns][rng.random_range(0..2)];
+        let lasts = rng.random_bool(0.8) && !matches!(kind, FaultKind::NodeJoin { .. });
+        Fault {
+            at_ns: rng.random_range(0..duration_ns),
+            for_ns: lasts.then(|| rng.random_range(quantum_ns..longest_ns)),
+            kind,
+        }
+    };
+    let count = scenario.nodes.count;
+    if scenario.seed.is_multiple_of(5) {
+        scenario.faults.push(fault(0..count));
+    } else {
+        scenario.faults.extend((0..count).map(|node| fault(node..node + 1)));
+    }
 }
 
 /// Goal: no scenario tells the engines apart. Method: cases from seeds, both engines, equality of

@@ -74,13 +74,7 @@ pub fn run(setup: &Setup, clock: &Clock, roster: &Roster, nodes: PeerColumns<'_>
 }
 
 /// First all messages that have arrived, in their order; then what the node does of its own accord.
-fn take_turn(
-    setup: &Setup,
-    quantum: u64,
-    roster: &Roster,
-    node: u32,
-    parts: PeerParts<'_>,
-) {
+fn take_turn(setup: &Setup, quantum: u64, roster: &Roster, node: u32, parts: PeerParts<'_>) {
     let PeerParts { view, index, sharing, mail, outbox, meters } = parts;
     if !roster.is_up(node) {
         // What arrives finds nobody.

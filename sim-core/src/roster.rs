@@ -76,7 +76,11 @@ impl Roster {
             next: 0,
         };
         for node in 0..setup.nodes {
-            let first = setup.plan.nodes.iter().find(|planned| (planned.first..planned.end).contains(&node));
+            let first = setup
+                .plan
+                .nodes
+                .iter()
+                .find(|planned| (planned.first..planned.end).contains(&node));
             if first.is_some_and(|planned| planned.change == NodeChange::Join) {
                 roster.entries[node as usize].standing = Standing::Down;
                 roster.out.push(node);

@@ -2,9 +2,7 @@
 
 use bevy_ecs::prelude::Resource;
 
-use crate::config::{
-    Arrivals, GossipConfig, HeartbeatConfig, PolicyConfig, Scenario, Slowdown,
-};
+use crate::config::{Arrivals, GossipConfig, HeartbeatConfig, PolicyConfig, Scenario, Slowdown};
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::plan::Plan;

@@ -118,12 +118,7 @@ type Talking = (
 );
 
 /// See [`crate::peers`].
-pub fn peers(
-    setup: Res<Setup>,
-    clock: Res<Clock>,
-    roster: Res<Roster>,
-    mut nodes: Query<Talking>,
-) {
+pub fn peers(setup: Res<Setup>, clock: Res<Clock>, roster: Res<Roster>, mut nodes: Query<Talking>) {
     columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
     let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
     crate::peers::run(&setup, &clock, &roster, columns);
@@ -142,7 +137,16 @@ pub fn metrics(
     columns!(shards => servers);
     columns!(nodes => views, meters);
     let lanes = &mut lanes;
-    crate::metrics::run(&setup, &mut clock, &mut observations, &roster, servers, views, meters, lanes);
+    crate::metrics::run(
+        &setup,
+        &mut clock,
+        &mut observations,
+        &roster,
+        servers,
+        views,
+        meters,
+        lanes,
+    );
 }
 
 /// See [`crate::completion`].
@@ -405,7 +409,8 @@ type Nodes = (
 
 /// Runs ticks until the burst is used up or the run is over.
 pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<Nodes>) {
-    let (setup, mut clock, mut cursor, mut roster, mut trace, mut lanes, mut observations) = resources;
+    let (setup, mut clock, mut cursor, mut roster, mut trace, mut lanes, mut observations) =
+        resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
         views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
