@@ -489,8 +489,8 @@ pub(crate) mod fixture {
     use super::Scenario;
     use crate::config::ServerGroup;
     use crate::config::{
-        Arrivals, EngineConfig, Fanout, HeartbeatConfig, NetworkConfig, NodesConfig, PolicyConfig,
-        Retries, WorkloadConfig,
+        Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
+        NodesConfig, PolicyConfig, Retries, WorkloadConfig,
     };
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
@@ -548,6 +548,7 @@ pub(crate) mod fixture {
                 latency_decay_ns: None,
             },
             gossip: None,
+            judgement: JudgementConfig::default(),
             membership: None,
             faults: Vec::new(),
             chaos: None,

@@ -20,6 +20,7 @@ mod policy; // the policies to compare
 mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
+mod judgement; // what nodes make of servers
 mod breaking; // what can break
 mod targets; // whom it hits
 mod faults; // what breaks, read
@@ -33,6 +34,10 @@ pub(crate) use chaos::all_faults;
 pub use chaos::{ChaosConfig, ChaosKind};
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
+pub use judgement::{
+    Detector, DiscoveryConfig, HealthChecks, JudgementConfig, OnNoServer, OutlierEjection,
+    PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
+};
 pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
 pub use targets::Targets;
@@ -72,6 +77,8 @@ pub struct Scenario {
     pub heartbeat: HeartbeatConfig,
     /// What nodes tell each other of the servers; `None`: nothing.
     pub gossip: Option<GossipConfig>,
+    /// What nodes make of the servers beyond their reports.
+    pub judgement: JudgementConfig,
     /// How nodes find each other; `None`: every node knows all nodes for ever.
     pub membership: Option<MembershipConfig>,
     /// What breaks and when, in file order.

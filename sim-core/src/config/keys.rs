@@ -122,6 +122,40 @@ pub const KEYS: &[Key] = &[
     key("heartbeat.fanout.home", "nodes", "none", "1 to nodes.count", "The same nodes every time; others never hear of the server.", "More: more nodes know the server."),
     key("heartbeat.latency_alpha", "", "0.1", "above 0, to 1", "Weight of a new completion in a server's mean latency.", "Higher: quicker and noisier."),
     key("heartbeat.latency_decay", "time", "10s", "above 0, or never", "How fast an idle server's reported latency falls.", "never: a server once slow is never tried again."),
+    key("discovery.initial", "", "configured", "configured, empty", "Whom a node knows at the start; the others from their first report on.", "empty: nothing is served before the first heartbeats."),
+    key("discovery.prior", "", "zero", "zero, mean, or the following", "Latency of a server that has completed nothing yet.", "zero: every node tries a new server at once. mean: as good as any."),
+    key("discovery.prior.penalty", "time", "none", "0 or more", "This latency.", "Higher: a new server is tried when the others are as slow."),
+    key("discovery.slow_start.window", "time", "10s", "above 0", "For so long after a node finds a server available, only some picks of it stand: max(floor, t / window) ^ (1 / aggression) of them.", "Longer: gentler on cold servers, slower to relieve the others."),
+    key("discovery.slow_start.aggression", "", "1", "above 0, to 100", "Shape of the slow start; 1 is a straight line.", "Higher: quicker at first."),
+    key("discovery.slow_start.floor", "", "0.1", "above 0, to 1", "Share of the window that counts as over from the start.", "Higher: more requests at first."),
+    key("discovery.tombstone_ttl", "time", "60s", "above 0", "A server that left for good is forgotten after this time.", "Shorter than the oldest message on its way: a server that left comes back as a ghost."),
+    key("detection", "", "timeout", "timeout, phi_accrual, or one of the following", "When silence means failure.", ""),
+    key("detection.timeout", "", "{}", "{}", "After heartbeat.failure_timeout.", "Detects after k - 1/2 intervals on average; k losses in a row are a false alarm."),
+    key("detection.phi_accrual.threshold", "", "8", "above 0, to 1000", "Suspect once elapsed / (mean gap x ln 10) is above it.", "Higher: later, fewer false alarms. 8 is 18.4 mean gaps."),
+    key("detection.phi_accrual.window", "gaps", "1000", "1 or more", "Gaps that the mean looks back on; beyond, older ones fade.", "Shorter: adapts faster, noisier."),
+    key("detection.phi_accrual.min_samples", "gaps", "10", "1 or more", "Before so many gaps, heartbeat.failure_timeout decides.", "Higher: the timeout decides longer after a server (re)appears."),
+    key("health_checks.interval", "time", "2s", "at least the quantum", "Time between two checks of a server by a node; without [health_checks] there are none.", "Shorter: faster detection, more messages."),
+    key("health_checks.timeout", "time", "half the interval", "at least a round trip, to the interval", "An answer later than this is none.", "Shorter: faster detection, more false alarms."),
+    key("health_checks.fall", "checks", "3", "1 or more", "Failures in a row after which a server is out.", "More: slower, fewer false alarms."),
+    key("health_checks.rise", "checks", "2", "1 or more", "Successes in a row after which it is back.", "More: slower to return, less flapping."),
+    key("outlier_ejection.consecutive_failures", "answers", "5", "0 or more", "Errors, losses and timeouts in a row after which a node ejects a server; 0: never. Without [outlier_ejection] nobody is ejected.", "Fewer: faster, more ejections by chance."),
+    key("outlier_ejection.success_rate", "", "on", "off, or the following", "Eject servers whose success rate is far below the others'.", ""),
+    key("outlier_ejection.success_rate.factor", "", "1.9", "above 0, to 1000", "Far: below mean - factor x standard deviation.", "Higher: fewer ejections."),
+    key("outlier_ejection.success_rate.min_hosts", "servers", "5", "2 or more", "Servers with enough answers needed for a comparison.", "More: no comparison in small fleets."),
+    key("outlier_ejection.success_rate.min_requests", "answers", "100", "1 or more", "Answers of a server in an interval needed for a rate.", "More: no comparison at low traffic."),
+    key("outlier_ejection.interval", "time", "10s", "at least the quantum", "Time between two looks at rates and at the ends of ejections.", "Shorter: faster, noisier rates."),
+    key("outlier_ejection.base_time", "time", "30s", "above 0", "Length of a first ejection; the k-th takes k times as long.", "Longer: fewer retries of bad servers."),
+    key("outlier_ejection.max_time", "time", "10 base times", "at least base_time", "Longest ejection.", ""),
+    key("outlier_ejection.max_ejected", "", "0.1", "0 to 1", "Share of the known servers a node may eject at once; one it always may.", "Higher: more bad servers are out, and one bad node can empty itself."),
+    key("panic_threshold", "", "0.5", "0 to 1", "When fewer servers than this share pass checks, are unsuspected and not ejected, a node ignores all three.", "0: never. Higher: panics earlier."),
+    key("trust.factor", "", "4", "above 1, to 1000000", "A report is far off when its latency differs by more than this factor from the node's own measurement. Without [trust] every report is believed.", "Higher: only gross lies are noticed."),
+    key("trust.min_answers", "answers", "10", "1 or more", "Answers a node must have seen before it compares.", "More: slower, fewer false accusations."),
+    key("trust.strikes", "reports", "3", "1 to 255", "So many reports far off, less those that were not, and the server is quarantined.", "More: slower, fewer false accusations."),
+    key("trust.alpha", "", "0.1", "above 0, to 1", "Weight of a new answer in the node's own measurement.", "Higher: quicker and noisier."),
+    key("view.oracle", "", "false", "true, false", "Every node sees the truth on every quantum boundary: the control of all experiments.", "true: no view is ever older than a quantum."),
+    key("on_no_server", "", "reject", "reject, least_bad, or the following", "What becomes of a request for which no server is eligible.", "least_bad: the least loaded of those that come closest gets it."),
+    key("on_no_server.queue.limit", "requests", "100", "1 or more", "Most requests that wait at one node.", "More: fewer rejections, longer waits."),
+    key("on_no_server.queue.timeout", "time", "1s", "above 0", "A request that has waited so long is rejected.", "Longer: fewer rejections, longer waits."),
     key("gossip.interval", "time", "200ms", "at least the quantum", "Mean time between two rounds of a node; without [gossip] nodes tell each other nothing.", "Shorter: fresher views, more messages."),
     key("gossip.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: rounds spread out."),
     key("gossip.fanout", "nodes", "1", "1 to nodes.count - 1", "Peers a node turns to in a round, drawn anew each time.", "More: news spreads in fewer rounds, more messages."),
@@ -251,6 +285,11 @@ mod tests {
             asked_for.extend(asked(&format!("[[faults]]\n[faults.{kind}]\n{inner}")));
         }
         asked_for.extend(asked("[[faults]]\nadd = { group = \"web\" }"));
+        asked_for.extend(asked(
+            "on_no_server.queue = {}\n[discovery]\nslow_start = {}\nprior.penalty = \"1s\"\n\
+             [detection]\nphi_accrual = {}\n[health_checks]\n[outlier_ejection]\n\
+             success_rate = {}\n[trust]\n[view]\n",
+        ));
         for law in ["constant", "uniform", "exponential", "lognormal"] {
             asked_for.extend(asked(&format!(
                 "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}\n\

@@ -7,6 +7,7 @@ use super::faults::faults;
 use super::fleet::{engine, network, nodes, servers};
 use super::gossip::gossip;
 use super::heartbeat::heartbeat;
+use super::judgement::judgement;
 use super::load::{capacity_per_s, lookahead_ns};
 use super::membership::membership;
 use super::overrides::{apply, written};
@@ -109,6 +110,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let policies = policies(walk, &mut s);
     let heartbeat = heartbeat(walk, &mut s);
     let gossip = gossip(walk, &mut s);
+    let judgement = judgement(walk, &mut s);
     let membership = membership(walk, &mut s, nodes.count);
     let talk = gossip.is_some() || membership.is_some();
     let lookahead_ns = lookahead_ns(&network, talk);
@@ -132,6 +134,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         policies,
         heartbeat,
         gossip,
+        judgement,
         membership,
         faults,
         chaos,

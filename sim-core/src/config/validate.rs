@@ -11,6 +11,7 @@ mod workload;
 mod policy;
 mod heartbeat;
 mod gossip;
+mod judgement;
 mod membership;
 mod faults;
 
@@ -54,6 +55,7 @@ impl Checker {
             policies,
             heartbeat,
             gossip,
+            judgement,
             membership,
             faults,
             chaos: _, // Checked with the faults.
@@ -79,6 +81,7 @@ impl Checker {
         self.workload(workload, nodes.count);
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
+        self.judgement(judgement, engine);
         if let Some(membership) = membership {
             self.membership(membership, engine, nodes.count);
         }

@@ -3,8 +3,8 @@
 
 use sim_core::config::{
     Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
-    LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
-    ServerGroup, Slowdown, Targets, WorkloadConfig,
+    JudgementConfig, LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries,
+    Scenario, ServerGroup, Slowdown, Targets, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -89,6 +89,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_decay_ns: Some(10 * SECOND),
         },
         gossip: None,
+        judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),
         chaos: None,
