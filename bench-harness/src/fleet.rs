@@ -1,8 +1,9 @@
 //! The workload on which speed is measured, at any size.
 
 use sim_core::config::{
-    Arrivals, Choices, DrawTies, EngineConfig, Fanout, HeartbeatConfig, LatencyTies, LoadSignal,
-    NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, Choices, DrawTies, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+    LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
+    ServerGroup, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
@@ -53,7 +54,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             server_node: delay.clone(),
             node_node: delay,
         },
-        nodes: NodesConfig { count: nodes },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: servers,
@@ -79,6 +80,8 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             latency_decay_ns: Some(10 * SECOND),
         },
         gossip: None,
+        judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }

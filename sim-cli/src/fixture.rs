@@ -1,8 +1,8 @@
 //! A small scenario and runs of it for the tests of this crate, made without the engine.
 
 use sim_core::config::{
-    Arrivals, EngineConfig, Fanout, HeartbeatConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    Retries, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
+    PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -29,7 +29,7 @@ pub fn scenario() -> Scenario {
             server_node: delay.clone(),
             node_node: delay,
         },
-        nodes: NodesConfig { count: 1 },
+        nodes: NodesConfig { count: 1, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: 2,
@@ -58,6 +58,8 @@ pub fn scenario() -> Scenario {
             latency_decay_ns: None,
         },
         gossip: None,
+        judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }

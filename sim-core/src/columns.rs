@@ -477,8 +477,8 @@ pub(crate) mod fixture {
     use super::Scenario;
     use crate::config::ServerGroup;
     use crate::config::{
-        Arrivals, EngineConfig, Fanout, HeartbeatConfig, NetworkConfig, NodesConfig, PolicyConfig,
-        Retries, WorkloadConfig,
+        Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
+        NodesConfig, PolicyConfig, Retries, WorkloadConfig,
     };
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
@@ -513,7 +513,7 @@ pub(crate) mod fixture {
                 server_node: delay.clone(),
                 node_node: delay,
             },
-            nodes: NodesConfig { count: 2 },
+            nodes: NodesConfig { count: 2, failover_delay_ns: SECOND },
             servers: vec![group(2, 2, 1.0), group(1, 4, 2.0)],
             workload: WorkloadConfig {
                 arrivals: Arrivals::Poisson { rate: 100.0 },
@@ -536,6 +536,8 @@ pub(crate) mod fixture {
                 latency_decay_ns: None,
             },
             gossip: None,
+            judgement: JudgementConfig::default(),
+            membership: None,
             faults: Vec::new(),
             expect: Vec::new(),
         }

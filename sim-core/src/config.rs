@@ -18,7 +18,9 @@ mod fleet; // network, nodes, servers, engine
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod heartbeat; // reports
+mod membership; // who is a node
 mod gossip; // what nodes tell each other
+mod judgement; // what nodes make of servers
 mod faults; // what breaks
 mod expect; // what must be shown
 mod validate; // what is impossible
@@ -26,6 +28,11 @@ pub mod keys; // every key there is
 
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
+pub use judgement::{
+    Detector, DiscoveryConfig, HealthChecks, JudgementConfig, OnNoServer, OutlierEjection,
+    PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
+};
+pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
 
 use crate::law::{DelayLaw, ServiceLaw};
@@ -63,6 +70,10 @@ pub struct Scenario {
     pub heartbeat: HeartbeatConfig,
     /// What nodes tell each other of the servers; `None`: nothing.
     pub gossip: Option<GossipConfig>,
+    /// What nodes make of the servers beyond their reports.
+    pub judgement: JudgementConfig,
+    /// How nodes find each other; `None`: every node knows all nodes for ever.
+    pub membership: Option<MembershipConfig>,
     /// What breaks and when, in file order.
     pub faults: Vec<Fault>,
     /// What the scenario must show.
@@ -97,6 +108,10 @@ pub struct NetworkConfig {
 pub struct NodesConfig {
     /// How many. At least 1. The workload is split evenly among them.
     pub count: u32,
+    /// Whoever sends requests to the nodes notices this long after a crash that a node is down, and
+    /// after its return that it is back [ns]. In between, its requests are lost after the crash,
+    /// and go to the other nodes after the return.
+    pub failover_delay_ns: Nanos,
 }
 
 /// Servers that are alike. Heterogeneity is several groups.

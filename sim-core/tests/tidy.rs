@@ -51,6 +51,7 @@ const ROWS: [&[&str]; 8] = [
         "request",
         "traffic",
         "meters",
+        "membership",
     ],
     &["clock", "owners", "trace_feed"],
     &PHASES,

@@ -31,8 +31,9 @@ pub(super) fn network(walk: &mut Walk<'_>, top: &mut Section<'_>) -> NetworkConf
 pub(super) fn nodes(walk: &mut Walk<'_>, top: &mut Section<'_>) -> NodesConfig {
     let mut s = table(walk, top, "nodes");
     let count = s.read(walk, "count", count).unwrap_or(1);
+    let failover_delay_ns = s.read(walk, "failover_delay", duration).unwrap_or(SECOND);
     s.close(walk);
-    NodesConfig { count }
+    NodesConfig { count, failover_delay_ns }
 }
 
 /// `[[servers]]`.

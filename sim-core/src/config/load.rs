@@ -11,7 +11,7 @@ impl Scenario {
 
     /// Whether nodes send each other messages.
     pub const fn nodes_talk(&self) -> bool {
-        self.gossip.is_some()
+        self.gossip.is_some() || self.membership.is_some()
     }
 
     /// Mean arrivals a second over the run; `None` for a trace that states no rate.

@@ -6,7 +6,9 @@ use super::faults::faults;
 use super::fleet::{engine, network, nodes, servers};
 use super::gossip::gossip;
 use super::heartbeat::heartbeat;
+use super::judgement::judgement;
 use super::load::{capacity_per_s, lookahead_ns};
+use super::membership::membership;
 use super::overrides::{apply, written};
 use super::policy::policies;
 use super::tree::{Node, parse_file};
@@ -107,7 +109,9 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let policies = policies(walk, &mut s);
     let heartbeat = heartbeat(walk, &mut s);
     let gossip = gossip(walk, &mut s);
-    let talk = gossip.is_some();
+    let judgement = judgement(walk, &mut s);
+    let membership = membership(walk, &mut s, nodes.count);
+    let talk = gossip.is_some() || membership.is_some();
     let lookahead_ns = lookahead_ns(&network, talk);
     let engine = engine(walk, &mut s, lookahead_ns, duration_ns, heartbeat.interval_ns);
     let faults = faults(walk, &mut s);
@@ -128,6 +132,8 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         policies,
         heartbeat,
         gossip,
+        judgement,
+        membership,
         faults,
         expect,
     }

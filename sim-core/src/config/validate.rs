@@ -11,6 +11,8 @@ mod workload;
 mod policy;
 mod heartbeat;
 mod gossip;
+mod judgement;
+mod membership;
 mod faults;
 
 use super::fault::ConfigFault;
@@ -53,6 +55,8 @@ impl Checker {
             policies,
             heartbeat,
             gossip,
+            judgement,
+            membership,
             faults,
             expect,
         } = scenario;
@@ -75,6 +79,10 @@ impl Checker {
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
+        self.judgement(judgement, engine);
+        if let Some(membership) = membership {
+            self.membership(membership, engine, nodes.count);
+        }
         if let Some(gossip) = gossip {
             self.gossip(gossip, engine, nodes.count);
         }

@@ -3,8 +3,8 @@
 
 use sim_core::config::{
     Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
-    LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
-    ServerGroup, Slowdown, WorkloadConfig,
+    JudgementConfig, LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries,
+    Scenario, ServerGroup, Slowdown, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -63,7 +63,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             server_node: delay.clone(),
             node_node: delay,
         },
-        nodes: NodesConfig { count: nodes },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
             name: None,
             count: servers,
@@ -89,6 +89,8 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_decay_ns: Some(10 * SECOND),
         },
         gossip: None,
+        judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
         expect: Vec::new(),
     }

@@ -16,7 +16,8 @@ const CV_MAX: f64 = 1_000.0;
 
 impl Checker {
     pub(super) fn fleet(&mut self, nodes: &NodesConfig, servers: &[ServerGroup]) {
-        let NodesConfig { count: node_count } = *nodes;
+        let NodesConfig { count: node_count, failover_delay_ns } = *nodes;
+        self.time("nodes.failover_delay", failover_delay_ns);
         self.within("nodes.count", node_count.into(), 1..=NODES_MAX.into());
         self.check(!servers.is_empty(), "servers", &[], || {
             ConfigFault::new("", "there are none").fix("add a [[servers]] group")
