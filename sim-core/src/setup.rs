@@ -2,7 +2,7 @@
 
 use bevy_ecs::prelude::Resource;
 
-use crate::config::{Arrivals, HeartbeatConfig, PolicyConfig, Scenario, Slowdown};
+use crate::config::{Arrivals, GossipConfig, HeartbeatConfig, PolicyConfig, Scenario, Slowdown};
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::plan::Plan;
@@ -43,6 +43,8 @@ pub struct Setup {
     pub demand_is_service: bool,
     /// Nodes send each other messages.
     pub nodes_talk: bool,
+    /// Gossip between nodes.
+    pub gossip: Option<GossipConfig>,
     /// Heartbeats.
     pub heartbeat: HeartbeatConfig,
     /// Whole quanta in the failure timeout.
@@ -152,6 +154,7 @@ impl Setup {
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
             nodes_talk: scenario.nodes_talk(),
+            gossip: scenario.gossip.clone(),
             heartbeat: scenario.heartbeat.clone(),
             timeout_quanta: scenario.heartbeat.failure_timeout_ns / ticks.quantum_ns,
             herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),
