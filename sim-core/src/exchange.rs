@@ -19,7 +19,7 @@
 //!    packet size goes on in the next exchange.
 //! 2. *Lives.* Log numbers start again when a node restarts, under a higher incarnation. Whoever
 //!    hears of it forgets what he kept for the node's former life; a delta that was asked for in a
-//!    former life raises nothing.
+//!    former life raises nothing, and what comes out of a former life late may be sent back.
 //! 3. *Given.* A digest lists A's live entries above `given`, so that B does not send what A has.
 //!    Whatever is left out of it may come once more than needed, and is then no news: `given` is a
 //!    matter of cost alone.
@@ -252,9 +252,16 @@ impl Sharing {
         mut on_news: impl FnMut(ServerId, &Belief),
     ) -> Option<Message> {
         let answer = self.answer(config, from, message, &view.versions);
+        // What comes out of a life that is over is news all the same, but no longer known there.
+        let source = match message {
+            Message::Ack(delta, _) | Message::Delta(delta) => {
+                self.meet(from, delta.incarnation).map(|_| from)
+            }
+            _ => None,
+        };
         for report in message.reports() {
             if view.merge(report) {
-                self.note(report, Some(from), &view.versions);
+                self.note(report, source, &view.versions);
                 on_news(ServerId(report.server), &view.beliefs[report.server as usize]);
             }
         }

@@ -161,6 +161,7 @@ impl SamplePlan {
 }
 
 /// Looks at everything that is due, when the present tick starts on a boundary.
+#[expect(clippy::too_many_arguments, reason = "one argument a source")]
 pub fn run(
     setup: &Setup,
     clock: &mut Clock,
@@ -190,6 +191,7 @@ pub fn run(
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "one argument a source")]
 fn sample(
     setup: &Setup,
     quantum: u64,

@@ -13,7 +13,6 @@ use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::Outcome;
 use crate::roster::Roster;
-use crate::selection::NodeStreams;
 use crate::setup::Setup;
 use crate::view::View;
 
@@ -25,23 +24,28 @@ pub struct FragileColumns<'a> {
     pub indexes: &'a mut [SelectionIndex],
     /// Requests.
     pub in_flight: &'a mut [InFlight],
-    /// Chance.
-    pub streams: &'a mut [NodeStreams],
     /// What each has to share.
     pub sharings: &'a mut [Sharing],
     /// Counts.
     pub meters: &'a mut [NodeMeters],
 }
 
-/// Carries out what is planned for the nodes, when the present tick starts on a boundary.
-pub fn run(setup: &Setup, clock: &Clock, roster: &mut Roster, mut nodes: FragileColumns<'_>) {
+/// Carries out what is planned for the nodes, when the present tick starts on a boundary. A node
+/// that starts gets its policy from `fresh`, which draws from the node's own stream.
+pub fn run(
+    setup: &Setup,
+    clock: &Clock,
+    roster: &mut Roster,
+    mut nodes: FragileColumns<'_>,
+    mut fresh: impl FnMut(usize) -> SelectionIndex,
+) {
     if setup.plan.nodes.is_empty() {
         return;
     }
     roster.settle(clock.now_ns(setup));
     let Some(quantum) = clock.boundary else { return };
     while roster.change(setup, quantum, |node, change, starts| {
-        apply(setup, quantum, node as usize, (change, starts), &mut nodes);
+        apply(setup, quantum, node as usize, (change, starts), &mut nodes, &mut fresh);
     }) {}
 }
 
@@ -51,6 +55,7 @@ fn apply(
     node: usize,
     (change, starts): (NodeChange, u32),
     nodes: &mut FragileColumns<'_>,
+    fresh: &mut impl FnMut(usize) -> SelectionIndex,
 ) {
     if change == NodeChange::Leave {
         nodes.sharings[node].pause();
@@ -66,6 +71,6 @@ fn apply(
     } else {
         nodes.sharings[node].reset(setup, starts, quantum);
         nodes.views[node] = View::empty(setup, corrects_own_sends(&setup.policy));
-        nodes.indexes[node] = SelectionIndex::new(setup, &mut nodes.streams[node].policy);
+        nodes.indexes[node] = fresh(node);
     }
 }

@@ -81,8 +81,10 @@ pub fn node_faults(
     mut nodes: Query<Fragile>,
 ) {
     columns!(nodes => views, indexes, in_flight, streams, sharings, meters);
-    let columns = FragileColumns { views, indexes, in_flight, streams, sharings, meters };
-    crate::node_faults::run(&setup, &clock, &mut roster, columns);
+    let columns = FragileColumns { views, indexes, in_flight, sharings, meters };
+    crate::node_faults::run(&setup, &clock, &mut roster, columns, |node| {
+        SelectionIndex::new(&setup, &mut streams[node].policy)
+    });
 }
 
 /// See [`crate::heartbeat`].
@@ -216,8 +218,7 @@ pub fn close_tick(
     setup: Res<Setup>,
     mut clock: ResMut<Clock>,
     mut lanes: ResMut<Lanes>,
-    cursor: Res<FaultCursor>,
-    roster: Res<Roster>,
+    (cursor, roster): (Res<FaultCursor>, Res<Roster>),
     trace: Res<TraceFeed>,
     mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
     mut nodes: Query<Waiting>,
@@ -286,11 +287,13 @@ impl Run<'_> {
             views: self.views,
             indexes: self.indexes,
             in_flight: self.in_flight,
-            streams: self.streams,
             sharings: self.sharings,
             meters: self.meters,
         };
-        crate::node_faults::run(self.setup, self.clock, self.roster, columns);
+        let Self { setup, clock, roster, streams, .. } = self;
+        crate::node_faults::run(setup, clock, roster, columns, |node| {
+            SelectionIndex::new(setup, &mut streams[node].policy)
+        });
     }
 
     /// As the system of this name.

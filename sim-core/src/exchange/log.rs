@@ -96,3 +96,19 @@ impl ChangeLog {
 fn is_live(report: &Report, versions: &[u32]) -> bool {
     versions[report.server as usize] == report.version
 }
+
+#[cfg(test)]
+impl ChangeLog {
+    /// Entries, live and dead.
+    pub fn length(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The number of the entry that holds exactly this version.
+    pub fn number_of(&self, report: &Report) -> Option<u64> {
+        let same = |entry: &&Entry| {
+            (entry.report.server, entry.report.version) == (report.server, report.version)
+        };
+        self.entries.iter().find(same).map(|entry| entry.lsn)
+    }
+}
