@@ -118,6 +118,8 @@ pub fn merge(
         }
         mail.due.sort_unstable_by_key(Report::order);
     }
+    // Else what reaches all nodes at once is read where it lies.
+    let broadcasts = if mail.in_order { &[] } else { reports };
     with_policy!(index, policy => {
         let mut merge = |slice: &[Report]| {
             if sharing.is_on {
@@ -127,11 +129,9 @@ pub fn merge(
             }
         };
         let mut merged = merge(&mail.due);
-        if !mail.in_order {
-            for shard in reports {
-                for slice in shard.broadcast.slices(quantum) {
-                    merged += merge(slice);
-                }
+        for shard in broadcasts {
+            for slice in shard.broadcast.slices(quantum) {
+                merged += merge(slice);
             }
         }
         sharing.note_heard(&view.versions);
