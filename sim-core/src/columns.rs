@@ -224,6 +224,7 @@ pub(crate) mod fixture {
             judgement: JudgementConfig::default(),
             membership: None,
             faults: Vec::new(),
+            chaos: None,
             expect: Vec::new(),
         }
     }

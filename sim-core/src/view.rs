@@ -92,7 +92,8 @@ impl Freshness {
 }
 
 impl View {
-    /// The view of a node that knows the configured fleet, all idle, as of time 0.
+    /// The view of a node that knows the configured fleet, all idle, as of time 0, and nothing of
+    /// the servers that faults add.
     pub fn new(setup: &Setup, own_sends: bool) -> Self {
         let mut beliefs = Vec::with_capacity(setup.servers as usize);
         for group in &setup.groups {
@@ -104,7 +105,9 @@ impl View {
             beliefs.resize(beliefs.len() + group.count as usize, belief);
         }
         let versions = vec![0; beliefs.len()];
-        Self { beliefs, versions, barred: Barred::default(), own_sends }
+        let mut view = Self { beliefs, versions, barred: Barred::default(), own_sends };
+        (setup.configured..setup.servers).for_each(|server| view.forget(ServerId(server)));
+        view
     }
 
     /// Takes in a report; false when it is not news.

@@ -182,6 +182,12 @@ pub static METRICS: &[Metric] = &[
         "Attempts of the whole run that found slots and backlog full.",
         |_, r| count(r.servers.iter().map(|server| server.refused).sum()),
     ),
+    run(
+        "dispatched_failed_total",
+        "attempts",
+        "Attempts of the whole run that their server answered with an error.",
+        |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
+    ),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(
         "peer_messages_per_s",

@@ -8,9 +8,12 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     part("server", "id", "Number of the server, from 0.", |_, r, i| {
         server(r, i).and_then(|_| count(i as u64))
     }),
-    part("group", "id", "Number of its `[[servers]]` group, from 0.", |s, _, i| {
-        group(s, i).and_then(|(number, _)| count(number as u64))
-    }),
+    part(
+        "group",
+        "id",
+        "Number of its `[[servers]]` group, from 0; groups that faults add come after.",
+        |s, _, i| group(s, i).and_then(|(number, _)| count(number as u64)),
+    ),
     part("capacity", "slots", "Its service slots.", |s, _, i| {
         group(s, i).and_then(|(_, group)| count(u64::from(group.capacity)))
     }),
@@ -42,6 +45,9 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     }),
     part("arrived_dead_total", "attempts", "Attempts that found it down.", |_, r, i| {
         count(server(r, i)?.arrived_dead)
+    }),
+    part("failed_total", "attempts", "Attempts it answered with an error at once.", |_, r, i| {
+        count(server(r, i)?.failed)
     }),
     part("active_end", "attempts", "In service when the run ended.", |_, r, i| {
         count(server(r, i)?.active)
