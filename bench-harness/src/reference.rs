@@ -8,6 +8,7 @@
 //! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
 //! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
 
+mod arrivals;
 mod node;
 mod peers;
 mod server;
@@ -24,10 +25,10 @@ use sim_core::metrics::{Observations, SamplePlan};
 use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
 use sim_core::outcome;
-use sim_core::plan::{Change, NodeChange};
-use sim_core::result::{Bin, Outcome, RunResult};
+use sim_core::plan::Change;
+use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
-use sim_core::roster::{Place, Roster, Standing};
+use sim_core::roster::{Roster, Standing};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
@@ -49,6 +50,7 @@ enum Event {
     Report { node: u32, report: Report },
     Message { node: u32, from: u32, sequence: u32, message: u32 },
     Round { node: u32 },
+    Look,
     Observe,
     Completion { server: u32, epoch: u32, job: u32 },
     Attempt { server: u32, job: u32 },
@@ -95,13 +97,14 @@ impl Agenda {
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
             Event::Round { node } => (5, node, 0, 0),
-            Event::Observe => (6, 0, 0, 0),
-            Event::Completion { server, job, .. } => (7, server, jobs[job].admission, 0),
-            Event::Attempt { server, job } => (8, server, jobs[job].node, jobs[job].attempt),
-            Event::Response { node, attempt, status, .. } => (9, status as u32, attempt, node),
-            Event::Deadline { node, name, .. } => (10, node, name, 0),
-            Event::Arrival { node } => (11, node, 0, 0),
-            Event::Recorded => (11, 0, 0, 0),
+            Event::Look => (6, 0, 0, 0),
+            Event::Observe => (7, 0, 0, 0),
+            Event::Completion { server, job, .. } => (8, server, jobs[job].admission, 0),
+            Event::Attempt { server, job } => (9, server, jobs[job].node, jobs[job].attempt),
+            Event::Response { node, attempt, status, .. } => (10, status as u32, attempt, node),
+            Event::Deadline { node, name, .. } => (11, node, name, 0),
+            Event::Arrival { node } => (12, node, 0, 0),
+            Event::Recorded => (12, 0, 0, 0),
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
     }
@@ -219,26 +222,6 @@ impl Reference {
         }
     }
 
-    /// Reads the records of the next moment; nodes take turns in the order of the trace, and what
-    /// comes at one moment comes by node.
-    fn read_trace(&mut self) {
-        let source = self.trace.as_mut().expect("a trace scenario is given a trace");
-        let mut read = || source.next().expect("the trace is readable");
-        let mut next = self.next_record.take().or_else(&mut read);
-        let at_ns = next.map_or(Nanos::MAX, |record| record.at_ns);
-        if at_ns >= self.setup.window_end_ns {
-            return;
-        }
-        while let Some(record) = next.filter(|record| record.at_ns == at_ns) {
-            self.recorded.push((self.trace_turn % self.setup.nodes, record));
-            self.trace_turn += 1;
-            next = read();
-        }
-        self.next_record = next;
-        self.recorded.sort_by_key(|&(node, _)| node);
-        self.agenda.add(at_ns, Event::Recorded, &self.jobs);
-    }
-
     /// Events in order, until the run is over; returns when that was [ns].
     fn run(&mut self) -> Nanos {
         while let Some(Reverse(Entry((at_ns, ..), event))) = self.agenda.0.pop() {
@@ -270,6 +253,7 @@ impl Reference {
                 }
                 Event::Message { node, message, .. } => self.message(at_ns, node, message),
                 Event::Round { node } => self.round(at_ns, node),
+                Event::Look => self.look(at_ns),
                 Event::Observe => self.observe(at_ns),
                 Event::Completion { server, epoch, job } => {
                     self.complete(at_ns, server, epoch, job);
@@ -301,28 +285,6 @@ impl Reference {
             }
         }
         unreachable!("the check for the end is always on the agenda")
-    }
-
-    /// A request arrives that is meant for `node`, wherever it goes.
-    fn arrive(&mut self, at_ns: Nanos, node: u32) {
-        let demand = self.nodes[node as usize].traffic.take();
-        match self.roster.place(node, at_ns) {
-            Place::Here => self.take_in(at_ns, node, demand),
-            Place::At(other) => self.take_in(at_ns, other, demand),
-            Place::Lost => self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Lost),
-            Place::Nowhere => {
-                self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Rejected);
-            }
-        }
-    }
-
-    fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64) {
-        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns, demand);
-        if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
-            let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
-            self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
-        }
-        self.send(node, sent);
     }
 
     fn send(&mut self, node: u32, sent: Option<(Nanos, u32, Job)>) {
@@ -372,25 +334,6 @@ impl Reference {
         for report in &heard {
             self.nodes[node as usize].hear(report);
         }
-    }
-
-    fn node_faults(&mut self, at_ns: Nanos) {
-        let Self { setup, roster, nodes, choice, .. } = self;
-        let quantum = at_ns / setup.ticks.quantum_ns;
-        let mut started = Vec::new();
-        while roster.change(setup, quantum, |id, change, starts| {
-            let node = &mut nodes[id as usize];
-            match change {
-                NodeChange::Leave => node.talk.stop(),
-                NodeChange::Crash => node.stop(setup),
-                NodeChange::Recover | NodeChange::Join => {
-                    node.stop(setup);
-                    node.start(setup, *choice, starts, quantum);
-                    started.push(id);
-                }
-            }
-        }) {}
-        started.into_iter().for_each(|id| self.plan_round(id));
     }
 
     fn heartbeat(&mut self, at_ns: Nanos, id: u32, due_ns: Nanos) {
@@ -468,10 +411,36 @@ impl Reference {
             }
             let loads: Vec<u32> =
                 plan.servers().map(|id| self.servers[id as usize].load()).collect();
-            let views = (&self.roster, self.nodes.iter().map(|node| &node.view));
+            let roster = &self.roster;
+            let running = (0..).zip(&self.nodes).filter(|&(id, _)| roster.is_running(id));
+            let views = running.map(|(_, node)| &node.view);
             self.observations.sample_views(setup, quantum, views, &plan, &loads, &mut bin);
             let meters = self.nodes.iter().map(|node| &node.meters);
             self.observations.close_bin(bin, meters, &mut self.recent);
+            if at_ns >= setup.window_start_ns {
+                let held = |node: usize, server: u32| {
+                    let versions = &self.nodes[node].view.versions;
+                    self.roster.is_running(node as u32).then(|| versions[server as usize])
+                };
+                let looking = self.observations.consistency.is_watching();
+                self.observations.consistency.watch(setup, quantum, held);
+                if !looking && self.observations.consistency.is_watching() {
+                    self.agenda.add(at_ns + setup.ticks.quantum_ns, Event::Look, &self.jobs);
+                }
+            }
+        }
+    }
+
+    /// Looks at every boundary, as long as a change is watched.
+    fn look(&mut self, at_ns: Nanos) {
+        let quantum_ns = self.setup.ticks.quantum_ns;
+        let Self { setup, roster, nodes, observations, .. } = self;
+        let held = |node: usize, server: u32| {
+            roster.is_running(node as u32).then(|| nodes[node].view.versions[server as usize])
+        };
+        observations.consistency.look(setup, at_ns / quantum_ns, held);
+        if self.observations.consistency.is_watching() {
+            self.agenda.add(at_ns + quantum_ns, Event::Look, &self.jobs);
         }
     }
 
