@@ -347,7 +347,6 @@ fn a_case_shrinks_to_what_it_fails_of() {
         assert!(small.gossip.is_none() && small.membership.is_none() && small.chaos.is_none());
         let targets = small.faults.iter().filter(|fault| fault.kind.servers().is_some());
         assert_eq!(targets.count(), 1, "{small:#?}");
-        assert_eq!(small.servers.len(), 1);
         shrunk += 1;
     }
     assert_eq!(shrunk, 5, "cases with a lie are rare");
