@@ -2,6 +2,7 @@
 
 use bevy_ecs::prelude::Resource;
 
+use crate::cluster::Cluster;
 use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
@@ -69,6 +70,8 @@ pub struct Agenda<'a> {
     pub mails: &'a [Mail],
     /// Messages on their way from other nodes.
     pub peer_mails: &'a [PeerMail],
+    /// Membership.
+    pub clusters: &'a [Cluster],
     /// Exchanges with other nodes.
     pub sharings: &'a [Sharing],
     /// Attempts on their way; moved on with the clock.
@@ -176,6 +179,7 @@ impl Agenda<'_> {
         let peer_mail = self.peer_mails.iter().filter_map(PeerMail::next_due);
         let rounds = self.sharings.iter().filter_map(|sharing| sharing.rounds.next_due());
         let due = planned.chain(beats).chain(reports).chain(mail).chain(peer_mail).chain(rounds);
+        let due = due.chain(self.clusters.iter().filter_map(Cluster::next_due));
         for due in due {
             boundary = boundary.min(due);
         }

@@ -28,6 +28,7 @@ pub mod failover; // phase 5b: requests of nodes that are out go elsewhere
 pub mod selection; // phase 7: nodes choose and dispatch
 
 pub mod roster; // which nodes are there
+pub mod cluster; // a node's membership at work
 pub mod membership; // which nodes a node knows
 pub mod network; // messages and the outboxes they wait in
 pub mod peer_network; // messages between nodes

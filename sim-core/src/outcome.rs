@@ -39,6 +39,7 @@ pub fn node_result(
         reports: meters.reports,
         peer_messages: meters.peer_messages,
         peer_bytes: meters.peer_bytes,
+        members: meters.members,
     }
 }
 
@@ -85,6 +86,7 @@ pub fn assemble(
         herd_sum_ppm: observations.herd_sum_ppm,
         herd_intervals: observations.herd_intervals,
         consistency: observations.consistency.finish(),
+        membership: observations.agreement.finish(),
     }
 }
 

@@ -5,6 +5,7 @@ use bevy_ecs::prelude::Resource;
 use crate::config::{Arrivals, GossipConfig, HeartbeatConfig, PolicyConfig, Scenario, Slowdown};
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
+use crate::membership::rules::Rules;
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
@@ -43,6 +44,8 @@ pub struct Setup {
     pub node_node: DelaySampler,
     /// Demand bits are service times in ns.
     pub demand_is_service: bool,
+    /// How nodes find each other; `None`: they know all nodes for ever.
+    pub membership: Option<Rules>,
     /// Nodes send each other messages.
     pub nodes_talk: bool,
     /// Gossip between nodes.
@@ -156,6 +159,7 @@ impl Setup {
                 &scenario.workload.arrivals,
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
+            membership: scenario.membership.as_ref().map(|config| Rules::new(config, &ticks)),
             nodes_talk: scenario.nodes_talk(),
             gossip: scenario.gossip.clone(),
             heartbeat: scenario.heartbeat.clone(),

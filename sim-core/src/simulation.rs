@@ -24,6 +24,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::completion::Arrivals;
 use crate::config::Scenario;
 use crate::exchange::Sharing;
@@ -177,6 +178,7 @@ impl Simulation {
             if !roster.is_up(node.0) {
                 sharing.pause();
             }
+            let cluster = Cluster::new(&setup, node, &roster);
             world.spawn((
                 View::new(&setup, corrects_own_sends(&setup.policy)),
                 SelectionIndex::new(&setup, &mut streams.policy),
@@ -193,6 +195,7 @@ impl Simulation {
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
                 sharing,
+                cluster,
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;

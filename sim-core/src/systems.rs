@@ -6,13 +6,14 @@
 use bevy_ecs::prelude::*;
 
 use crate::clock::{Agenda, Clock};
+use crate::cluster::Cluster;
 use crate::completion::Arrivals;
 use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::meters::{Lanes, NodeMeters};
-use crate::metrics::Observations;
+use crate::metrics::{Observations, Scene};
 use crate::network::{Dispatches, Reports, Responses};
 use crate::node_faults::FragileColumns;
 use crate::owners::NodeColumns;
@@ -69,6 +70,7 @@ type Fragile = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut NodeStreams,
+    &'static mut Cluster,
     &'static mut Sharing,
     &'static mut NodeMeters,
 );
@@ -80,8 +82,8 @@ pub fn node_faults(
     mut roster: ResMut<Roster>,
     mut nodes: Query<Fragile>,
 ) {
-    columns!(nodes => views, indexes, in_flight, streams, sharings, meters);
-    let columns = FragileColumns { views, indexes, in_flight, sharings, meters };
+    columns!(nodes => views, indexes, in_flight, streams, clusters, sharings, meters);
+    let columns = FragileColumns { views, indexes, in_flight, clusters, sharings, meters };
     crate::node_faults::run(&setup, &clock, &mut roster, columns, |node| {
         SelectionIndex::new(&setup, &mut streams[node].policy)
     });
@@ -113,6 +115,7 @@ pub fn gossip(
 type Talking = (
     &'static mut View,
     &'static mut SelectionIndex,
+    &'static mut Cluster,
     &'static mut Sharing,
     &'static mut PeerMail,
     &'static mut PeerOut,
@@ -121,8 +124,8 @@ type Talking = (
 
 /// See [`crate::peers`].
 pub fn peers(setup: Res<Setup>, clock: Res<Clock>, roster: Res<Roster>, mut nodes: Query<Talking>) {
-    columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
-    let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
+    columns!(nodes => views, indexes, clusters, sharings, mails, outboxes, meters);
+    let columns = PeerColumns { views, indexes, clusters, sharings, mails, outboxes, meters };
     crate::peers::run(&setup, &clock, &roster, columns);
 }
 
@@ -131,24 +134,16 @@ pub fn metrics(
     setup: Res<Setup>,
     mut clock: ResMut<Clock>,
     mut observations: ResMut<Observations>,
-    roster: Res<Roster>,
+    mut roster: ResMut<Roster>,
     mut lanes: ResMut<Lanes>,
     mut shards: Query<(&mut Servers,)>,
-    mut nodes: Query<(&mut View, &mut NodeMeters)>,
+    mut nodes: Query<(&mut View, &mut Cluster, &mut NodeMeters)>,
 ) {
     columns!(shards => servers);
-    columns!(nodes => views, meters);
-    let lanes = &mut lanes;
-    crate::metrics::run(
-        &setup,
-        &mut clock,
-        &mut observations,
-        &roster,
-        servers,
-        views,
-        meters,
-        lanes,
-    );
+    columns!(nodes => views, clusters, meters);
+    let roster = &mut roster;
+    let scene = Scene { roster, servers, views, clusters, meters };
+    crate::metrics::run(&setup, &mut clock, &mut observations, scene, &mut lanes);
 }
 
 /// See [`crate::completion`].
@@ -210,6 +205,7 @@ type Waiting = (
     &'static mut Mail,
     &'static mut PeerMail,
     &'static mut Sharing,
+    &'static mut Cluster,
     &'static mut Dispatches,
 );
 
@@ -224,7 +220,7 @@ pub fn close_tick(
     mut nodes: Query<Waiting>,
 ) {
     columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, dispatches);
+    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, clusters, dispatches);
     let mut agenda = Agenda {
         servers,
         heartbeats,
@@ -235,6 +231,7 @@ pub fn close_tick(
         mails,
         peer_mails,
         sharings,
+        clusters,
         dispatches,
     };
     clock.close(&setup, &mut lanes.lanes, &cursor, &roster, &trace, &mut agenda);
@@ -266,6 +263,7 @@ pub struct Run<'a> {
     peer_mails: &'a mut [PeerMail],
     peer_outs: &'a mut [PeerOut],
     sharings: &'a mut [Sharing],
+    clusters: &'a mut [Cluster],
 }
 
 impl Run<'_> {
@@ -287,6 +285,7 @@ impl Run<'_> {
             views: self.views,
             indexes: self.indexes,
             in_flight: self.in_flight,
+            clusters: self.clusters,
             sharings: self.sharings,
             meters: self.meters,
         };
@@ -313,6 +312,7 @@ impl Run<'_> {
         let columns = PeerColumns {
             views: self.views,
             indexes: self.indexes,
+            clusters: self.clusters,
             sharings: self.sharings,
             mails: self.peer_mails,
             outboxes: self.peer_outs,
@@ -323,8 +323,14 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn metrics(&mut self) {
-        let Self { setup, clock, observations, roster, servers, views, meters, lanes, .. } = self;
-        crate::metrics::run(setup, clock, observations, roster, servers, views, meters, lanes);
+        let scene = Scene {
+            roster: self.roster,
+            servers: self.servers,
+            views: self.views,
+            clusters: self.clusters,
+            meters: self.meters,
+        };
+        crate::metrics::run(self.setup, self.clock, self.observations, scene, self.lanes);
     }
 
     /// As the system of this name.
@@ -367,6 +373,7 @@ impl Run<'_> {
             mails: self.mails,
             peer_mails: self.peer_mails,
             sharings: self.sharings,
+            clusters: self.clusters,
             dispatches: self.dispatches,
         };
         let Self { setup, clock, lanes, cursor, roster, trace, .. } = self;
@@ -408,6 +415,7 @@ type Nodes = (
     &'static mut PeerMail,
     &'static mut PeerOut,
     &'static mut Sharing,
+    &'static mut Cluster,
 );
 
 /// Runs ticks until the burst is used up or the run is over.
@@ -417,7 +425,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
         views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
-        peer_mails, peer_outs, sharings);
+        peer_mails, peer_outs, sharings, clusters);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
@@ -443,6 +451,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         peer_mails,
         peer_outs,
         sharings,
+        clusters,
     };
     while run.clock.burst_left > 0 && !run.clock.finished {
         crate::simulation::tick(&mut run);
