@@ -6,10 +6,9 @@ use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::meters::Lane;
-use crate::network::{Dispatches, Reports};
+use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::Visit;
 use crate::request::InFlight;
-use crate::selection::Replies;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -52,6 +51,8 @@ const PARALLEL_EVENTS: u64 = 400;
 pub struct Agenda<'a> {
     /// Servers with events of their own.
     pub servers: &'a [Servers],
+    /// Answers on their way.
+    pub responses: &'a [Responses],
     /// Heartbeats due.
     pub heartbeats: &'a [Heartbeats],
     /// Reports on their way to all nodes.
@@ -60,8 +61,6 @@ pub struct Agenda<'a> {
     pub in_flight: &'a [InFlight],
     /// Arrivals.
     pub traffic: &'a [Traffic],
-    /// Responses on their way.
-    pub replies: &'a [Replies],
     /// Reports on their way to one node.
     pub mails: &'a [Mail],
     /// Attempts on their way; moved on with the clock.
@@ -176,7 +175,7 @@ impl Agenda<'_> {
             next = next.min(setup.ticks.tick_of(moment_ns));
         }
         let served = self.servers.iter().filter_map(Servers::next_due);
-        let replied = self.replies.iter().filter_map(Replies::next_due);
+        let replied = self.responses.iter().filter_map(Responses::next_due);
         let wheels = self.dispatches.iter().flat_map(|outbox| &outbox.by_shard);
         let sent = wheels.filter_map(crate::wheel::Wheel::next_due);
         served.chain(replied).chain(sent).fold(next, u64::min)

@@ -8,6 +8,8 @@
 use bevy_ecs::prelude::Component;
 
 use crate::time::Nanos;
+use crate::order::Inbox;
+use crate::ticks::Ticks;
 use crate::wheel::Wheel;
 
 /// An attempt on its way to a server, filed under the tick of its arrival there.
@@ -122,11 +124,66 @@ impl Dispatches {
     }
 }
 
-/// A shard's answers of one tick, by node.
+/// A shard's answers, by node and tick of arrival there.
 #[derive(Component, Debug)]
 pub struct Responses {
-    /// One list a node, in the order the shard served.
-    pub by_node: Vec<Vec<Response>>,
+    by_node: Vec<Wheel<Response>>,
+    /// The tick whose answers the nodes read last.
+    read_tick: u64,
+}
+
+impl Responses {
+    /// Nothing on its way to any of `nodes`; `horizon` ticks ahead are filed without detour.
+    pub fn new(nodes: u32, horizon: u64) -> Self {
+        Self { by_node: vec![Wheel::new(horizon); nodes as usize], read_tick: 0 }
+    }
+
+    /// Opens the tick `tick`: drops the answers that the nodes have read.
+    pub fn open(&mut self, tick: u64) {
+        for wheel in &mut self.by_node {
+            wheel.clear(self.read_tick);
+            wheel.advance(tick);
+        }
+        self.read_tick = tick;
+    }
+
+    /// Files an answer under the tick of its arrival at `node`.
+    #[inline]
+    pub fn push(&mut self, ticks: &Ticks, node: u32, response: Response) {
+        self.by_node[node as usize].push(ticks.tick_of(response.at_ns()), response);
+    }
+
+    /// The first tick after the one read last in which an answer arrives.
+    pub fn next_due(&self) -> Option<u64> {
+        self.by_node.iter().filter_map(|wheel| wheel.next_due_after(self.read_tick)).min()
+    }
+}
+
+/// What arrives at one node in one tick, from all shards.
+pub struct Replies<'a> {
+    /// The outboxes of all shards.
+    pub shards: &'a [Responses],
+    /// Whose answers.
+    pub node: usize,
+    /// The tick that the shards have opened.
+    pub tick: u64,
+}
+
+impl Replies<'_> {
+    fn slices(&self) -> impl Iterator<Item = &[Response]> {
+        self.shards.iter().flat_map(|shard| shard.by_node[self.node].slices(self.tick))
+    }
+}
+
+impl Inbox<Response> for Replies<'_> {
+    fn len(&self) -> usize {
+        self.slices().map(<[Response]>::len).sum()
+    }
+
+    #[inline]
+    fn for_each(&self, mut visit: impl FnMut(Response)) {
+        self.slices().for_each(|slice| slice.iter().for_each(|response| visit(*response)));
+    }
 }
 
 /// A shard's heartbeats.

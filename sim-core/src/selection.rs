@@ -11,7 +11,7 @@ use bevy_ecs::prelude::Component;
 use crate::clock::Clock;
 use crate::ids::{NodeId, ServerId};
 use crate::meters::{Lane, NodeMeters};
-use crate::network::{Dispatch, Dispatches, Response, Responses, Status};
+use crate::network::{Dispatch, Dispatches, Replies, Response, Responses, Status};
 use crate::owners::NodeColumns;
 use crate::policy::{Policy, SelectionIndex, with_policy};
 use crate::request::{InFlight, Request};
@@ -21,26 +21,6 @@ use crate::setup::Setup;
 use crate::time::Nanos;
 use crate::traffic::{Arrival, Traffic};
 use crate::view::{Candidates, Freshness, View};
-use crate::wheel::Wheel;
-
-/// Responses on their way to one node, by tick of arrival.
-#[derive(Component, Debug)]
-pub struct Replies {
-    pending: Wheel<Response>,
-    due: Vec<Response>,
-}
-
-impl Replies {
-    /// Nothing on its way; `horizon` ticks ahead are filed without detour.
-    pub fn new(horizon: u64) -> Self {
-        Self { pending: Wheel::new(horizon), due: Vec::new() }
-    }
-
-    /// The first tick from the present one on in which a response arrives.
-    pub fn next_due(&self) -> Option<u64> {
-        self.pending.next_due()
-    }
-}
 
 /// A node's streams for choices and for the delays of its dispatches.
 #[derive(Component, Debug)]
@@ -71,8 +51,6 @@ pub struct NodeParts<'a> {
     pub in_flight: &'a mut InFlight,
     /// What arrives at it.
     pub traffic: &'a mut Traffic,
-    /// What is on its way to it.
-    pub replies: &'a mut Replies,
     /// What it has sent.
     pub dispatches: &'a mut Dispatches,
     /// Its chance.
@@ -110,22 +88,15 @@ fn decide(
 ) {
     let start_ns = setup.ticks.start_ns(tick);
     let end_ns = start_ns + setup.ticks.tick_ns;
-    let NodeParts { view, index, in_flight, traffic, replies, dispatches, streams, meters } = parts;
+    let NodeParts { view, index, in_flight, traffic, dispatches, streams, meters } = parts;
     for wheel in &mut dispatches.by_shard {
         // The shards have read what arrives in this tick.
         wheel.clear(tick);
         wheel.advance(tick + 1);
     }
-    for shard in responses {
-        for response in &shard.by_node[node] {
-            replies.pending.push(setup.ticks.tick_of(response.at_ns()), *response);
-        }
-    }
-    let Replies { pending, due } = replies;
-    due.clear();
-    pending.take(tick, due);
-    lane.sorter.sort(
-        due,
+    let mut sorter = std::mem::take(&mut lane.sorter);
+    let due = sorter.sort(
+        &Replies { shards: responses, node, tick },
         setup.ticks.tick_ns,
         |response| (response.at_ns() - start_ns) as u32,
         |a, b| a.order() < b.order(),
@@ -148,6 +119,7 @@ fn decide(
         desk.work(due, &arrivals, end_ns);
     });
     lane.arrivals = arrivals;
+    lane.sorter = sorter;
 }
 
 /// Views of more servers than this do not stay in the second-level cache.

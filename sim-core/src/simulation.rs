@@ -37,7 +37,7 @@ use crate::owners::Visit;
 use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::RunResult;
-use crate::selection::{NodeStreams, Replies};
+use crate::selection::NodeStreams;
 use crate::server::{KernelKind, Servers};
 use crate::setup::Setup;
 use crate::systems;
@@ -157,7 +157,7 @@ impl Simulation {
             world.spawn((
                 Servers::new(&setup, first, len, kernel),
                 Arrivals::default(),
-                Responses { by_node: vec![Vec::new(); setup.nodes as usize] },
+                Responses::new(setup.nodes, horizon),
                 Heartbeats::new(&setup, first, len),
                 Reports {
                     broadcast: Wheel::new(64),
@@ -173,7 +173,6 @@ impl Simulation {
                 SelectionIndex::new(&setup, &mut streams.policy),
                 InFlight::new(&setup),
                 Traffic::new(&setup, &scenario.workload.arrivals, node),
-                Replies::new(horizon),
                 Dispatches {
                     by_shard: vec![Wheel::new(dispatch_horizon); starts.len()],
                     shard_size,

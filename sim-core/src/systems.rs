@@ -16,7 +16,7 @@ use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::NodeColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
-use crate::selection::{NodeStreams, Replies};
+use crate::selection::NodeStreams;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::trace_feed::TraceFeed;
@@ -55,7 +55,7 @@ pub fn faults(
     mut shards: Query<(&mut Servers, &mut Responses)>,
 ) {
     columns!(shards => servers, responses);
-    crate::faults::open_tick(&setup, clock.boundary, &mut cursor, servers, responses);
+    crate::faults::open_tick(&setup, &clock, &mut cursor, servers, responses);
 }
 
 /// See [`crate::heartbeat`].
@@ -111,7 +111,6 @@ type Selecting = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -125,10 +124,9 @@ pub fn selection(
     mut nodes: Query<Selecting>,
     mut shards: Query<(&mut Responses,)>,
 ) {
-    columns!(nodes => views, indexes, in_flight, traffic, replies, dispatches, streams, meters);
+    columns!(nodes => views, indexes, in_flight, traffic, dispatches, streams, meters);
     columns!(shards => responses);
-    let columns =
-        NodeColumns { views, indexes, in_flight, traffic, replies, dispatches, streams, meters };
+    let columns = NodeColumns { views, indexes, in_flight, traffic, dispatches, streams, meters };
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
@@ -139,13 +137,13 @@ pub fn close_tick(
     mut lanes: ResMut<Lanes>,
     cursor: Res<FaultCursor>,
     trace: Res<TraceFeed>,
-    mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
-    mut nodes: Query<(&mut InFlight, &mut Traffic, &mut Replies, &mut Mail, &mut Dispatches)>,
+    mut shards: Query<(&mut Servers, &mut Responses, &mut Heartbeats, &mut Reports)>,
+    mut nodes: Query<(&mut InFlight, &mut Traffic, &mut Mail, &mut Dispatches)>,
 ) {
-    columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, dispatches);
+    columns!(shards => servers, responses, heartbeats, reports);
+    columns!(nodes => in_flight, traffic, mails, dispatches);
     let mut agenda =
-        Agenda { servers, heartbeats, reports, in_flight, traffic, replies, mails, dispatches };
+        Agenda { servers, responses, heartbeats, reports, in_flight, traffic, mails, dispatches };
     clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
 }
 
@@ -166,7 +164,6 @@ pub struct Run<'a> {
     indexes: &'a mut [SelectionIndex],
     in_flight: &'a mut [InFlight],
     traffic: &'a mut [Traffic],
-    replies: &'a mut [Replies],
     dispatches: &'a mut [Dispatches],
     streams: &'a mut [NodeStreams],
     meters: &'a mut [NodeMeters],
@@ -181,9 +178,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn faults(&mut self) {
-        let boundary = self.clock.boundary;
-        let Self { setup, cursor, servers, responses, .. } = self;
-        crate::faults::open_tick(setup, boundary, cursor, servers, responses);
+        let Self { setup, clock, cursor, servers, responses, .. } = self;
+        crate::faults::open_tick(setup, clock, cursor, servers, responses);
     }
 
     /// As the system of this name.
@@ -217,7 +213,6 @@ impl Run<'_> {
             indexes: self.indexes,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             dispatches: self.dispatches,
             streams: self.streams,
             meters: self.meters,
@@ -230,11 +225,11 @@ impl Run<'_> {
     pub fn close_tick(&mut self) {
         let mut agenda = Agenda {
             servers: self.servers,
+            responses: self.responses,
             heartbeats: self.heartbeats,
             reports: self.reports,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             mails: self.mails,
             dispatches: self.dispatches,
         };
@@ -267,7 +262,6 @@ type Nodes = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -279,7 +273,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
     let (setup, mut clock, mut cursor, mut trace, mut lanes, mut observations) = resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails);
+        views, indexes, in_flight, traffic, dispatches, streams, meters, mails);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
@@ -296,7 +290,6 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         indexes,
         in_flight,
         traffic,
-        replies,
         dispatches,
         streams,
         meters,

@@ -161,7 +161,7 @@ impl EventServers {
             if !silent {
                 let answer_ns = at_ns + answer_delay_ns;
                 let answer = Response::new(answer_ns, status, delivery.slot, delivery.attempt);
-                out.by_node[delivery.node as usize].push(answer);
+                out.push(&setup.ticks, delivery.node, answer);
             }
             return;
         }
@@ -244,7 +244,7 @@ impl EventServers {
         let next = state.waiting.pop_front();
         let answer_ns = at_ns + job.answer_delay_ns;
         let answer = Response::new(answer_ns, Status::Ok, job.slot, job.attempt);
-        out.by_node[job.node as usize].push(answer);
+        out.push(&setup.ticks, job.node, answer);
         self.release(index);
         if let Some(next) = next {
             self.begin(setup, tick, at_ns, server, next);
@@ -286,7 +286,7 @@ impl EventServers {
                     if !silent {
                         let reset_ns = at_ns + answer_delay_ns;
                         let reset = Response::new(reset_ns, Status::Lost, slot, attempt);
-                        out.by_node[node as usize].push(reset);
+                        out.push(&setup.ticks, node, reset);
                     }
                     self.release(job);
                 }

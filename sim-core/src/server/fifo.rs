@@ -269,7 +269,7 @@ impl FifoServers {
                 let answer_ns = done_ns + answers.delay_ns(setup, delivery.server);
                 let Delivery { node, slot, attempt, .. } = *delivery;
                 let answer = Response::new(answer_ns, status, slot, attempt);
-                out.by_node[node as usize].push(answer);
+                out.push(&setup.ticks, node, answer);
             }
         }
         sums.add_to(meters);
