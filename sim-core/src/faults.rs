@@ -32,7 +32,7 @@ pub fn open_tick(
     responses: &mut [Responses],
 ) {
     for outbox in responses.iter_mut() {
-        outbox.open(clock.tick);
+        outbox.open(&setup.ticks, clock.tick);
     }
     let Some(quantum) = clock.boundary else { return };
     while let Some(fault) = setup.faults.get(cursor.next)

@@ -23,6 +23,7 @@ pub trait Inbox<T> {
 pub struct Sorter<T> {
     ends: Vec<u32>,
     sorted: Vec<T>,
+    len: usize,
 }
 
 /// Up to this many records the insertion sort alone is faster.
@@ -42,6 +43,7 @@ impl<T: Copy + Default> Sorter<T> {
         less: impl Fn(&T, &T) -> bool,
     ) -> &[T] {
         let len = inbox.len();
+        self.len = len;
         if self.sorted.len() < len {
             self.sorted.resize(len, T::default());
         }
@@ -58,6 +60,12 @@ impl<T: Copy + Default> Sorter<T> {
         let sorted = &mut self.sorted[..len];
         insertion_sort(sorted, less);
         sorted
+    }
+
+    /// The records sorted last.
+    #[inline]
+    pub fn sorted(&self) -> &[T] {
+        &self.sorted[..self.len]
     }
 
     #[inline]

@@ -95,12 +95,13 @@ fn decide(
         wheel.advance(tick + 1);
     }
     let mut sorter = std::mem::take(&mut lane.sorter);
-    let due = sorter.sort(
-        &Replies { shards: responses, node, tick },
-        setup.ticks.tick_ns,
-        |response| (response.at_ns() - start_ns) as u32,
-        |a, b| a.order() < b.order(),
-    );
+    let node = node as u32;
+    let due = if let [shard] = responses {
+        shard.to_node(node)
+    } else {
+        let inbox = Replies { shards: responses, node };
+        sorter.sort(&inbox, setup.ticks.tick_ns, Response::offset_ns, Response::precedes)
+    };
     let mut arrivals = std::mem::take(&mut lane.arrivals);
     arrivals.clear();
     traffic.take_before(end_ns, &mut arrivals);
@@ -114,7 +115,7 @@ fn decide(
     }
     with_policy!(index, policy => {
         let mut desk = Desk {
-            setup, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
+            setup, start_ns, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
         };
         desk.work(due, &arrivals, end_ns);
     });
@@ -137,6 +138,8 @@ fn touch_ahead(view: &View, in_flight: &InFlight, due: &[Response]) {
 /// One node at work: the columns and the policy, statically known.
 struct Desk<'a, P> {
     setup: &'a Setup,
+    /// Start of the tick [ns].
+    start_ns: Nanos,
     freshness: &'a Freshness,
     view: &'a mut View,
     policy: &'a mut P,
@@ -154,15 +157,17 @@ impl<P: Policy> Desk<'_, P> {
         let mut arrivals = arrivals.iter();
         let mut response = due.next();
         let mut arrival = arrivals.next();
-        let mut response_ns = response.map_or(Nanos::MAX, Response::at_ns);
+        let start_ns = self.start_ns;
+        let arrival_of = |r: &Response| start_ns + Nanos::from(r.offset_ns());
+        let mut response_ns = response.map_or(Nanos::MAX, arrival_of);
         let mut arrival_ns = arrival.map_or(Nanos::MAX, |arrival| arrival.at_ns);
         loop {
             let deadline_ns = self.in_flight.next_deadline_ns();
             if response_ns <= deadline_ns && response_ns <= arrival_ns {
                 let Some(present) = response else { break };
-                self.respond(present);
+                self.respond(response_ns, present);
                 response = due.next();
-                response_ns = response.map_or(Nanos::MAX, Response::at_ns);
+                response_ns = response.map_or(Nanos::MAX, arrival_of);
             } else if deadline_ns <= arrival_ns {
                 if deadline_ns >= end_ns {
                     break;
@@ -219,7 +224,7 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     #[inline]
-    fn respond(&mut self, response: &Response) {
+    fn respond(&mut self, at_ns: Nanos, response: &Response) {
         // Otherwise the client gave up before: nobody waits for this answer.
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
             return;
@@ -227,14 +232,14 @@ impl<P: Policy> Desk<'_, P> {
         self.release(ServerId(request.server));
         if response.status() == Status::Ok {
             let measured = usize::from(self.is_measured(&request));
-            let latency_ns = response.at_ns() - request.arrived_ns;
+            let latency_ns = at_ns - request.arrived_ns;
             self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
             self.lane.latency[measured].record(latency_ns);
             self.lane.recent.record(latency_ns);
             self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += 1;
             self.in_flight.close(response.slot);
         } else {
-            self.try_again(response, &request);
+            self.try_again(at_ns, response, &request);
         }
     }
 
@@ -249,18 +254,18 @@ impl<P: Policy> Desk<'_, P> {
 
     /// An attempt was refused or lost: another server, if the rules and the budget allow.
     #[cold]
-    fn try_again(&mut self, response: &Response, request: &Request) {
+    fn try_again(&mut self, at_ns: Nanos, response: &Response, request: &Request) {
         let server = ServerId(request.server);
         if response.status() == Status::Refused {
             self.view.mark_full(server);
         }
         if self.in_flight.tries(response.slot) <= self.setup.retries_max {
             if self.in_flight.spend() {
-                if let Some(other) = self.choose(response.at_ns(), Some(server)) {
+                if let Some(other) = self.choose(at_ns, Some(server)) {
                     self.meters.retried += 1;
                     let slot = response.slot;
                     let (attempt, demand) = self.in_flight.attempt_again(slot, other.0);
-                    self.dispatch(response.at_ns(), other, slot, attempt, demand);
+                    self.dispatch(at_ns, other, slot, attempt, demand);
                     return;
                 }
             } else {

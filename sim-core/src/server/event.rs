@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::config::Slowdown;
 use crate::ids::ServerId;
-use crate::network::{Response, Responses, Status};
+use crate::network::{Responses, Status};
 use crate::result::ServerResult;
 use crate::setup::{Change, Setup};
 use crate::time::Nanos;
@@ -160,8 +160,8 @@ impl EventServers {
         if let Some((status, silent)) = turned_away {
             if !silent {
                 let answer_ns = at_ns + answer_delay_ns;
-                let answer = Response::new(answer_ns, status, delivery.slot, delivery.attempt);
-                out.push(&setup.ticks, delivery.node, answer);
+                let name = (delivery.slot, delivery.attempt);
+                out.push(&setup.ticks, delivery.node, answer_ns, status, name);
             }
             return;
         }
@@ -243,8 +243,7 @@ impl EventServers {
         sums.add_to(meters);
         let next = state.waiting.pop_front();
         let answer_ns = at_ns + job.answer_delay_ns;
-        let answer = Response::new(answer_ns, Status::Ok, job.slot, job.attempt);
-        out.push(&setup.ticks, job.node, answer);
+        out.push(&setup.ticks, job.node, answer_ns, Status::Ok, (job.slot, job.attempt));
         self.release(index);
         if let Some(next) = next {
             self.begin(setup, tick, at_ns, server, next);
@@ -285,8 +284,7 @@ impl EventServers {
                     let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[job as usize];
                     if !silent {
                         let reset_ns = at_ns + answer_delay_ns;
-                        let reset = Response::new(reset_ns, Status::Lost, slot, attempt);
-                        out.push(&setup.ticks, node, reset);
+                        out.push(&setup.ticks, node, reset_ns, Status::Lost, (slot, attempt));
                     }
                     self.release(job);
                 }

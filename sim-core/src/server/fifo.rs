@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use crate::ids::ServerId;
-use crate::network::{Response, Responses, Status};
+use crate::network::{Responses, Status};
 use crate::result::ServerResult;
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -268,8 +268,7 @@ impl FifoServers {
                 let (status, done_ns) = self.admit(setup, at_ns, delivery, alpha, &mut sums);
                 let answer_ns = done_ns + answers.delay_ns(setup, delivery.server);
                 let Delivery { node, slot, attempt, .. } = *delivery;
-                let answer = Response::new(answer_ns, status, slot, attempt);
-                out.push(&setup.ticks, node, answer);
+                out.push(&setup.ticks, node, answer_ns, status, (slot, attempt));
             }
         }
         sums.add_to(meters);
