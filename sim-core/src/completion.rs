@@ -43,18 +43,20 @@ impl Inbox<Delivery> for Door<'_> {
 
     #[inline]
     fn for_each(&self, mut visit: impl FnMut(Delivery)) {
-        self.slices().for_each(|(node, slice)| {
-            for dispatch in slice {
-                visit(Delivery {
-                    offset_ns: dispatch.offset_ns,
-                    server: dispatch.server - self.first,
-                    node,
-                    slot: dispatch.slot,
-                    attempt: dispatch.attempt,
-                    demand: dispatch.demand,
-                });
+        for (node, outbox) in (0u32..).zip(self.outboxes) {
+            for slice in outbox.by_shard[self.shard].slices(self.tick) {
+                for dispatch in slice {
+                    visit(Delivery {
+                        offset_ns: dispatch.offset_ns,
+                        server: dispatch.server - self.first,
+                        node,
+                        slot: dispatch.slot,
+                        attempt: dispatch.attempt,
+                        demand: dispatch.demand,
+                    });
+                }
             }
-        });
+        }
     }
 }
 

@@ -117,13 +117,11 @@ pub struct Dispatches {
 
 impl Dispatches {
     /// Files an attempt under the tick of its arrival.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, tick: u64, dispatch: Dispatch) {
-        if let [wheel] = self.by_shard.as_mut_slice() {
-            wheel.push(tick, dispatch);
-        } else {
-            self.by_shard[(dispatch.server / self.shard_size) as usize].push(tick, dispatch);
-        }
+        let shard =
+            if self.by_shard.len() == 1 { 0 } else { dispatch.server / self.shard_size };
+        self.by_shard[shard as usize].push(tick, dispatch);
     }
 
     /// Attempts on their way.
@@ -209,7 +207,11 @@ impl Inbox<Response> for Due<'_> {
 
     #[inline]
     fn for_each(&self, mut visit: impl FnMut(Response)) {
-        self.pending.slices(self.tick).flatten().for_each(|response| visit(*response));
+        for slice in self.pending.slices(self.tick) {
+            for response in slice {
+                visit(*response);
+            }
+        }
     }
 }
 

@@ -234,8 +234,8 @@ impl<P: Policy> Desk<'_, P> {
             let measured = usize::from(self.is_measured(&request));
             let latency_ns = at_ns - request.arrived_ns;
             self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
-            self.lane.latency[measured].record(latency_ns);
-            self.lane.recent.record(latency_ns);
+            let bucket = self.lane.latency[measured].record(latency_ns);
+            self.lane.recent.record(bucket);
             self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += 1;
             self.in_flight.close(response.slot);
         } else {

@@ -166,7 +166,13 @@ impl<'a> Candidates<'a> {
     /// Estimated load of a server.
     #[inline]
     pub fn load(&self, server: u32) -> u32 {
-        self.view.load(self.belief(server))
+        self.load_by(self.belief(server))
+    }
+
+    /// The same, for a server whose belief is at hand.
+    #[inline]
+    pub fn load_by(&self, belief: &Belief) -> u32 {
+        self.view.load(belief)
     }
 
     /// The server to be passed over, if any: a retry goes elsewhere.
@@ -190,7 +196,15 @@ impl<'a> Candidates<'a> {
     /// Available, not excluded and, with `gate`, below capacity.
     #[inline]
     pub fn is_eligible(&self, server: u32, gate: bool) -> bool {
-        self.is_available(server) && server != self.exclude && (!gate || self.has_room(server))
+        self.is_eligible_by(server, self.belief(server), gate)
+    }
+
+    /// The same, for a server whose belief is at hand.
+    #[inline]
+    pub fn is_eligible_by(&self, server: u32, belief: &Belief, gate: bool) -> bool {
+        belief.sent_quantum >= self.oldest_live
+            && server != self.exclude
+            && (!gate || self.load_by(belief) < u32::from(belief.capacity))
     }
 }
 
