@@ -211,7 +211,7 @@ impl<P: Policy> Desk<'_, P> {
         chosen
     }
 
-    #[inline]
+    #[inline(always)]
     fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.view.beliefs[server.index()].own += 1;
         self.meters.dispatched += 1;
