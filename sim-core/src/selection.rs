@@ -152,6 +152,7 @@ struct Desk<'a, P> {
 
 impl<P: Policy> Desk<'_, P> {
     /// The events before `end_ns` in time order: three sorted sources are merged.
+    #[inline(never)]
     fn work(&mut self, due: &[Response], arrivals: &[Arrival], end_ns: Nanos) {
         let mut due = due.iter();
         let mut arrivals = arrivals.iter();
