@@ -93,10 +93,12 @@ fn draw_reports(servers: u32) -> Vec<Report> {
         }
         let report = |server| Report {
             server,
+            version: round,
             sent_quantum: round,
             load: rng.random_range(0..8),
             capacity: fleet::CAPACITY as u16,
             latency_ns: rng.random_range(5e6..15e6),
+            ..Report::default()
         };
         reports.extend(order.into_iter().map(report));
     }

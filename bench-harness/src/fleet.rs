@@ -1,8 +1,9 @@
 //! The workload on which speed is measured, at any size.
 
 use sim_core::config::{
-    Arrivals, Choices, DrawTies, EngineConfig, Fanout, HeartbeatConfig, LatencyTies, LoadSignal,
-    NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, Choices, DrawTies, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+    LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
+    ServerGroup, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
@@ -48,9 +49,14 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             quantum_ns: DELAY_NS,
             sample_interval_ns: 199 * DELAY_NS,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-        nodes: NodesConfig { count: nodes },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
+            name: None,
             count: servers,
             capacity: CAPACITY,
             backlog: None,
@@ -73,7 +79,11 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             latency_alpha: 0.1,
             latency_decay_ns: Some(10 * SECOND),
         },
+        gossip: None,
+        judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }

@@ -5,10 +5,11 @@
 //! sums that are counted. Event order, queues, requests, retries and timeouts are written again.
 //!
 //! Total order of events: time; at one moment first what happens on a boundary (the end, faults,
-//! heartbeats, reports, observation), then servers (completions by admission, attempts by node),
-//! then nodes (responses by status, attempt; deadlines; arrivals).
+//! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
+//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
 
 mod node;
+mod peers;
 mod server;
 
 use std::cmp::Reverse;
@@ -20,17 +21,20 @@ use sim_core::ids::{NodeId, ServerId};
 use sim_core::latency_table::LatencyTable;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan};
+use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
 use sim_core::outcome;
+use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::server::{Meters, TickSums};
-use sim_core::setup::{Change, Setup};
+use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::workload::{TraceRecord, TraceSource};
 
 pub use node::LatencyChoice;
 use node::Node;
+use peers::Post;
 use server::{Job, Jobs, Server};
 
 /// Something that will happen.
@@ -38,8 +42,11 @@ use server::{Job, Jobs, Server};
 enum Event {
     EndCheck,
     Fault(usize),
+    ReportFault(usize),
     Heartbeat { server: u32, due_ns: Nanos },
     Report { node: u32, report: Report },
+    Message { node: u32, from: u32, sequence: u32, message: u32 },
+    Round { node: u32 },
     Observe,
     Completion { server: u32, epoch: u32, job: u32 },
     Attempt { server: u32, job: u32 },
@@ -79,15 +86,18 @@ impl Agenda {
     fn add(&mut self, at_ns: Nanos, event: Event, jobs: &Jobs) {
         let (kind, a, b, c) = match event {
             Event::EndCheck => (0, 0, 0, 0),
-            Event::Fault(index) => (1, index as u32, 0, 0),
+            Event::Fault(index) => (1, 0, index as u32, 0),
+            Event::ReportFault(index) => (1, 1, index as u32, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
-            Event::Report { node, report } => (3, node, report.server, report.sent_quantum),
-            Event::Observe => (4, 0, 0, 0),
-            Event::Completion { server, job, .. } => (5, server, jobs[job].admission, 0),
-            Event::Attempt { server, job } => (6, server, jobs[job].node, jobs[job].attempt),
-            Event::Response { node, attempt, status, .. } => (7, status as u32, attempt, node),
-            Event::Deadline { node, name, .. } => (8, node, name, 0),
-            Event::Arrival { node } | Event::Recorded { node } => (9, node, 0, 0),
+            Event::Report { node, report } => (3, node, report.server, report.version),
+            Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
+            Event::Round { node } => (5, node, 0, 0),
+            Event::Observe => (6, 0, 0, 0),
+            Event::Completion { server, job, .. } => (7, server, jobs[job].admission, 0),
+            Event::Attempt { server, job } => (8, server, jobs[job].node, jobs[job].attempt),
+            Event::Response { node, attempt, status, .. } => (9, status as u32, attempt, node),
+            Event::Deadline { node, name, .. } => (10, node, name, 0),
+            Event::Arrival { node } | Event::Recorded { node } => (11, node, 0, 0),
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
     }
@@ -100,7 +110,9 @@ struct Reference {
     jobs: Jobs,
     servers: Vec<Server>,
     heartbeat_streams: Vec<Stream>,
+    misreports: Vec<Misreport>,
     nodes: Vec<Node>,
+    post: Post,
     meters: Meters,
     observations: Observations,
     latency: [LatencyTable; 2],
@@ -129,9 +141,13 @@ pub fn simulate(
         jobs: Jobs::default(),
         servers: (0..setup.servers).map(|id| Server::new(&setup, ServerId(id))).collect(),
         heartbeat_streams: Vec::new(),
+        misreports: (0..setup.servers)
+            .map(|id| Misreport::new(setup.server_stream(misreport::STREAM, ServerId(id))))
+            .collect(),
         nodes: (0..setup.nodes)
             .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
             .collect(),
+        post: Post::default(),
         meters: Meters::default(),
         observations: Observations::default(),
         latency: Default::default(),
@@ -151,8 +167,11 @@ impl Reference {
     fn plan(&mut self, traced: bool) {
         let setup = &self.setup;
         let quantum_ns = setup.ticks.quantum_ns;
-        for (index, fault) in setup.faults.iter().enumerate() {
-            self.agenda.add(fault.quantum * quantum_ns, Event::Fault(index), &self.jobs);
+        for (index, planned) in setup.plan.servers.iter().enumerate() {
+            self.agenda.add(planned.quantum * quantum_ns, Event::Fault(index), &self.jobs);
+        }
+        for (index, planned) in setup.plan.reports.iter().enumerate() {
+            self.agenda.add(planned.quantum * quantum_ns, Event::ReportFault(index), &self.jobs);
         }
         for id in 0..setup.servers {
             let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(id));
@@ -180,6 +199,7 @@ impl Reference {
                 self.agenda.add(node.traffic.next_ns(), Event::Arrival { node: id }, &self.jobs);
             }
         }
+        self.plan_rounds();
         if traced {
             self.read_trace();
         }
@@ -214,7 +234,15 @@ impl Reference {
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
-                Event::Report { node, report } => self.nodes[node as usize].hear(&report),
+                Event::ReportFault(index) => {
+                    let planned = self.setup.plan.reports[index].clone();
+                    for id in planned.first..planned.end {
+                        self.misreports[id as usize].change(planned.change);
+                    }
+                }
+                Event::Report { node, report } => self.hear(at_ns, node, report),
+                Event::Message { node, message, .. } => self.message(at_ns, node, message),
+                Event::Round { node } => self.round(at_ns, node),
                 Event::Observe => self.observe(at_ns),
                 Event::Completion { server, epoch, job } => {
                     self.complete(at_ns, server, epoch, job);
@@ -273,7 +301,7 @@ impl Reference {
     }
 
     fn fault(&mut self, at_ns: Nanos, index: usize) {
-        let fault = self.setup.faults[index].clone();
+        let fault = self.setup.plan.servers[index].clone();
         let silent = matches!(fault.change, Change::Crash { silent: true });
         for id in fault.first..fault.end {
             let server = &mut self.servers[id as usize];
@@ -284,6 +312,25 @@ impl Reference {
                     self.answer(at_ns, job, Status::Lost);
                 }
             }
+            // More slots than before take in what waits.
+            while self.start_next(at_ns, id) {}
+        }
+    }
+
+    /// Of what one server said that arrives at one moment, the agenda knows no order: two reports
+    /// may bear the same version.
+    fn hear(&mut self, at_ns: Nanos, node: u32, report: Report) {
+        let mut heard = vec![report];
+        while let Some(Reverse(Entry((next_ns, ..), Event::Report { node: n, report: r }))) =
+            self.agenda.0.peek()
+            && (*next_ns, *n, r.server) == (at_ns, node, report.server)
+        {
+            heard.push(*r);
+            self.agenda.0.pop();
+        }
+        heard.sort_by_key(Report::order);
+        for report in &heard {
+            self.nodes[node as usize].hear(report);
         }
     }
 
@@ -293,11 +340,18 @@ impl Reference {
         let stream = &mut self.heartbeat_streams[id as usize];
         let snapshot = self.servers[id as usize].snapshot(setup, at_ns);
         if snapshot.up {
-            let report = heartbeat::report(setup, ServerId(id), quantum, &snapshot);
-            heartbeat::send(setup, ServerId(id), quantum, stream, |node, arrival| {
+            let mut report = heartbeat::report(ServerId(id), quantum, &snapshot);
+            let mut misreport = Some(&mut self.misreports[id as usize]).filter(|m| m.is_on());
+            if let Some(misreport) = &mut misreport {
+                report = misreport.distort(report);
+            }
+            heartbeat::send(setup, ServerId(id), quantum, stream, misreport, |node, arrival| {
                 let at_ns = arrival * setup.ticks.quantum_ns;
                 self.agenda.add(at_ns, Event::Report { node, report }, &self.jobs);
             });
+            if snapshot.departs() {
+                self.servers[id as usize].depart();
+            }
         }
         let due_ns = heartbeat::next_due_ns(setup, due_ns, stream);
         let next = heartbeat::quantum_after(setup, due_ns, quantum) * setup.ticks.quantum_ns;
@@ -308,16 +362,21 @@ impl Reference {
         let server = &mut self.servers[id as usize];
         match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
             Some(status) => self.answer(at_ns, job, status),
-            None => self.start_next(at_ns, id),
+            None => {
+                self.start_next(at_ns, id);
+            }
         }
     }
 
-    fn start_next(&mut self, at_ns: Nanos, id: u32) {
+    /// Moves the head of a server's queue into a free slot; false when there is none of either.
+    fn start_next(&mut self, at_ns: Nanos, id: u32) -> bool {
         let server = &mut self.servers[id as usize];
-        if let Some((finish_ns, job)) = server.start_next(&self.setup, at_ns, &mut self.jobs) {
+        let started = server.start_next(&self.setup, at_ns, &mut self.jobs);
+        if let Some((finish_ns, job)) = started {
             let epoch = server.epoch;
             self.agenda.add(finish_ns, Event::Completion { server: id, epoch, job }, &self.jobs);
         }
+        started.is_some()
     }
 
     fn complete(&mut self, at_ns: Nanos, id: u32, epoch: u32, job: u32) {

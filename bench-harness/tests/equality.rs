@@ -1,5 +1,7 @@
 //! The windowed engine and the reference engine give the same result, bit for bit.
 
+mod breakage;
+
 use bench_harness::fleet;
 use bench_harness::reference::{self, LatencyChoice};
 use sim_core::config::*;
@@ -79,7 +81,7 @@ fn random_case(seed: u64) -> Case {
 fn round_times(scenario: &mut Scenario, rng: &mut Stream) -> Vec<TraceRecord> {
     let tick_ns = scenario.engine.tick_ns;
     let mut hop = || DelayLaw::Constant { mean_ns: tick_ns * rng.random_range(1..4) };
-    scenario.network = NetworkConfig { node_server: hop(), server_node: hop() };
+    scenario.network = NetworkConfig { node_server: hop(), server_node: hop(), node_node: hop() };
     // Even numbers of ticks stay whole at speeds of 2 and 1/2.
     let mut service_ns = || 2 * tick_ns * rng.random_range(5..60);
     let shortest_ns = service_ns();
@@ -143,6 +145,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     scenario.network = NetworkConfig {
         node_server: random_delay(rng, tick_ns),
         server_node: random_delay(rng, tick_ns),
+        node_node: random_delay(rng, tick_ns),
     };
     scenario.duration_ns = unit * rng.random_range(300..900) * MILLISECOND;
     scenario.warmup_ns = scenario.duration_ns / rng.random_range(3..20);
@@ -176,10 +179,26 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
         latency_alpha: [0.1, 1.0][rng.random_range(0..2)],
         latency_decay_ns: [None, Some(SECOND), Some(20 * MILLISECOND)][rng.random_range(0..3)],
     };
+    if nodes > 1 && rng.random_bool(0.6) {
+        scenario.gossip = Some(random_gossip(rng, nodes, quantum_ns));
+    }
     if rng.random_bool(0.6) {
-        scenario.faults = random_faults(rng, servers, &scenario);
+        breakage::add_faults(rng, &mut scenario);
     }
     scenario
+}
+
+fn random_gossip(rng: &mut Stream, nodes: u32, quantum_ns: u64) -> GossipConfig {
+    GossipConfig {
+        interval_ns: quantum_ns * rng.random_range(1..200),
+        jitter: [0.0, 0.4][rng.random_range(0..2)],
+        fanout: rng.random_range(1..nodes),
+        mode: [GossipMode::Push, GossipMode::Pull, GossipMode::PushPull][rng.random_range(0..3)],
+        payload: [GossipPayload::Delta, GossipPayload::Delta, GossipPayload::Full]
+            [rng.random_range(0..3)],
+        mtu_bytes: [200, 1_400, 65_507][rng.random_range(0..3)],
+        loss: [0.0, 0.2][rng.random_range(0..2)],
+    }
 }
 
 fn random_policy(rng: &mut Stream) -> PolicyConfig {
@@ -207,6 +226,7 @@ fn random_policy(rng: &mut Stream) -> PolicyConfig {
 fn random_group(unit: u64, rng: &mut Stream) -> ServerGroup {
     let mean_ns = unit as f64 * [1e6, 4e6, 10e6][rng.random_range(0..3)];
     ServerGroup {
+        name: None,
         count: rng.random_range(1..12),
         capacity: [1, 2, 4, 13, 30][rng.random_range(0..5)],
         backlog: [None, Some(0), Some(2), Some(40)][rng.random_range(0..4)],
@@ -251,30 +271,6 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
         3 => Arrivals::Diurnal { mean: rate, amplitude: 0.8, period_ns: duration_ns / 3 },
         _ => Arrivals::Poisson { rate },
     }
-}
-
-fn random_faults(rng: &mut Stream, servers: u32, scenario: &Scenario) -> Vec<Fault> {
-    let Scenario { duration_ns, engine: EngineConfig { quantum_ns, .. }, .. } = *scenario;
-    let half = servers.div_ceil(2);
-    let mut pick = |from: u32, to: u32, kind: &dyn Fn(std::ops::Range<u32>) -> FaultKind| {
-        let start = rng.random_range(from..to);
-        let end = rng.random_range(start + 1..=to);
-        // Some end before a request that was there when they began would have.
-        let longest_ns = if rng.random_bool(0.4) { 4 * quantum_ns } else { duration_ns };
-        Fault {
-            at_ns: rng.random_range(0..duration_ns),
-            for_ns: rng.random_bool(0.8).then(|| rng.random_range(quantum_ns..longest_ns)),
-            kind: kind(start..end),
-        }
-    };
-    let mut faults = vec![
-        pick(0, half, &|servers| FaultKind::Crash { servers, silent: false }),
-        pick(0, servers, &|servers| FaultKind::Slow { servers, slowdown: Slowdown::Factor(5.0) }),
-    ];
-    if half < servers {
-        faults.push(pick(half, servers, &|servers| FaultKind::Crash { servers, silent: true }));
-    }
-    faults
 }
 
 /// Goal: no scenario tells the engines apart. Method: cases from seeds, both engines, equality of

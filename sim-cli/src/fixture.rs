@@ -1,8 +1,8 @@
 //! A small scenario and runs of it for the tests of this crate, made without the engine.
 
 use sim_core::config::{
-    Arrivals, EngineConfig, Fanout, HeartbeatConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    Retries, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
+    PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -24,9 +24,14 @@ pub fn scenario() -> Scenario {
             quantum_ns: MILLISECOND,
             sample_interval_ns: SECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-        nodes: NodesConfig { count: 1 },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
+        nodes: NodesConfig { count: 1, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
+            name: None,
             count: 2,
             capacity: 1,
             backlog: None,
@@ -52,7 +57,11 @@ pub fn scenario() -> Scenario {
             latency_alpha: 0.1,
             latency_decay_ns: None,
         },
+        gossip: None,
+        judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }
@@ -67,7 +76,7 @@ pub fn runs(scenario: &Scenario) -> Vec<RunResult> {
 fn run(policy: usize, replication: u32) -> RunResult {
     let unit_ns = MILLISECOND * (policy as u64 + 1) + MICROSECOND * u64::from(replication);
     let mut latency = LatencyTable::default();
-    (1..=990).for_each(|i| latency.record(i * unit_ns));
+    (1..=990).for_each(|i| _ = latency.record(i * unit_ns));
     let latency_sum_ns = 990 * 991 / 2 * u128::from(unit_ns);
     let counts = Counts { arrived: 1000, by_outcome: [990, 0, 10, 0, 0, 0, 0] };
     let server = ServerResult { busy_ns: 5 * u128::from(SECOND), ..ServerResult::default() };

@@ -2,12 +2,14 @@
 
 use bevy_ecs::prelude::Resource;
 
+use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::meters::Lane;
 use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::Visit;
+use crate::peer_network::PeerMail;
 use crate::request::InFlight;
 use crate::server::Servers;
 use crate::setup::Setup;
@@ -35,12 +37,23 @@ pub struct Clock {
     pub visit: Visit,
     /// Split phases over threads: there is enough work in a tick.
     pub parallel: bool,
-    /// Split phases over threads whatever the work.
-    pub always_parallel: bool,
+    /// When phases may be split over threads.
+    pub split: Split,
     /// Ticks the present burst may still run.
     pub burst_left: u32,
     /// The run is over; nothing may happen any more.
     pub finished: bool,
+}
+
+/// When phases are split over threads. It changes no result; tests prove it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// There is one thread: a phase never leaves it.
+    Never,
+    /// When a tick holds enough work.
+    BusyTicks,
+    /// However little work there is.
+    Always,
 }
 
 /// Below this many events in a tick, splitting a phase costs more than it saves: a split costs
@@ -63,13 +76,17 @@ pub struct Agenda<'a> {
     pub traffic: &'a [Traffic],
     /// Reports on their way to one node.
     pub mails: &'a [Mail],
+    /// Messages on their way from other nodes.
+    pub peer_mails: &'a [PeerMail],
+    /// Exchanges with other nodes.
+    pub sharings: &'a [Sharing],
     /// Attempts on their way; moved on with the clock.
     pub dispatches: &'a mut [Dispatches],
 }
 
 impl Clock {
     /// At time 0.
-    pub fn new(setup: &Setup, visit: Visit, always_parallel: bool) -> Self {
+    pub fn new(setup: &Setup, visit: Visit, split: Split) -> Self {
         Self {
             tick: 0,
             boundary: None,
@@ -78,8 +95,8 @@ impl Clock {
             next_sample: setup.sample_quanta,
             freshness: Freshness::new(&setup.ticks, 0, setup.heartbeat.failure_timeout_ns),
             visit,
-            parallel: always_parallel,
-            always_parallel,
+            parallel: split == Split::Always,
+            split,
             burst_left: 0,
             finished: false,
         }
@@ -114,7 +131,11 @@ impl Clock {
         agenda: &mut Agenda<'_>,
     ) {
         let events: u64 = lanes.iter_mut().map(|lane| std::mem::take(&mut lane.events)).sum();
-        self.parallel = self.always_parallel || events > PARALLEL_EVENTS;
+        self.parallel = match self.split {
+            Split::Never => false,
+            Split::BusyTicks => events > PARALLEL_EVENTS,
+            Split::Always => true,
+        };
         let mut next = self.tick + 1;
         if events == 0 {
             next = agenda.next_busy(setup, self, *cursor, trace).max(next);
@@ -163,7 +184,10 @@ impl Agenda<'_> {
         let beats = self.heartbeats.iter().filter_map(Heartbeats::next_due);
         let reports = self.reports.iter().filter_map(|r| r.next_due(quantum));
         let mail = self.mails.iter().filter_map(Mail::next_due);
-        for due in planned.chain(beats).chain(reports).chain(mail) {
+        let peer_mail = self.peer_mails.iter().filter_map(PeerMail::next_due);
+        let rounds = self.sharings.iter().filter_map(|sharing| sharing.rounds.next_due());
+        let due = planned.chain(beats).chain(reports).chain(mail).chain(peer_mail).chain(rounds);
+        for due in due {
             boundary = boundary.min(due);
         }
         let mut next = boundary * per_quantum;

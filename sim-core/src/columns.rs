@@ -227,6 +227,12 @@ pub static METRICS: &[Metric] = &[
         "Attempts of the whole run that found slots and backlog full.",
         |_, r| count(r.servers.iter().map(|server| server.refused).sum()),
     ),
+    run(
+        "dispatched_failed_total",
+        "attempts",
+        "Attempts of the whole run that their server answered with an error.",
+        |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
+    ),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(
         "control_bytes_per_s",
@@ -247,9 +253,12 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     part("server", "id", "Number of the server, from 0.", |_, r, i| {
         server(r, i).and_then(|_| count(i as u64))
     }),
-    part("group", "id", "Number of its `[[servers]]` group, from 0.", |s, _, i| {
-        group(s, i).and_then(|(number, _)| count(number as u64))
-    }),
+    part(
+        "group",
+        "id",
+        "Number of its `[[servers]]` group, from 0; groups that faults add come after.",
+        |s, _, i| group(s, i).and_then(|(number, _)| count(number as u64)),
+    ),
     part("capacity", "slots", "Its service slots.", |s, _, i| {
         group(s, i).and_then(|(_, group)| count(u64::from(group.capacity)))
     }),
@@ -281,6 +290,9 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     }),
     part("arrived_dead_total", "attempts", "Attempts that found it down.", |_, r, i| {
         count(server(r, i)?.arrived_dead)
+    }),
+    part("failed_total", "attempts", "Attempts it answered with an error at once.", |_, r, i| {
+        count(server(r, i)?.failed)
     }),
     part("active_end", "attempts", "In service when the run ended.", |_, r, i| {
         count(server(r, i)?.active)
@@ -477,8 +489,8 @@ pub(crate) mod fixture {
     use super::Scenario;
     use crate::config::ServerGroup;
     use crate::config::{
-        Arrivals, EngineConfig, Fanout, HeartbeatConfig, NetworkConfig, NodesConfig, PolicyConfig,
-        Retries, WorkloadConfig,
+        Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
+        NodesConfig, PolicyConfig, Retries, WorkloadConfig,
     };
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
@@ -488,6 +500,7 @@ pub(crate) mod fixture {
     /// 2 servers of 2 slots and 1 of 4; 10 s, nothing cut off as warm-up.
     pub fn scenario() -> Scenario {
         let group = |count, capacity, speed| ServerGroup {
+            name: None,
             count,
             capacity,
             backlog: Some(4),
@@ -507,8 +520,12 @@ pub(crate) mod fixture {
                 quantum_ns: MILLISECOND,
                 sample_interval_ns: 100 * MILLISECOND,
             },
-            network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-            nodes: NodesConfig { count: 2 },
+            network: NetworkConfig {
+                node_server: delay.clone(),
+                server_node: delay.clone(),
+                node_node: delay,
+            },
+            nodes: NodesConfig { count: 2, failover_delay_ns: SECOND },
             servers: vec![group(2, 2, 1.0), group(1, 4, 2.0)],
             workload: WorkloadConfig {
                 arrivals: Arrivals::Poisson { rate: 100.0 },
@@ -530,7 +547,11 @@ pub(crate) mod fixture {
                 latency_alpha: 0.1,
                 latency_decay_ns: None,
             },
+            gossip: None,
+            judgement: JudgementConfig::default(),
+            membership: None,
             faults: Vec::new(),
+            chaos: None,
             expect: Vec::new(),
         }
     }
@@ -538,7 +559,7 @@ pub(crate) mod fixture {
     /// 1 000 requests, 990 of them answered after 1 ms to 990 ms.
     pub fn result() -> RunResult {
         let mut latency = LatencyTable::default();
-        (1..=990).for_each(|ms| latency.record(ms * MILLISECOND));
+        (1..=990).for_each(|ms| _ = latency.record(ms * MILLISECOND));
         let latency_sum_ns = 990 * 991 / 2 * u128::from(MILLISECOND);
         let measured = Counts { arrived: 1000, by_outcome: [990, 1, 4, 2, 1, 1, 1] };
         let server = |busy_s: u128, picks| ServerResult {

@@ -8,10 +8,12 @@ use bevy_ecs::prelude::Component;
 use rayon::prelude::*;
 
 use crate::clock::Clock;
+use crate::exchange::Sharing;
 use crate::ids::ServerId;
 use crate::meters::NodeMeters;
 use crate::network::{Report, Reports};
 use crate::policy::{Policy, SelectionIndex, with_policy};
+use crate::setup::Setup;
 use crate::view::View;
 use crate::wheel::Wheel;
 
@@ -20,15 +22,17 @@ use crate::wheel::Wheel;
 pub struct Mail {
     pending: Wheel<Report>,
     due: Vec<Report>,
-}
-
-impl Default for Mail {
-    fn default() -> Self {
-        Self { pending: Wheel::new(64), due: Vec::new() }
-    }
+    /// Reports may contradict each other: those of a boundary are taken in one certain order.
+    in_order: bool,
 }
 
 impl Mail {
+    /// Nothing on its way.
+    pub fn new(setup: &Setup) -> Self {
+        let in_order = !setup.plan.reports.is_empty();
+        Self { pending: Wheel::new(64), due: Vec::new(), in_order }
+    }
+
     /// The first quantum from the present one on in which a report arrives.
     pub fn next_due(&self) -> Option<u64> {
         self.pending.next_due()
@@ -41,6 +45,7 @@ pub fn run(
     views: &mut [View],
     indexes: &mut [SelectionIndex],
     mails: &mut [Mail],
+    sharings: &mut [Sharing],
     meters: &mut [NodeMeters],
     reports: &[Reports],
 ) {
@@ -52,15 +57,16 @@ pub fn run(
         return;
     }
     if clock.parallel {
-        (views, indexes, mails, meters).into_par_iter().enumerate().for_each(
-            |(node, (view, index, mail, meters))| {
-                meters.reports += merge(quantum, node, view, index, mail, reports);
+        (views, indexes, mails, sharings, meters).into_par_iter().enumerate().for_each(
+            |(node, (view, index, mail, sharing, meters))| {
+                meters.reports += merge(quantum, node, view, index, mail, sharing, reports);
             },
         );
     } else {
         for node in clock.visit.order(views.len()) {
             let (view, index, mail) = (&mut views[node], &mut indexes[node], &mut mails[node]);
-            meters[node].reports += merge(quantum, node, view, index, mail, reports);
+            let sharing = &mut sharings[node];
+            meters[node].reports += merge(quantum, node, view, index, mail, sharing, reports);
         }
     }
 }
@@ -72,6 +78,7 @@ pub fn merge(
     view: &mut View,
     index: &mut SelectionIndex,
     mail: &mut Mail,
+    sharing: &mut Sharing,
     reports: &[Reports],
 ) -> u64 {
     mail.due.clear();
@@ -81,13 +88,31 @@ pub fn merge(
             mail.pending.push(arrival, report);
         }
     }
-    with_policy!(index, policy => {
-        let mut merged = merge_reports(view, policy, &mail.due);
+    if mail.in_order {
         for shard in reports {
             for slice in shard.broadcast.slices(quantum) {
-                merged += merge_reports(view, policy, slice);
+                mail.due.extend_from_slice(slice);
             }
         }
+        mail.due.sort_unstable_by_key(Report::order);
+    }
+    // Else what reaches all nodes at once is read where it lies.
+    let broadcasts = if mail.in_order { &[] } else { reports };
+    with_policy!(index, policy => {
+        let mut merge = |slice: &[Report]| {
+            if sharing.is_on {
+                merge_and_note(view, policy, sharing, slice)
+            } else {
+                merge_reports(view, policy, slice)
+            }
+        };
+        let mut merged = merge(&mail.due);
+        for shard in broadcasts {
+            for slice in shard.broadcast.slices(quantum) {
+                merged += merge(slice);
+            }
+        }
+        sharing.note_heard(&view.versions);
         merged
     })
 }
@@ -95,10 +120,27 @@ pub fn merge(
 /// The hot loop: plain data, so benches call it directly.
 #[inline]
 pub fn merge_reports<P: Policy>(view: &mut View, policy: &mut P, reports: &[Report]) -> u64 {
+    view.touch_ahead(reports);
     for report in reports {
         if view.merge(report) {
             let belief = &view.beliefs[report.server as usize];
             policy.on_report(ServerId(report.server), belief);
+        }
+    }
+    reports.len() as u64
+}
+
+/// The same for a node that shares what it hears.
+fn merge_and_note<P: Policy>(
+    view: &mut View,
+    policy: &mut P,
+    sharing: &mut Sharing,
+    reports: &[Report],
+) -> u64 {
+    for report in reports {
+        if view.merge(report) {
+            policy.on_report(ServerId(report.server), &view.beliefs[report.server as usize]);
+            sharing.heard.push(*report);
         }
     }
     reports.len() as u64

@@ -29,6 +29,10 @@ pub struct NodeMeters {
     pub retries_denied: u64,
     /// Heartbeats that arrived.
     pub reports: u64,
+    /// Packets sent to other nodes.
+    pub peer_messages: u64,
+    /// Bytes of those packets.
+    pub peer_bytes: u64,
 }
 
 impl NodeMeters {

@@ -7,13 +7,15 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::clock::Clock;
+use crate::ids::ServerId;
 use crate::latency_table::LatencyTable;
 use crate::meters::{Lanes, NodeMeters, RecentTable};
 use crate::result::{Bin, Counts};
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::time::Nanos;
-use crate::view::View;
+use crate::view::barred::Reasons;
+use crate::view::{Freshness, View};
 
 /// (node, server) pairs looked at in one sample of the views, about.
 const VIEW_SAMPLES: u32 = 4_096;
@@ -97,14 +99,21 @@ impl Observations {
     ) {
         let now_ns = quantum * setup.ticks.quantum_ns;
         let in_window = now_ns >= setup.window_start_ns && now_ns <= setup.window_end_ns;
+        let oldest_live = Freshness::on_boundary(setup, quantum).oldest_live(now_ns);
         for view in views.step_by(plan.node_stride as usize) {
             for (server, &load) in plan.servers().zip(loads) {
-                let belief = &view.beliefs[server as usize];
-                let age_ns = now_ns - u64::from(belief.sent_quantum) * setup.ticks.quantum_ns;
+                let server = ServerId(server);
+                if view.reasons(server).has(Reasons::UNKNOWN) {
+                    continue;
+                }
+                let belief = &view.beliefs[server.index()];
+                // The stamp of a server whose clock is fast lies ahead of the present.
+                let sent_ns = u64::from(view.stamp(server)) * setup.ticks.quantum_ns;
+                let age_ns = now_ns.saturating_sub(sent_ns);
                 let error = u64::from(view.load(belief).abs_diff(load));
                 bin.view_age_sum_ns += u128::from(age_ns);
                 bin.view_error_sum += error;
-                bin.view_available += u64::from(age_ns <= setup.heartbeat.failure_timeout_ns);
+                bin.view_available += u64::from(belief.sent_quantum >= oldest_live);
                 bin.view_samples += 1;
                 if in_window {
                     self.view_age.record(age_ns);

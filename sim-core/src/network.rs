@@ -7,9 +7,9 @@
 
 use bevy_ecs::prelude::Component;
 
-use crate::time::Nanos;
 use crate::order::{Inbox, Sorter};
 use crate::ticks::Ticks;
+use crate::time::Nanos;
 use crate::wheel::Wheel;
 
 /// An attempt on its way to a server, filed under the tick of its arrival there.
@@ -38,6 +38,8 @@ pub enum Status {
     Refused,
     /// The server crashed with it, or was down when it came.
     Lost,
+    /// Answered with an error.
+    Failed,
 }
 
 /// An answer on its way to a node, filed under the tick of its arrival there. 16 bytes: there is
@@ -79,7 +81,8 @@ impl Response {
         match self.key & 3 {
             0 => Status::Ok,
             1 => Status::Refused,
-            _ => Status::Lost,
+            2 => Status::Lost,
+            _ => Status::Failed,
         }
     }
 
@@ -95,15 +98,45 @@ impl Response {
 pub struct Report {
     /// Who.
     pub server: u32,
-    /// When it was sent, in quanta. A server sends at most one report a quantum, so this also
-    /// orders its reports: newer is larger.
+    /// Orders the reports of a server: newer is larger. It is the quantum of sending by the true
+    /// time, and a server sends at most one report a quantum; so it stays above all earlier ones
+    /// through restarts.
+    pub version: u32,
+    /// When it was sent, in quanta, by the server's own clock, which may be wrong. At least 1.
     pub sent_quantum: u32,
     /// Requests in service and waiting, saturating.
     pub load: u16,
+    /// Of those, in service; a sound server never states more than its capacity.
+    pub active: u16,
     /// Service slots.
     pub capacity: u16,
+    /// Whether it takes new work.
+    pub stage: Stage,
     /// Mean sojourn time of its completions [ns]; 0 before the first.
     pub latency_ns: f32,
+}
+
+impl Report {
+    /// What decides the order in which a node takes in the reports of one boundary, where the order
+    /// can matter: reports that differ have different orders.
+    pub fn order(&self) -> (u32, u32, u32, [u16; 3], Stage, u32) {
+        let values = [self.load, self.active, self.capacity];
+        let latency = self.latency_ns.to_bits();
+        (self.server, self.version, self.sent_quantum, values, self.stage, latency)
+    }
+}
+
+/// What a server says of its own future.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Stage {
+    /// It takes new work.
+    #[default]
+    Serving,
+    /// It finishes what it has and takes nothing new for now.
+    Draining,
+    /// It finishes what it has and leaves for good.
+    Leaving,
 }
 
 /// A node's attempts, by shard of servers and tick of arrival.
@@ -119,8 +152,7 @@ impl Dispatches {
     /// Files an attempt under the tick of its arrival.
     #[inline(always)]
     pub fn push(&mut self, tick: u64, dispatch: Dispatch) {
-        let shard =
-            if self.by_shard.len() == 1 { 0 } else { dispatch.server / self.shard_size };
+        let shard = if self.by_shard.len() == 1 { 0 } else { dispatch.server / self.shard_size };
         self.by_shard[shard as usize].push(tick, dispatch);
     }
 

@@ -133,6 +133,8 @@ pub struct ServerResult {
     pub lost: u64,
     /// Attempts that arrived while the server was down, total.
     pub arrived_dead: u64,
+    /// Attempts answered with an error at once, total.
+    pub failed: u64,
     /// In service when the run ended.
     pub active: u64,
     /// Waiting when the run ended.
@@ -160,6 +162,10 @@ pub struct NodeResult {
     pub retries_denied: u64,
     /// Heartbeats that arrived, total.
     pub reports: u64,
+    /// Packets sent to other nodes, total.
+    pub peer_messages: u64,
+    /// Bytes of those packets, total.
+    pub peer_bytes: u64,
 }
 
 /// One interval of the time series. Counts go by the moment of the event.

@@ -20,7 +20,7 @@ use crate::rng::{Purpose, Stream};
 use crate::setup::Setup;
 use crate::time::Nanos;
 use crate::traffic::{Arrival, Traffic};
-use crate::view::{Candidates, Freshness, View};
+use crate::view::{Candidates, Freshness, TOUCH_SERVERS, View};
 
 /// A node's streams for choices and for the delays of its dispatches.
 #[derive(Component, Debug)]
@@ -122,9 +122,6 @@ fn decide(
     lane.arrivals = arrivals;
     lane.sorter = sorter;
 }
-
-/// Views of more servers than this do not stay in the second-level cache.
-const TOUCH_SERVERS: usize = 4_096;
 
 /// Reads what the responses of the tick will need, all at once: loads that do not depend on each
 /// other overlap, so the tick waits for memory once or twice instead of once a response.
@@ -253,7 +250,7 @@ impl<P: Policy> Desk<'_, P> {
         self.policy.on_answer(server, &belief);
     }
 
-    /// An attempt was refused or lost: another server, if the rules and the budget allow.
+    /// An attempt was refused, lost or failed: another server, if the rules and the budget allow.
     #[cold]
     fn try_again(&mut self, at_ns: Nanos, response: &Response, request: &Request) {
         let server = ServerId(request.server);
@@ -273,8 +270,12 @@ impl<P: Policy> Desk<'_, P> {
                 self.meters.retries_denied += 1;
             }
         }
-        let outcome =
-            if response.status() == Status::Lost { Outcome::Lost } else { Outcome::Refused };
+        let outcome = match response.status() {
+            Status::Ok => Outcome::Ok,
+            Status::Refused => Outcome::Refused,
+            Status::Lost => Outcome::Lost,
+            Status::Failed => Outcome::Failed,
+        };
         self.meters.end(self.is_measured(request), outcome);
         self.in_flight.close(response.slot);
     }

@@ -7,11 +7,12 @@
 //!
 //! ```text
 //!            on a quantum boundary                          in every tick
-//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
-//!  │ faults │→│ heartbeat │→│ gossip │→│ metrics │ → │ completion │→│ selection │
-//!  └────────┘ └───────────┘ └────────┘ └─────────┘   └────────────┘ └───────────┘
-//!   servers    servers →     reports →   everything,   dispatches →   responses, arrivals →
-//!   change     reports       views       read only     responses      dispatches
+//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌───────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
+//!  │ faults │→│ heartbeat │→│ gossip │→│ peers │→│ metrics │ → │ completion │→│ selection │
+//!  └────────┘ └───────────┘ └────────┘ └───────┘ └─────────┘   └────────────┘ └───────────┘
+//!   servers    servers →     reports →   nodes →   everything,   dispatches →   responses,
+//!   change     reports       views       nodes     read only     responses      arrivals →
+//!                                                                               dispatches
 //! ```
 //!
 //! State lives in a bevy world: an entity is a *shard* (a range of servers) or a *node*, and its
@@ -22,9 +23,10 @@
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Split};
 use crate::completion::Arrivals;
 use crate::config::Scenario;
+use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
@@ -34,6 +36,7 @@ use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
 use crate::outcome;
 use crate::owners::Visit;
+use crate::peer_network::{PeerMail, PeerOut};
 use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::RunResult;
@@ -132,7 +135,7 @@ impl Simulation {
     ) -> Result<Self, RunError> {
         let setup = Setup::new(scenario, policy, replication);
         let threads = options.threads.max(1);
-        let kernel = options.kernel.unwrap_or(if setup.faults.is_empty() {
+        let kernel = options.kernel.unwrap_or(if setup.plan.servers.is_empty() {
             KernelKind::Fifo
         } else {
             KernelKind::Event
@@ -179,11 +182,19 @@ impl Simulation {
                 },
                 streams,
                 NodeMeters::default(),
-                Mail::default(),
+                Mail::new(&setup),
+                PeerMail::default(),
+                PeerOut::new(&setup, node),
+                Sharing::new(&setup, node),
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
-        world.insert_resource(Clock::new(&setup, options.visit, options.always_parallel));
+        let split = match (options.always_parallel, threads) {
+            (true, _) => Split::Always,
+            (false, 1) => Split::Never,
+            (false, _) => Split::BusyTicks,
+        };
+        world.insert_resource(Clock::new(&setup, options.visit, split));
         let lanes = threads.min(setup.nodes as usize);
         world.insert_resource(Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect() });
         world.insert_resource(trace);
@@ -249,6 +260,7 @@ fn phases() -> Schedule {
             systems::faults,
             systems::heartbeat,
             systems::gossip,
+            systems::peers,
             systems::metrics,
             systems::completion,
             systems::selection,
@@ -272,6 +284,7 @@ pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.faults();
     run.heartbeat();
     run.gossip();
+    run.peers();
     run.metrics();
     run.completion();
     run.selection();

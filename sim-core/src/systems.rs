@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 
 use crate::clock::{Agenda, Clock};
 use crate::completion::Arrivals;
+use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
@@ -14,6 +15,8 @@ use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::NodeColumns;
+use crate::peer_network::{PeerMail, PeerOut};
+use crate::peers::PeerColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::selection::NodeStreams;
@@ -71,12 +74,29 @@ pub fn heartbeat(
 /// See [`crate::gossip`].
 pub fn gossip(
     clock: Res<Clock>,
-    mut nodes: Query<(&mut View, &mut SelectionIndex, &mut Mail, &mut NodeMeters)>,
+    mut nodes: Query<(&mut View, &mut SelectionIndex, &mut Mail, &mut Sharing, &mut NodeMeters)>,
     mut shards: Query<(&mut Reports,)>,
 ) {
-    columns!(nodes => views, indexes, mails, meters);
+    columns!(nodes => views, indexes, mails, sharings, meters);
     columns!(shards => reports);
-    crate::gossip::run(&clock, views, indexes, mails, meters, reports);
+    crate::gossip::run(&clock, views, indexes, mails, sharings, meters, reports);
+}
+
+/// The columns that change when nodes talk, as a query.
+type Talking = (
+    &'static mut View,
+    &'static mut SelectionIndex,
+    &'static mut Sharing,
+    &'static mut PeerMail,
+    &'static mut PeerOut,
+    &'static mut NodeMeters,
+);
+
+/// See [`crate::peers`].
+pub fn peers(setup: Res<Setup>, clock: Res<Clock>, mut nodes: Query<Talking>) {
+    columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
+    let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
+    crate::peers::run(&setup, &clock, columns);
 }
 
 /// See [`crate::metrics`].
@@ -130,6 +150,16 @@ pub fn selection(
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
+/// The columns of a node in which something may wait for its time, as a query.
+type Waiting = (
+    &'static mut InFlight,
+    &'static mut Traffic,
+    &'static mut Mail,
+    &'static mut PeerMail,
+    &'static mut Sharing,
+    &'static mut Dispatches,
+);
+
 /// Closes the tick: goes on to the next busy one, or ends the run.
 pub fn close_tick(
     setup: Res<Setup>,
@@ -138,12 +168,22 @@ pub fn close_tick(
     cursor: Res<FaultCursor>,
     trace: Res<TraceFeed>,
     mut shards: Query<(&mut Servers, &mut Responses, &mut Heartbeats, &mut Reports)>,
-    mut nodes: Query<(&mut InFlight, &mut Traffic, &mut Mail, &mut Dispatches)>,
+    mut nodes: Query<Waiting>,
 ) {
     columns!(shards => servers, responses, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, mails, dispatches);
-    let mut agenda =
-        Agenda { servers, responses, heartbeats, reports, in_flight, traffic, mails, dispatches };
+    columns!(nodes => in_flight, traffic, mails, peer_mails, sharings, dispatches);
+    let mut agenda = Agenda {
+        servers,
+        responses,
+        heartbeats,
+        reports,
+        in_flight,
+        traffic,
+        mails,
+        peer_mails,
+        sharings,
+        dispatches,
+    };
     clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
 }
 
@@ -168,6 +208,9 @@ pub struct Run<'a> {
     streams: &'a mut [NodeStreams],
     meters: &'a mut [NodeMeters],
     mails: &'a mut [Mail],
+    peer_mails: &'a mut [PeerMail],
+    peer_outs: &'a mut [PeerOut],
+    sharings: &'a mut [Sharing],
 }
 
 impl Run<'_> {
@@ -190,8 +233,21 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn gossip(&mut self) {
-        let Self { clock, views, indexes, mails, meters, reports, .. } = self;
-        crate::gossip::run(clock, views, indexes, mails, meters, reports);
+        let Self { clock, views, indexes, mails, sharings, meters, reports, .. } = self;
+        crate::gossip::run(clock, views, indexes, mails, sharings, meters, reports);
+    }
+
+    /// As the system of this name.
+    pub fn peers(&mut self) {
+        let columns = PeerColumns {
+            views: self.views,
+            indexes: self.indexes,
+            sharings: self.sharings,
+            mails: self.peer_mails,
+            outboxes: self.peer_outs,
+            meters: self.meters,
+        };
+        crate::peers::run(self.setup, self.clock, columns);
     }
 
     /// As the system of this name.
@@ -231,6 +287,8 @@ impl Run<'_> {
             in_flight: self.in_flight,
             traffic: self.traffic,
             mails: self.mails,
+            peer_mails: self.peer_mails,
+            sharings: self.sharings,
             dispatches: self.dispatches,
         };
         self.clock.close(self.setup, &mut self.lanes.lanes, self.cursor, self.trace, &mut agenda);
@@ -266,6 +324,9 @@ type Nodes = (
     &'static mut NodeStreams,
     &'static mut NodeMeters,
     &'static mut Mail,
+    &'static mut PeerMail,
+    &'static mut PeerOut,
+    &'static mut Sharing,
 );
 
 /// Runs ticks until the burst is used up or the run is over.
@@ -273,7 +334,8 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
     let (setup, mut clock, mut cursor, mut trace, mut lanes, mut observations) = resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
-        views, indexes, in_flight, traffic, dispatches, streams, meters, mails);
+        views, indexes, in_flight, traffic, dispatches, streams, meters, mails,
+        peer_mails, peer_outs, sharings);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
@@ -294,6 +356,9 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         streams,
         meters,
         mails,
+        peer_mails,
+        peer_outs,
+        sharings,
     };
     while run.clock.burst_left > 0 && !run.clock.finished {
         crate::simulation::tick(&mut run);

@@ -32,7 +32,9 @@ mod tests {
 
     #[test]
     fn rounds_to_the_nearest_whole_number_within_its_range() {
-        for (number, whole) in [(0.0, 0), (0.49, 0), (0.5, 0), (0.51, 1), (1.5, 2), (1e15, 10_u64.pow(15))] {
+        for (number, whole) in
+            [(0.0, 0), (0.49, 0), (0.5, 0), (0.51, 1), (1.5, 2), (1e15, 10_u64.pow(15))]
+        {
             assert_eq!(rounded(number), Some(whole), "{number}");
         }
         let edge = (1_u64 << 52) as f64;

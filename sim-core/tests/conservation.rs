@@ -23,6 +23,7 @@ fn random_scenario(seed: u64) -> Scenario {
     scenario.network.server_node = DelayLaw::Uniform { min_ns: DELAY_NS, max_ns: 7 * DELAY_NS };
     scenario.servers = (0..rng.random_range(1..4))
         .map(|_| ServerGroup {
+            name: None,
             count: rng.random_range(1..8),
             capacity: rng.random_range(1..9),
             backlog: [None, Some(0), Some(5)][rng.random_range(0..3)],

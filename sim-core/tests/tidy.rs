@@ -40,8 +40,20 @@ const UNFINISHED: [&str; 4] = [
 const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
     &["law", "latency_table", "heap", "wheel", "order"],
-    &["config", "ticks", "workload", "result", "setup"],
-    &["network", "server", "view", "policy", "request", "traffic", "meters"],
+    &["config", "ticks", "workload", "result", "plan", "setup"],
+    &[
+        "network",
+        "misreport",
+        "peer_network",
+        "exchange",
+        "server",
+        "view",
+        "policy",
+        "request",
+        "traffic",
+        "meters",
+        "membership",
+    ],
     &["clock", "owners", "trace_feed"],
     &PHASES,
     &["outcome", "columns", "verdict"],
@@ -49,7 +61,8 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// The phases of a tick: none imports another, and `simulation` alone knows their order.
-const PHASES: [&str; 6] = ["faults", "heartbeat", "gossip", "metrics", "completion", "selection"];
+const PHASES: [&str; 7] =
+    ["faults", "heartbeat", "gossip", "peers", "metrics", "completion", "selection"];
 
 /// Imports against the rows: who, whom, why. One that is no longer there must go from here.
 const EXCEPTIONS: [(&str, &str, &str); 6] = [
@@ -63,10 +76,12 @@ const EXCEPTIONS: [(&str, &str, &str); 6] = [
 
 /// Modules that must not see others at all, whatever their rows: policies and gossip know servers
 /// from views alone, and servers know nothing of who chooses them.
-const UNSEEN: [(&str, &[&str]); 6] = [
+const UNSEEN: [(&str, &[&str]); 8] = [
     ("policy", &["server", "network", "clock"]),
     ("view", &["server"]),
     ("gossip", &["server"]),
+    ("peers", &["server"]),
+    ("exchange", &["server", "policy"]),
     ("selection", &["server"]),
     ("heap", &["view", "policy"]),
     ("server", &["view", "policy", "request", "traffic"]),

@@ -1,9 +1,8 @@
 //! Reads what the fleet is made of: links, nodes, servers; and the engine's windows.
 
 use super::laws::{delay, service};
-use super::load::lookahead_ns;
 use super::tree::Value;
-use super::values::{Limit, count, duration, number, word};
+use super::values::{Limit, count, duration, number, text, word};
 use super::walk::{Item, Section, Walk, list};
 use super::{EngineConfig, NetworkConfig, NodesConfig, ServerGroup};
 use crate::law::{DelayLaw, ServiceLaw};
@@ -23,16 +22,18 @@ pub(super) fn network(walk: &mut Walk<'_>, top: &mut Section<'_>) -> NetworkConf
         .read(walk, "node_server", delay)
         .unwrap_or(DelayLaw::Constant { mean_ns: 500 * MICROSECOND });
     let server_node = s.read(walk, "server_node", delay).unwrap_or_else(|| node_server.clone());
+    let node_node = s.read(walk, "node_node", delay).unwrap_or_else(|| node_server.clone());
     s.close(walk);
-    NetworkConfig { node_server, server_node }
+    NetworkConfig { node_server, server_node, node_node }
 }
 
 /// `[nodes]`.
 pub(super) fn nodes(walk: &mut Walk<'_>, top: &mut Section<'_>) -> NodesConfig {
     let mut s = table(walk, top, "nodes");
     let count = s.read(walk, "count", count).unwrap_or(1);
+    let failover_delay_ns = s.read(walk, "failover_delay", duration).unwrap_or(SECOND);
     s.close(walk);
-    NodesConfig { count }
+    NodesConfig { count, failover_delay_ns }
 }
 
 /// `[[servers]]`.
@@ -43,8 +44,16 @@ pub(super) fn servers(walk: &mut Walk<'_>, top: &mut Section<'_>) -> Vec<ServerG
 
 fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
     let mut s = Section::open(walk, item);
+    let group = group_keys(walk, &mut s);
+    s.close(walk);
+    group
+}
+
+/// The keys of a group of servers.
+pub(super) fn group_keys(walk: &mut Walk<'_>, s: &mut Section<'_>) -> ServerGroup {
     let stand_in = ServiceLaw::Constant { mean_ns: MILLISECOND as f64 };
     let group = ServerGroup {
+        name: s.read(walk, "name", text),
         count: s.read(walk, "count", count).unwrap_or(1),
         capacity: s.need(walk, "capacity", "4", count).unwrap_or(1),
         backlog: s.read(walk, "backlog", backlog).map_or(Some(BACKLOG), Limit::get),
@@ -54,7 +63,6 @@ fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
         speed: s.read(walk, "speed", number).unwrap_or(1.0),
     };
     s.read(walk, "discipline", discipline);
-    s.close(walk);
     group
 }
 
@@ -85,7 +93,7 @@ fn backlog(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Limit<u32>> {
 pub(super) fn engine(
     walk: &mut Walk<'_>,
     top: &mut Section<'_>,
-    network: &NetworkConfig,
+    lookahead_ns: Nanos,
     duration_ns: Nanos,
     heartbeat_ns: Nanos,
 ) -> EngineConfig {
@@ -93,7 +101,7 @@ pub(super) fn engine(
     let tick = s.read(walk, "tick", duration);
     let quantum = s.read(walk, "quantum", duration);
     // A lookahead of 0 is refused by the validation; until then it must not stop the arithmetic.
-    let window = lookahead_ns(network).clamp(1, TICK_NS_MAX);
+    let window = lookahead_ns.clamp(1, TICK_NS_MAX);
     let quantum_ns = quantum.or(tick).unwrap_or(window);
     let tick_ns = tick.unwrap_or_else(|| largest_divisor(quantum_ns, window));
     let sample_interval_ns = s.read(walk, "sample_interval", duration).unwrap_or_else(|| {

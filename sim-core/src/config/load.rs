@@ -9,6 +9,11 @@ impl Scenario {
         capacity_per_s(&self.servers)
     }
 
+    /// Whether nodes send each other messages.
+    pub const fn nodes_talk(&self) -> bool {
+        self.gossip.is_some() || self.membership.is_some()
+    }
+
     /// Mean arrivals a second over the run; `None` for a trace that states no rate.
     pub fn offered_per_s(&self) -> Option<f64> {
         Some(match &self.workload.arrivals {
@@ -32,9 +37,11 @@ impl Scenario {
     }
 }
 
-/// The smallest one-way delay of any link: how far owners can run ahead of each other [ns].
-pub(super) fn lookahead_ns(network: &NetworkConfig) -> Nanos {
-    network.node_server.min_ns().min(network.server_node.min_ns())
+/// The smallest one-way delay of any link in use: how far owners can run ahead of each other [ns].
+pub(super) fn lookahead_ns(network: &NetworkConfig, nodes_talk: bool) -> Nanos {
+    let NetworkConfig { node_server, server_node, node_node } = network;
+    let served = node_server.min_ns().min(server_node.min_ns());
+    if nodes_talk { served.min(node_node.min_ns()) } else { served }
 }
 
 /// Requests a second that the groups can complete together.
@@ -85,6 +92,7 @@ mod tests {
     #[test]
     fn capacity_adds_groups_by_speed() {
         let group = |count, speed| ServerGroup {
+            name: None,
             count,
             capacity: 4,
             backlog: None,

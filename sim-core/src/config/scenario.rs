@@ -1,11 +1,15 @@
 //! From text to a checked [`Scenario`]: syntax, overrides, reading, checks; all faults at once.
 
+use super::chaos::chaos;
 use super::expect::expectations;
 use super::fault::ConfigFault;
 use super::faults::faults;
 use super::fleet::{engine, network, nodes, servers};
+use super::gossip::gossip;
 use super::heartbeat::heartbeat;
-use super::load::capacity_per_s;
+use super::judgement::judgement;
+use super::load::{capacity_per_s, lookahead_ns};
+use super::membership::membership;
 use super::overrides::{apply, written};
 use super::policy::policies;
 use super::tree::{Node, parse_file};
@@ -105,8 +109,14 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let workload = workload(walk, &mut s, capacity_per_s(&servers));
     let policies = policies(walk, &mut s);
     let heartbeat = heartbeat(walk, &mut s);
-    let engine = engine(walk, &mut s, &network, duration_ns, heartbeat.interval_ns);
-    let faults = faults(walk, &mut s);
+    let gossip = gossip(walk, &mut s);
+    let judgement = judgement(walk, &mut s);
+    let membership = membership(walk, &mut s, nodes.count);
+    let talk = gossip.is_some() || membership.is_some();
+    let lookahead_ns = lookahead_ns(&network, talk);
+    let engine = engine(walk, &mut s, lookahead_ns, duration_ns, heartbeat.interval_ns);
+    let faults = faults(walk, &mut s, &servers);
+    let chaos = chaos(walk, &mut s);
     let expect = expectations(walk, &mut s, &policies, metrics);
     s.close(walk);
     Scenario {
@@ -123,7 +133,11 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         workload,
         policies,
         heartbeat,
+        gossip,
+        judgement,
+        membership,
         faults,
+        chaos,
         expect,
     }
 }

@@ -10,9 +10,13 @@ mod fleet;
 mod workload;
 mod policy;
 mod heartbeat;
+mod gossip;
+mod judgement;
+mod membership;
 mod faults;
 
 use super::fault::ConfigFault;
+use super::load::lookahead_ns;
 use super::units::{DURATION_NS_MAX, format_duration};
 use super::{Expectation, PolicyConfig, Scenario};
 use crate::time::Nanos;
@@ -50,7 +54,11 @@ impl Checker {
             workload,
             policies,
             heartbeat,
+            gossip,
+            judgement,
+            membership,
             faults,
+            chaos: _, // Checked with the faults.
             expect,
         } = scenario;
         let counts = (0..servers.len()).map(|index| format!("servers.{index}.count"));
@@ -65,13 +73,22 @@ impl Checker {
         });
         self.within("replications", u64::from(*replications), 1..=1_000_000);
         self.network(network);
-        self.engine(engine, network, duration_ns.saturating_add(*drain_ns), *duration_ns);
-        self.fleet(nodes, servers);
-        self.workload(workload, nodes.count);
+        let lookahead = lookahead_ns(network, scenario.nodes_talk());
+        self.engine(engine, lookahead, duration_ns.saturating_add(*drain_ns), *duration_ns);
+        let all_servers: u64 = scenario.all_groups().map(|group| u64::from(group.count)).sum();
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
+        self.fleet(nodes, servers, all_servers - server_count);
+        self.workload(workload, nodes.count);
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
-        self.scheduled(faults, scenario, server_count);
+        self.judgement(judgement, engine);
+        if let Some(membership) = membership {
+            self.membership(membership, engine, nodes.count);
+        }
+        if let Some(gossip) = gossip {
+            self.gossip(gossip, engine, nodes.count);
+        }
+        self.scheduled(faults, scenario);
         self.expectations(expect, policies);
         self.faults
     }

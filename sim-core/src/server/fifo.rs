@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use crate::ids::ServerId;
-use crate::network::{Responses, Status};
+use crate::network::{Responses, Stage, Status};
 use crate::result::ServerResult;
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -325,10 +325,13 @@ impl FifoServers {
     /// See [`super::Servers::snapshot`].
     pub fn snapshot(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> Snapshot {
         let (active, waiting) = self.load(setup, index, at_ns);
-        let latency = self.lines[index as usize].latency();
+        let line = &self.lines[index as usize];
+        let latency = line.latency();
         Snapshot {
             active,
             waiting,
+            capacity: setup.groups[line.group as usize].capacity,
+            stage: Stage::Serving,
             latency_ns: latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
             up: true,
         }

@@ -3,8 +3,8 @@
 
 use sim_core::config::{
     Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
-    LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
-    ServerGroup, Slowdown, WorkloadConfig,
+    JudgementConfig, LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries,
+    Scenario, ServerGroup, Slowdown, Targets, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -58,9 +58,14 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             quantum_ns: DELAY_NS,
             sample_interval_ns: 100 * MILLISECOND,
         },
-        network: NetworkConfig { node_server: delay.clone(), server_node: delay },
-        nodes: NodesConfig { count: nodes },
+        network: NetworkConfig {
+            node_server: delay.clone(),
+            server_node: delay.clone(),
+            node_node: delay,
+        },
+        nodes: NodesConfig { count: nodes, failover_delay_ns: SECOND },
         servers: vec![ServerGroup {
+            name: None,
             count: servers,
             capacity: 4,
             backlog: None,
@@ -83,7 +88,11 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_alpha: 0.1,
             latency_decay_ns: Some(10 * SECOND),
         },
+        gossip: None,
+        judgement: JudgementConfig::default(),
+        membership: None,
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }
@@ -95,7 +104,7 @@ pub const fn crash(
     at_ns: Nanos,
     for_ns: Option<Nanos>,
 ) -> Fault {
-    Fault { at_ns, for_ns, kind: FaultKind::Crash { servers, silent } }
+    Fault { at_ns, for_ns, kind: FaultKind::Crash { servers: Targets::Ids(servers), silent } }
 }
 
 /// Services on `servers` that take `factor` times as long from `at_ns` on.
@@ -105,6 +114,7 @@ pub const fn slow(
     at_ns: Nanos,
     for_ns: Option<Nanos>,
 ) -> Fault {
+    let servers = Targets::Ids(servers);
     Fault { at_ns, for_ns, kind: FaultKind::Slow { servers, slowdown: Slowdown::Factor(factor) } }
 }
 

@@ -2,9 +2,8 @@
 
 use super::Checker;
 use crate::config::fleet::{QUANTUM_NS_MAX, TICK_NS_MAX};
-use crate::config::load::lookahead_ns;
 use crate::config::units::format_duration;
-use crate::config::{ConfigFault, EngineConfig, NetworkConfig};
+use crate::config::{ConfigFault, EngineConfig};
 use crate::time::Nanos;
 
 /// Most bins of the time series.
@@ -16,7 +15,7 @@ impl Checker {
     pub(super) fn engine(
         &mut self,
         engine: &EngineConfig,
-        network: &NetworkConfig,
+        lookahead: Nanos,
         longest_ns: Nanos,
         duration_ns: Nanos,
     ) {
@@ -25,7 +24,6 @@ impl Checker {
         self.positive_time(tick, tick_ns);
         self.positive_time(quantum, quantum_ns);
         self.positive_time(sample, sample_interval_ns);
-        let lookahead = lookahead_ns(network);
         self.check(tick_ns <= lookahead, tick, &["network"], || {
             ConfigFault::new(
                 "",

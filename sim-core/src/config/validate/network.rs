@@ -11,11 +11,14 @@ const CV_MAX: f64 = 1_000.0;
 
 impl Checker {
     pub(super) fn network(&mut self, network: &NetworkConfig) {
-        let NetworkConfig { node_server, server_node } = network;
+        let NetworkConfig { node_server, server_node, node_node } = network;
         self.delay("network.node_server", node_server);
         // Where the way back is not given it is the same law: one complaint is enough.
         if server_node != node_server {
             self.delay("network.server_node", server_node);
+        }
+        if node_node != node_server {
+            self.delay("network.node_node", node_node);
         }
     }
 
