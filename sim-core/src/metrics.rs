@@ -121,7 +121,9 @@ impl Observations {
         if setup.membership.is_none() {
             return;
         }
-        news.into_iter().for_each(|news| self.agreement.expect(news));
+        for news in news {
+            self.agreement.expect(news);
+        }
         if self.agreement.is_pending() {
             self.agreement.look(setup, quantum, roster, takes);
         }
