@@ -42,7 +42,11 @@ pub struct Setup {
     pub nodes_talk: bool,
     /// Heartbeats.
     pub heartbeat: HeartbeatConfig,
-    /// Whole quanta in the failure timeout.
+    /// What nodes make of the servers beyond their reports.
+    pub judgement: JudgementConfig,
+    /// Silence of this length alone means failure [ns]; beyond any run where something else decides.
+    pub silence_ns: Nanos,
+    /// Whole quanta in it.
     pub timeout_quanta: u64,
     /// Quanta between two looks at who was picked most.
     pub herd_quanta: u64,
@@ -167,7 +171,9 @@ impl Setup {
             ),
             nodes_talk: scenario.nodes_talk(),
             heartbeat: scenario.heartbeat.clone(),
-            timeout_quanta: scenario.heartbeat.failure_timeout_ns / ticks.quantum_ns,
+            judgement: scenario.judgement.clone(),
+            silence_ns,
+            timeout_quanta: silence_ns / ticks.quantum_ns,
             herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),
             sample_quanta: scenario.engine.sample_interval_ns / ticks.quantum_ns,
             timeout_ns: scenario.workload.timeout_ns,
