@@ -83,6 +83,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }

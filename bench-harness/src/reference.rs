@@ -20,12 +20,14 @@ use sim_core::ids::{NodeId, ServerId};
 use sim_core::latency_table::LatencyTable;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan};
+use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
 use sim_core::outcome;
+use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::server::{Meters, TickSums};
-use sim_core::setup::{Change, Setup};
+use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::workload::{TraceRecord, TraceSource};
 
@@ -38,6 +40,7 @@ use server::{Job, Jobs, Server};
 enum Event {
     EndCheck,
     Fault(usize),
+    ReportFault(usize),
     Heartbeat { server: u32, due_ns: Nanos },
     Report { node: u32, report: Report },
     Observe,
@@ -79,7 +82,8 @@ impl Agenda {
     fn add(&mut self, at_ns: Nanos, event: Event, jobs: &Jobs) {
         let (kind, a, b, c) = match event {
             Event::EndCheck => (0, 0, 0, 0),
-            Event::Fault(index) => (1, index as u32, 0, 0),
+            Event::Fault(index) => (1, 0, index as u32, 0),
+            Event::ReportFault(index) => (1, 1, index as u32, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Observe => (4, 0, 0, 0),
@@ -100,6 +104,7 @@ struct Reference {
     jobs: Jobs,
     servers: Vec<Server>,
     heartbeat_streams: Vec<Stream>,
+    misreports: Vec<Misreport>,
     nodes: Vec<Node>,
     meters: Meters,
     observations: Observations,
@@ -129,6 +134,9 @@ pub fn simulate(
         jobs: Jobs::default(),
         servers: (0..setup.servers).map(|id| Server::new(&setup, ServerId(id))).collect(),
         heartbeat_streams: Vec::new(),
+        misreports: (0..setup.servers)
+            .map(|id| Misreport::new(setup.server_stream(misreport::STREAM, ServerId(id))))
+            .collect(),
         nodes: (0..setup.nodes)
             .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
             .collect(),
@@ -151,8 +159,11 @@ impl Reference {
     fn plan(&mut self, traced: bool) {
         let setup = &self.setup;
         let quantum_ns = setup.ticks.quantum_ns;
-        for (index, fault) in setup.faults.iter().enumerate() {
-            self.agenda.add(fault.quantum * quantum_ns, Event::Fault(index), &self.jobs);
+        for (index, planned) in setup.plan.servers.iter().enumerate() {
+            self.agenda.add(planned.quantum * quantum_ns, Event::Fault(index), &self.jobs);
+        }
+        for (index, planned) in setup.plan.reports.iter().enumerate() {
+            self.agenda.add(planned.quantum * quantum_ns, Event::ReportFault(index), &self.jobs);
         }
         for id in 0..setup.servers {
             let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(id));
@@ -214,7 +225,13 @@ impl Reference {
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
-                Event::Report { node, report } => self.nodes[node as usize].hear(&report),
+                Event::ReportFault(index) => {
+                    let planned = self.setup.plan.reports[index].clone();
+                    for id in planned.first..planned.end {
+                        self.misreports[id as usize].change(planned.change);
+                    }
+                }
+                Event::Report { node, report } => self.hear(at_ns, node, report),
                 Event::Observe => self.observe(at_ns),
                 Event::Completion { server, epoch, job } => {
                     self.complete(at_ns, server, epoch, job);
@@ -273,7 +290,7 @@ impl Reference {
     }
 
     fn fault(&mut self, at_ns: Nanos, index: usize) {
-        let fault = self.setup.faults[index].clone();
+        let fault = self.setup.plan.servers[index].clone();
         let silent = matches!(fault.change, Change::Crash { silent: true });
         for id in fault.first..fault.end {
             let server = &mut self.servers[id as usize];
@@ -284,6 +301,25 @@ impl Reference {
                     self.answer(at_ns, job, Status::Lost);
                 }
             }
+            // More slots than before take in what waits.
+            while self.start_next(at_ns, id) {}
+        }
+    }
+
+    /// Of what one server said that arrives at one moment, the agenda knows no order: two reports
+    /// may bear the same version.
+    fn hear(&mut self, at_ns: Nanos, node: u32, report: Report) {
+        let mut heard = vec![report];
+        while let Some(Reverse(Entry((next_ns, ..), Event::Report { node: n, report: r }))) =
+            self.agenda.0.peek()
+            && (*next_ns, *n, r.server) == (at_ns, node, report.server)
+        {
+            heard.push(*r);
+            self.agenda.0.pop();
+        }
+        heard.sort_by_key(Report::order);
+        for report in &heard {
+            self.nodes[node as usize].hear(report);
         }
     }
 
@@ -293,11 +329,18 @@ impl Reference {
         let stream = &mut self.heartbeat_streams[id as usize];
         let snapshot = self.servers[id as usize].snapshot(setup, at_ns);
         if snapshot.up {
-            let report = heartbeat::report(ServerId(id), quantum, &snapshot);
-            heartbeat::send(setup, ServerId(id), quantum, stream, |node, arrival| {
+            let mut report = heartbeat::report(ServerId(id), quantum, &snapshot);
+            let mut misreport = Some(&mut self.misreports[id as usize]).filter(|m| m.is_on());
+            if let Some(misreport) = &mut misreport {
+                report = misreport.distort(report);
+            }
+            heartbeat::send(setup, ServerId(id), quantum, stream, misreport, |node, arrival| {
                 let at_ns = arrival * setup.ticks.quantum_ns;
                 self.agenda.add(at_ns, Event::Report { node, report }, &self.jobs);
             });
+            if snapshot.departs() {
+                self.servers[id as usize].depart();
+            }
         }
         let due_ns = heartbeat::next_due_ns(setup, due_ns, stream);
         let next = heartbeat::quantum_after(setup, due_ns, quantum) * setup.ticks.quantum_ns;
@@ -308,16 +351,21 @@ impl Reference {
         let server = &mut self.servers[id as usize];
         match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
             Some(status) => self.answer(at_ns, job, status),
-            None => self.start_next(at_ns, id),
+            None => {
+                self.start_next(at_ns, id);
+            }
         }
     }
 
-    fn start_next(&mut self, at_ns: Nanos, id: u32) {
+    /// Moves the head of a server's queue into a free slot; false when there is none of either.
+    fn start_next(&mut self, at_ns: Nanos, id: u32) -> bool {
         let server = &mut self.servers[id as usize];
-        if let Some((finish_ns, job)) = server.start_next(&self.setup, at_ns, &mut self.jobs) {
+        let started = server.start_next(&self.setup, at_ns, &mut self.jobs);
+        if let Some((finish_ns, job)) = started {
             let epoch = server.epoch;
             self.agenda.add(finish_ns, Event::Completion { server: id, epoch, job }, &self.jobs);
         }
+        started.is_some()
     }
 
     fn complete(&mut self, at_ns: Nanos, id: u32, epoch: u32, job: u32) {

@@ -258,7 +258,7 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
 fn random_faults(rng: &mut Stream, servers: u32, scenario: &Scenario) -> Vec<Fault> {
     let Scenario { duration_ns, engine: EngineConfig { quantum_ns, .. }, .. } = *scenario;
     let half = servers.div_ceil(2);
-    let mut pick = |from: u32, to: u32, kind: &dyn Fn(std::ops::Range<u32>) -> FaultKind| {
+    let mut pick = |from: u32, to: u32, kind: &dyn Fn(Targets) -> FaultKind| {
         let start = rng.random_range(from..to);
         let end = rng.random_range(start + 1..=to);
         // Some end before a request that was there when they began would have.
@@ -266,7 +266,7 @@ fn random_faults(rng: &mut Stream, servers: u32, scenario: &Scenario) -> Vec<Fau
         Fault {
             at_ns: rng.random_range(0..duration_ns),
             for_ns: rng.random_bool(0.8).then(|| rng.random_range(quantum_ns..longest_ns)),
-            kind: kind(start..end),
+            kind: kind(Targets::Ids(start..end)),
         }
     };
     let mut faults = vec![

@@ -61,6 +61,7 @@ pub fn scenario() -> Scenario {
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }

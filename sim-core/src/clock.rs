@@ -80,7 +80,7 @@ impl Clock {
             next_boundary: (0, 0),
             next_herd: setup.herd_quanta,
             next_sample: setup.sample_quanta,
-            freshness: Freshness::new(&setup.ticks, 0, setup.heartbeat.failure_timeout_ns),
+            freshness: Freshness::new(&setup.ticks, 0, setup.silence_ns),
             visit,
             parallel: always_parallel,
             always_parallel,

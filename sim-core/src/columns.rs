@@ -227,6 +227,12 @@ pub static METRICS: &[Metric] = &[
         "Attempts of the whole run that found slots and backlog full.",
         |_, r| count(r.servers.iter().map(|server| server.refused).sum()),
     ),
+    run(
+        "dispatched_failed_total",
+        "attempts",
+        "Attempts of the whole run that their server answered with an error.",
+        |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
+    ),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(
         "control_bytes_per_s",
@@ -247,9 +253,12 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     part("server", "id", "Number of the server, from 0.", |_, r, i| {
         server(r, i).and_then(|_| count(i as u64))
     }),
-    part("group", "id", "Number of its `[[servers]]` group, from 0.", |s, _, i| {
-        group(s, i).and_then(|(number, _)| count(number as u64))
-    }),
+    part(
+        "group",
+        "id",
+        "Number of its `[[servers]]` group, from 0; groups that faults add come after.",
+        |s, _, i| group(s, i).and_then(|(number, _)| count(number as u64)),
+    ),
     part("capacity", "slots", "Its service slots.", |s, _, i| {
         group(s, i).and_then(|(_, group)| count(u64::from(group.capacity)))
     }),
@@ -281,6 +290,9 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     }),
     part("arrived_dead_total", "attempts", "Attempts that found it down.", |_, r, i| {
         count(server(r, i)?.arrived_dead)
+    }),
+    part("failed_total", "attempts", "Attempts it answered with an error at once.", |_, r, i| {
+        count(server(r, i)?.failed)
     }),
     part("active_end", "attempts", "In service when the run ended.", |_, r, i| {
         count(server(r, i)?.active)
@@ -539,6 +551,7 @@ pub(crate) mod fixture {
             judgement: JudgementConfig::default(),
             membership: None,
             faults: Vec::new(),
+            chaos: None,
             expect: Vec::new(),
         }
     }

@@ -21,11 +21,17 @@ mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
 mod judgement; // what nodes make of servers
-mod faults; // what breaks
+mod breaking; // what can break
+mod targets; // whom it hits
+mod faults; // what breaks, read
+mod chaos; // what breaks by chance
 mod expect; // what must be shown
 mod validate; // what is impossible
 pub mod keys; // every key there is
 
+pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
+pub(crate) use chaos::all_faults;
+pub use chaos::{ChaosConfig, ChaosKind};
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
 pub use judgement::{
@@ -34,6 +40,7 @@ pub use judgement::{
 };
 pub use membership::{MembershipConfig, ProbeOrder};
 pub use scenario::{ReadFile, Source};
+pub use targets::Targets;
 
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::Nanos;
@@ -76,6 +83,8 @@ pub struct Scenario {
     pub membership: Option<MembershipConfig>,
     /// What breaks and when, in file order.
     pub faults: Vec<Fault>,
+    /// What breaks by chance besides.
+    pub chaos: Option<ChaosConfig>,
     /// What the scenario must show.
     pub expect: Vec<Expectation>,
 }
@@ -328,45 +337,6 @@ pub enum Fanout {
     Home(u32),
 }
 
-/// Something that breaks at a moment, and heals `for_ns` later.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// When [ns].
-    pub at_ns: Nanos,
-    /// How long [ns]; `None`: to the end of the run.
-    pub for_ns: Option<Nanos>,
-    /// What.
-    pub kind: FaultKind,
-}
-
-/// What breaks.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FaultKind {
-    /// Servers stop at once, with everything in them; they come back empty and report again.
-    Crash {
-        /// Whom it hits: ids `start..end`.
-        servers: std::ops::Range<u32>,
-        /// Nobody is told: connections hang instead of being reset.
-        silent: bool,
-    },
-    /// Requests that start service on these servers take longer.
-    Slow {
-        /// Whom it hits: ids `start..end`.
-        servers: std::ops::Range<u32>,
-        /// How much longer.
-        slowdown: Slowdown,
-    },
-}
-
-/// How a slow server serves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Slowdown {
-    /// Service times are multiplied by this, above 0.
-    Factor(f64),
-    /// Every service takes exactly this long [ns].
-    Fixed(Nanos),
-}
-
 /// What a scenario must show: a bound on a metric's mean over the replications.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
@@ -406,12 +376,26 @@ impl PolicyConfig {
 }
 
 impl Scenario {
-    /// Number of servers over all groups.
-    pub fn server_count(&self) -> u32 {
+    /// Number of servers that are there from the start.
+    pub fn configured_count(&self) -> u32 {
         self.servers.iter().map(|group| group.count).sum()
     }
 
-    /// Service slots of all servers together, each weighted by its speed.
+    /// Number of servers that are ever there: the configured ones, then those that faults add.
+    pub fn server_count(&self) -> u32 {
+        self.all_groups().map(|group| group.count).sum()
+    }
+
+    /// The configured groups, then those that faults add, in file order: ids run through them.
+    pub fn all_groups(&self) -> impl Iterator<Item = &ServerGroup> {
+        let added = self.faults.iter().filter_map(|fault| match &fault.kind {
+            FaultKind::Add { group } => Some(group),
+            _ => None,
+        });
+        self.servers.iter().chain(added)
+    }
+
+    /// Service slots of all configured servers together.
     pub fn slots(&self) -> u64 {
         self.servers.iter().map(|g| u64::from(g.count) * u64::from(g.capacity)).sum()
     }

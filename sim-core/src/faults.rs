@@ -6,8 +6,9 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::network::Responses;
+use crate::plan::{Change, Planned};
 use crate::server::Servers;
-use crate::setup::{PlannedFault, Setup};
+use crate::setup::Setup;
 
 /// How far the plan has been carried out.
 #[derive(Clone, Copy, Debug, Default, Resource)]
@@ -18,7 +19,7 @@ pub struct FaultCursor {
 impl FaultCursor {
     /// The quantum of the next change, if any is left.
     pub fn next_quantum(&self, setup: &Setup) -> Option<u64> {
-        setup.faults.get(self.next).map(|fault| fault.quantum)
+        setup.plan.servers.get(self.next).map(|fault| fault.quantum)
     }
 }
 
@@ -34,7 +35,7 @@ pub fn open_tick(
         outbox.by_node.iter_mut().for_each(Vec::clear);
     }
     let Some(quantum) = boundary else { return };
-    while let Some(fault) = setup.faults.get(cursor.next)
+    while let Some(fault) = setup.plan.servers.get(cursor.next)
         && fault.quantum <= quantum
     {
         for (shard, outbox) in servers.iter_mut().zip(responses.iter_mut()) {
@@ -47,7 +48,7 @@ pub fn open_tick(
 fn apply(
     setup: &Setup,
     quantum: u64,
-    fault: &PlannedFault,
+    fault: &Planned<Change>,
     shard: &mut Servers,
     outbox: &mut Responses,
 ) {

@@ -12,6 +12,7 @@ use crate::ids::ServerId;
 use crate::meters::NodeMeters;
 use crate::network::{Report, Reports};
 use crate::policy::{Policy, SelectionIndex, with_policy};
+use crate::setup::Setup;
 use crate::view::View;
 use crate::wheel::Wheel;
 
@@ -20,15 +21,17 @@ use crate::wheel::Wheel;
 pub struct Mail {
     pending: Wheel<Report>,
     due: Vec<Report>,
-}
-
-impl Default for Mail {
-    fn default() -> Self {
-        Self { pending: Wheel::new(64), due: Vec::new() }
-    }
+    /// Reports may contradict each other: those of a boundary are taken in one certain order.
+    in_order: bool,
 }
 
 impl Mail {
+    /// Nothing on its way.
+    pub fn new(setup: &Setup) -> Self {
+        let in_order = !setup.plan.reports.is_empty();
+        Self { pending: Wheel::new(64), due: Vec::new(), in_order }
+    }
+
     /// The first quantum from the present one on in which a report arrives.
     pub fn next_due(&self) -> Option<u64> {
         self.pending.next_due()
@@ -80,6 +83,15 @@ pub fn merge(
         for &(arrival, report) in &shard.by_node[node] {
             mail.pending.push(arrival, report);
         }
+    }
+    if mail.in_order {
+        for shard in reports {
+            for slice in shard.broadcast.slices(quantum) {
+                mail.due.extend_from_slice(slice);
+            }
+        }
+        mail.due.sort_unstable_by_key(Report::order);
+        return with_policy!(index, policy => merge_reports(view, policy, &mail.due));
     }
     with_policy!(index, policy => {
         let mut merged = merge_reports(view, policy, &mail.due);

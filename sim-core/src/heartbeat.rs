@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::clock::Clock;
 use crate::config::Fanout;
 use crate::ids::ServerId;
+use crate::misreport::{Misreport, Misreports};
 use crate::network::{Report, Reports};
 use crate::rng::{Purpose, RngExt, Stream};
 use crate::server::{Servers, Snapshot};
@@ -26,6 +27,7 @@ pub struct Heartbeats {
     due: Wheel<Due>,
     streams: Vec<Stream>,
     taken: Vec<Due>,
+    misreports: Misreports,
 }
 
 /// A server (as an index into the shard) and the exact moment of its next heartbeat.
@@ -93,6 +95,7 @@ pub fn send(
     server: ServerId,
     quantum: u64,
     stream: &mut Stream,
+    mut misreport: Option<&mut Misreport>,
     mut deliver: impl FnMut(u32, u64),
 ) {
     let mut to = |node: u32, stream: &mut Stream| {
@@ -100,7 +103,13 @@ pub fn send(
             return;
         }
         let delay_ns = setup.server_node.sample_ns(stream);
-        deliver(node, arrival_quantum(setup, quantum, delay_ns));
+        let mut deliver = |delay_ns| deliver(node, arrival_quantum(setup, quantum, delay_ns));
+        match &mut misreport {
+            None => deliver(delay_ns),
+            Some(misreport) => {
+                misreport.copies(delay_ns, |stream| setup.server_node.sample_ns(stream), deliver);
+            }
+        }
     };
     match setup.heartbeat.fanout {
         Fanout::All => (0..setup.nodes).for_each(|node| to(node, stream)),
@@ -154,7 +163,7 @@ impl Heartbeats {
             due.push(quantum_after(setup, at_ns, 0), Due { server, at_ns });
             streams.push(stream);
         }
-        Self { due, streams, taken: Vec::new() }
+        Self { due, streams, taken: Vec::new(), misreports: Misreports::default() }
     }
 
     /// Sends the heartbeats due at the boundary `quantum`.
@@ -170,6 +179,7 @@ impl Heartbeats {
         if self.taken.is_empty() {
             return;
         }
+        self.misreports.advance(setup, quantum, servers.first, servers.first + servers.len);
         let now_ns = quantum * setup.ticks.quantum_ns;
         let broadcast_arrival = is_broadcast(setup)
             .then(|| setup.server_node.constant_ns())
@@ -180,12 +190,19 @@ impl Heartbeats {
             let stream = &mut self.streams[due.server as usize];
             let snapshot = servers.snapshot(setup, due.server, now_ns);
             if snapshot.up {
-                let report = report(id, quantum, &snapshot);
+                let mut report = report(id, quantum, &snapshot);
+                let mut misreport = self.misreports.of(id);
+                if let Some(misreport) = &mut misreport {
+                    report = misreport.distort(report);
+                }
                 match broadcast_arrival {
-                    Some(arrival) => out.broadcast.push(arrival, report),
-                    None => send(setup, id, quantum, stream, |node, arrival| {
+                    Some(arrival) if misreport.is_none() => out.broadcast.push(arrival, report),
+                    _ => send(setup, id, quantum, stream, misreport, |node, arrival| {
                         out.by_node[node as usize].push((arrival, report));
                     }),
+                }
+                if snapshot.departs() {
+                    servers.depart(due.server);
                 }
             }
             let at_ns = next_due_ns(setup, due.at_ns, stream);

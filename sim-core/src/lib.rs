@@ -14,6 +14,7 @@ pub mod rng; // chance: one stream an entity and purpose
 pub mod ziggurat; // exponential and normal draws
 pub mod law; // laws of service times and delays
 pub mod config; // what is simulated
+pub mod plan; // what breaks and heals, and when
 pub mod setup; // the same, worked out for one run
 
 pub mod faults; // phase 1: servers break and heal
@@ -28,6 +29,7 @@ pub mod membership; // which nodes a node knows
 pub mod network; // messages and the outboxes they wait in
 pub mod peer_network; // messages between nodes
 pub mod exchange; // what nodes tell each other about servers
+pub mod misreport; // heartbeats that are not what they should be
 pub mod server; // servers and their two kernels
 pub mod view; // what a node believes
 pub mod policy; // how a node chooses

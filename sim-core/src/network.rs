@@ -106,6 +106,16 @@ pub struct Report {
     pub latency_ns: f32,
 }
 
+impl Report {
+    /// What decides the order in which a node takes in the reports of one boundary, where the order
+    /// can matter: reports that differ have different orders.
+    pub fn order(&self) -> (u32, u32, u32, [u16; 3], Stage, u32) {
+        let values = [self.load, self.active, self.capacity];
+        let latency = self.latency_ns.to_bits();
+        (self.server, self.version, self.sent_quantum, values, self.stage, latency)
+    }
+}
+
 /// What a server says of its own future.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]

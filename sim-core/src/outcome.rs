@@ -62,7 +62,8 @@ pub fn assemble(
         measured.add(&node.measured);
     }
     let sent: u64 = nodes.iter().map(|node| node.dispatched).sum();
-    let arrived: u64 = servers.iter().map(|s| s.admitted + s.refused + s.arrived_dead).sum();
+    let arrived: u64 =
+        servers.iter().map(|s| s.admitted + s.refused + s.arrived_dead + s.failed).sum();
     assert_eq!(sent, arrived + on_their_way, "attempts lost count");
     RunResult {
         policy,

@@ -133,6 +133,8 @@ pub struct ServerResult {
     pub lost: u64,
     /// Attempts that arrived while the server was down, total.
     pub arrived_dead: u64,
+    /// Attempts answered with an error at once, total.
+    pub failed: u64,
     /// In service when the run ended.
     pub active: u64,
     /// Waiting when the run ended.

@@ -31,6 +31,14 @@ pub enum Purpose {
     PeerNetwork = 8,
     /// One node's gossip: phase, jitter, choice of peers.
     Gossip = 9,
+    /// Which targets a fault given as a share hits; the entity is the fault's place.
+    FaultTargets = 20,
+    /// The random campaign of faults.
+    Chaos = 21,
+    /// One server's errors under a fault.
+    ServerFault = 22,
+    /// What happens to one server's heartbeats under a fault.
+    ReportFault = 23,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

@@ -14,9 +14,10 @@ use bevy_ecs::prelude::Component;
 
 use crate::ids::ServerId;
 use crate::network::{Responses, Stage};
+use crate::plan::Change;
 use crate::result::ServerResult;
 use crate::rng::{Purpose, Stream};
-use crate::setup::{Change, Setup};
+use crate::setup::Setup;
 use crate::time::Nanos;
 
 use event::EventServers;
@@ -203,8 +204,15 @@ pub struct Snapshot {
     pub stage: Stage,
     /// Mean latency to report [ns].
     pub latency_ns: f32,
-    /// False while it is crashed.
+    /// False while it is crashed, not yet added, or removed.
     pub up: bool,
+}
+
+impl Snapshot {
+    /// Whether its next report is its last: it is leaving and has nothing left to do.
+    pub fn departs(&self) -> bool {
+        self.stage == Stage::Leaving && self.active + self.waiting == 0
+    }
 }
 
 impl Servers {
@@ -253,7 +261,17 @@ impl Servers {
     ) {
         match &mut self.kernel {
             Kernel::Fifo(_) => unreachable!("a scenario with faults runs on the event kernel"),
-            Kernel::Event(k) => k.change(setup, index, at_ns, change, out),
+            Kernel::Event(k) => {
+                k.change(setup, ServerId(self.first + index), index, at_ns, change, out);
+            }
+        }
+    }
+
+    /// Server `index` has said good-bye and is gone for good.
+    pub fn depart(&mut self, index: u32) {
+        match &mut self.kernel {
+            Kernel::Fifo(_) => unreachable!("a scenario with faults runs on the event kernel"),
+            Kernel::Event(k) => k.depart(index),
         }
     }
 

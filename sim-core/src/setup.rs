@@ -2,9 +2,12 @@
 
 use bevy_ecs::prelude::Resource;
 
-use crate::config::{Arrivals, FaultKind, HeartbeatConfig, PolicyConfig, Scenario, Slowdown};
+use crate::config::{
+    Arrivals, Detector, HeartbeatConfig, JudgementConfig, PolicyConfig, Scenario, Slowdown,
+};
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
+use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::Nanos;
@@ -26,8 +29,10 @@ pub struct Setup {
     pub limit_ns: Nanos,
     /// Number of LB nodes.
     pub nodes: u32,
-    /// Number of servers.
+    /// Number of servers that are ever there.
     pub servers: u32,
+    /// Number of servers that are there from the start; faults add the others.
+    pub configured: u32,
     /// Server groups with the id of their first server.
     pub groups: Vec<GroupSetup>,
     /// Delay of dispatches.
@@ -36,6 +41,8 @@ pub struct Setup {
     pub server_node: DelaySampler,
     /// Delay of what nodes tell each other.
     pub node_node: DelaySampler,
+    /// Mean delay there and back [ns].
+    pub round_trip_ns: f64,
     /// Demand bits are service times in ns.
     pub demand_is_service: bool,
     /// Nodes send each other messages.
@@ -60,8 +67,8 @@ pub struct Setup {
     pub retry_budget_ppm: u32,
     /// The policy of this run.
     pub policy: PolicyConfig,
-    /// Changes of servers, in order of time, then of the scenario.
-    pub faults: Vec<PlannedFault>,
+    /// What breaks and heals.
+    pub plan: Plan,
 }
 
 /// A server group, ready to serve.
@@ -82,6 +89,16 @@ pub struct GroupSetup {
 }
 
 impl GroupSetup {
+    /// Most requests in service and waiting while a server has `slots` slots.
+    #[inline]
+    pub const fn room_with(&self, slots: u32) -> u32 {
+        if self.room == u32::MAX {
+            u32::MAX
+        } else {
+            (self.room - self.capacity).saturating_add(slots)
+        }
+    }
+
     /// Service time of a request on a server of this group [ns], at least 1.
     #[inline]
     pub fn service_ns(
@@ -104,41 +121,12 @@ impl GroupSetup {
     }
 }
 
-/// A change of some servers at a quantum boundary.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlannedFault {
-    /// When, in quanta.
-    pub quantum: u64,
-    /// First server hit.
-    pub first: u32,
-    /// One past the last server hit.
-    pub end: u32,
-    /// What happens to them.
-    pub change: Change,
-}
-
-/// What happens to a server.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Change {
-    /// It stops with everything in it.
-    Crash {
-        /// Connections hang instead of being reset.
-        silent: bool,
-    },
-    /// It comes back empty.
-    Recover,
-    /// Requests that start from now on take longer.
-    Slow(Slowdown),
-    /// Requests that start from now on take their normal time.
-    Heal,
-}
-
 impl Setup {
     /// Works out the run of `policy` in `replication` of a checked scenario.
     pub fn new(scenario: &Scenario, policy: usize, replication: u32) -> Self {
         let ticks = Ticks::new(scenario);
         let mut first = 0;
-        let groups = scenario.servers.iter().map(|group| {
+        let groups = scenario.all_groups().map(|group| {
             let setup = GroupSetup {
                 first,
                 count: group.count,
@@ -152,26 +140,36 @@ impl Setup {
         });
         let groups: Vec<_> = groups.collect();
         let window_end_ns = ticks.round_up(scenario.duration_ns);
+        let limit_ns = ticks.round_up(window_end_ns + scenario.drain_ns);
+        let judgement = &scenario.judgement;
+        // Half of eternity: it can be added to any moment of a run.
+        let silence_ns = match judgement.detector {
+            Detector::Timeout if !judgement.oracle => scenario.heartbeat.failure_timeout_ns,
+            _ => Nanos::MAX / 2,
+        };
         Self {
             seed: scenario.seed,
             replication,
             ticks,
             window_start_ns: ticks.round_up(scenario.warmup_ns),
             window_end_ns,
-            limit_ns: ticks.round_up(window_end_ns + scenario.drain_ns),
+            limit_ns,
             nodes: scenario.nodes.count,
             servers: first,
+            configured: scenario.configured_count(),
             groups,
             node_server: scenario.network.node_server.sampler(),
             server_node: scenario.network.server_node.sampler(),
             node_node: scenario.network.node_node.sampler(),
+            round_trip_ns: scenario.network.node_server.mean_ns()
+                + scenario.network.server_node.mean_ns(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
             nodes_talk: scenario.nodes_talk(),
             heartbeat: scenario.heartbeat.clone(),
-            judgement: scenario.judgement.clone(),
+            judgement: judgement.clone(),
             silence_ns,
             timeout_quanta: silence_ns / ticks.quantum_ns,
             herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),
@@ -180,7 +178,7 @@ impl Setup {
             retries_max: scenario.workload.retries.max,
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
             policy: scenario.policies[policy].clone(),
-            faults: plan_faults(scenario, &ticks),
+            plan: Plan::new(scenario, &ticks, replication, limit_ns),
         }
     }
 
@@ -198,30 +196,4 @@ impl Setup {
     pub fn group_of(&self, server: ServerId) -> usize {
         self.groups.partition_point(|group| group.first <= server.0) - 1
     }
-}
-
-fn plan_faults(scenario: &Scenario, ticks: &Ticks) -> Vec<PlannedFault> {
-    let mut plan = Vec::new();
-    for fault in &scenario.faults {
-        let (servers, start, end) = match &fault.kind {
-            FaultKind::Crash { servers, silent } => {
-                (servers, Change::Crash { silent: *silent }, Change::Recover)
-            }
-            FaultKind::Slow { servers, slowdown } => {
-                (servers, Change::Slow(*slowdown), Change::Heal)
-            }
-        };
-        let mut add = |at_ns, change| {
-            let quantum = ticks.quantum_from(at_ns);
-            plan.push(PlannedFault { quantum, first: servers.start, end: servers.end, change });
-        };
-        add(fault.at_ns, start);
-        if let Some(for_ns) = fault.for_ns {
-            add(fault.at_ns.saturating_add(for_ns), end);
-        }
-    }
-    // Healing first, so that a fault may start where another ends; else the scenario's order.
-    let starts = |change| matches!(change, Change::Crash { .. } | Change::Slow(_));
-    plan.sort_by_key(|fault| (fault.quantum, starts(fault.change)));
-    plan
 }

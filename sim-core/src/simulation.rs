@@ -134,7 +134,7 @@ impl Simulation {
     ) -> Result<Self, RunError> {
         let setup = Setup::new(scenario, policy, replication);
         let threads = options.threads.max(1);
-        let kernel = options.kernel.unwrap_or(if setup.faults.is_empty() {
+        let kernel = options.kernel.unwrap_or(if setup.plan.servers.is_empty() {
             KernelKind::Fifo
         } else {
             KernelKind::Event
@@ -182,7 +182,7 @@ impl Simulation {
                 },
                 streams,
                 NodeMeters::default(),
-                Mail::default(),
+                Mail::new(&setup),
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
             ));

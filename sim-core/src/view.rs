@@ -81,7 +81,7 @@ impl Freshness {
     /// once in it.
     pub fn on_boundary(setup: &Setup, quantum: u64) -> Self {
         let oldest_live = quantum.saturating_sub(setup.timeout_quanta).max(1);
-        let timeout_ns = setup.heartbeat.failure_timeout_ns;
+        let timeout_ns = setup.silence_ns;
         Self {
             oldest_live: oldest_live as u32,
             until_ns: oldest_live * setup.ticks.quantum_ns + timeout_ns,
@@ -97,7 +97,8 @@ impl Freshness {
 }
 
 impl View {
-    /// The view of a node that knows the configured fleet, all idle, as of time 0.
+    /// The view of a node that knows the configured fleet, all idle, as of time 0, and nothing of
+    /// the servers that faults add.
     pub fn new(setup: &Setup, own_sends: bool) -> Self {
         let news = News::new(setup);
         let mut beliefs = Vec::with_capacity(setup.servers as usize);
@@ -236,7 +237,13 @@ mod tests {
 
     fn view(own: u32, own_sends: bool) -> View {
         let belief = Belief { sent_quantum: KNOWN_AT_START, own, capacity: 4, ..Belief::default() };
-        View { beliefs: vec![belief], versions: vec![0], barred: Barred::default(), news: News::default(), own_sends }
+        View {
+            beliefs: vec![belief],
+            versions: vec![0],
+            barred: Barred::default(),
+            news: News::default(),
+            own_sends,
+        }
     }
 
     fn report(version: u32) -> Report {

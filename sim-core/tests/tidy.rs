@@ -40,9 +40,10 @@ const UNFINISHED: [&str; 4] = [
 const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
     &["law", "latency_table", "heap", "wheel", "order"],
-    &["config", "ticks", "workload", "result", "setup"],
+    &["config", "ticks", "workload", "result", "plan", "setup"],
     &[
         "network",
+        "misreport",
         "peer_network",
         "exchange",
         "server",

@@ -154,7 +154,7 @@ impl Node {
         at_ns: Nanos,
         exclude: Option<ServerId>,
     ) -> Option<ServerId> {
-        let freshness = Freshness::new(&setup.ticks, at_ns, setup.heartbeat.failure_timeout_ns);
+        let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
         let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude);
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use sim_core::config::Slowdown;
 use sim_core::ids::ServerId;
 use sim_core::network::{Stage, Status};
+use sim_core::plan::Change;
 use sim_core::result::ServerResult;
-use sim_core::rng::{Purpose, Stream};
+use sim_core::rng::{Purpose, RngExt, Stream};
 use sim_core::server::{LatencyMean, Snapshot, overlap_ns};
-use sim_core::setup::{Change, Setup};
+use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 
 /// An attempt at a server.
@@ -70,7 +71,14 @@ pub struct Server {
     answer_stream: Stream,
     /// Crashed; the flag says whether silently.
     down: Option<bool>,
+    /// Not yet added, or removed.
+    absent: bool,
     slow: Option<Slowdown>,
+    /// Chance of an error at once, and its stream, which starts with the first such fault.
+    fail_share: f64,
+    fail_stream: Stream,
+    slots: u32,
+    stage: Stage,
     latency: LatencyMean,
     result: ServerResult,
 }
@@ -85,7 +93,12 @@ impl Server {
             group: setup.group_of(id),
             answer_stream: setup.server_stream(Purpose::NetworkBack, id),
             down: None,
+            absent: id.0 >= setup.configured,
             slow: None,
+            fail_share: 0.0,
+            fail_stream: setup.server_stream(Purpose::ServerFault, id),
+            slots: setup.groups[setup.group_of(id)].capacity,
+            stage: Stage::Serving,
             latency: LatencyMean::default(),
             result: ServerResult::default(),
         }
@@ -116,7 +129,21 @@ impl Server {
             }
             return Some(Status::Lost);
         }
-        if self.load() >= setup.groups[self.group].room {
+        if self.absent {
+            self.result.arrived_dead += 1;
+            return Some(Status::Lost);
+        }
+        if self.fail_share >= 1.0
+            || self.fail_share > 0.0 && self.fail_stream.random_bool(self.fail_share)
+        {
+            self.result.failed += 1;
+            self.latency.observe(at_ns, 0.0, setup.heartbeat.latency_alpha as f32);
+            return Some(Status::Failed);
+        }
+        let group = &setup.groups[self.group];
+        let backlog = group.room - group.capacity;
+        let full = group.room < u32::MAX && self.load() >= backlog.saturating_add(self.slots);
+        if full || self.stage != Stage::Serving {
             self.result.refused += 1;
             return Some(Status::Refused);
         }
@@ -134,7 +161,7 @@ impl Server {
         jobs: &mut Jobs,
     ) -> Option<(Nanos, u32)> {
         let group = &setup.groups[self.group];
-        if self.active.len() >= group.capacity as usize {
+        if self.active.len() >= self.slots as usize {
             return None;
         }
         let id = self.waiting.pop_front()?;
@@ -177,8 +204,19 @@ impl Server {
             Change::Slow(slowdown) => self.slow = Some(slowdown),
             Change::Heal => self.slow = None,
             Change::Recover => self.down = None,
+            Change::FailFast(share) => self.fail_share = share,
+            Change::Sound => self.fail_share = 0.0,
+            Change::Slots(slots) => self.slots = slots,
+            Change::AllSlots => self.slots = setup.groups[self.group].capacity,
+            Change::Join => self.absent = false,
+            Change::Drain => self.stage = Stage::Draining,
+            Change::Resume => self.stage = Stage::Serving,
+            Change::Leave => self.stage = Stage::Leaving,
             Change::Crash { silent } => {
                 self.down = Some(silent);
+                if self.stage == Stage::Leaving {
+                    self.absent = true;
+                }
                 self.epoch += 1;
                 self.latency = LatencyMean::default();
                 self.result.busy_ns += self.busy_ns(setup, at_ns, jobs);
@@ -189,14 +227,18 @@ impl Server {
         Vec::new()
     }
 
+    pub const fn depart(&mut self) {
+        self.absent = true;
+    }
+
     pub fn snapshot(&self, setup: &Setup, at_ns: Nanos) -> Snapshot {
         Snapshot {
             active: self.active.len() as u32,
             waiting: self.waiting.len() as u32,
-            capacity: setup.groups[self.group].capacity,
-            stage: Stage::Serving,
+            capacity: self.slots,
+            stage: self.stage,
             latency_ns: self.latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
-            up: self.down.is_none(),
+            up: self.down.is_none() && !self.absent,
         }
     }
 

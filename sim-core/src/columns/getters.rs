@@ -54,7 +54,7 @@ pub(super) fn bin(result: &RunResult, index: usize) -> Option<&Bin> {
 /// Number and definition of the group that server `index` belongs to.
 pub(super) fn group(scenario: &Scenario, index: usize) -> Option<(usize, &ServerGroup)> {
     let mut end = 0;
-    scenario.servers.iter().enumerate().find(|(_, group)| {
+    scenario.all_groups().enumerate().find(|(_, group)| {
         end += group.count as usize;
         index < end
     })

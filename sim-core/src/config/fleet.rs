@@ -44,6 +44,13 @@ pub(super) fn servers(walk: &mut Walk<'_>, top: &mut Section<'_>) -> Vec<ServerG
 
 fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
     let mut s = Section::open(walk, item);
+    let group = group_keys(walk, &mut s);
+    s.close(walk);
+    group
+}
+
+/// The keys of a group of servers.
+pub(super) fn group_keys(walk: &mut Walk<'_>, s: &mut Section<'_>) -> ServerGroup {
     let stand_in = ServiceLaw::Constant { mean_ns: MILLISECOND as f64 };
     let group = ServerGroup {
         name: s.read(walk, "name", text),
@@ -56,7 +63,6 @@ fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
         speed: s.read(walk, "speed", number).unwrap_or(1.0),
     };
     s.read(walk, "discipline", discipline);
-    s.close(walk);
     group
 }
 

@@ -181,11 +181,60 @@ pub const KEYS: &[Key] = &[
     key("membership.seeds", "ids", "0..3", "ids of nodes, 0..3 (3 excluded) or 0", "The nodes asked by one that starts.", "Fewer: a cluster without them forms in pieces."),
     key("faults.N.at", "time", "required", "below duration", "When it breaks, on the next quantum.", ""),
     key("faults.N.for", "time", "to the end", "at least the quantum", "How long.", ""),
-    key("faults.N.crash.servers", "ids", "required", "0..5 (5 excluded) or 3", "Whom it hits.", ""),
+    key("faults.N.crash.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
     key("faults.N.crash.silent", "", "false", "true, false", "Connections hang instead of being reset.", "true: only timeouts and missing heartbeats tell."),
-    key("faults.N.slow.servers", "ids", "required", "0..5 (5 excluded) or 3", "Whom it hits.", ""),
+    key("faults.N.slow.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
     key("faults.N.slow.factor", "", "none", "above 0, to 1000000", "Service times are multiplied by this; or service.", "Higher: slower."),
     key("faults.N.slow.service", "time", "none", "above 0", "Every service takes exactly this long; or factor.", "Higher: slower."),
+    key("faults.N.fail_fast.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.fail_fast.share", "", "1", "above 0, to 1", "Chance that an attempt is answered with an error at once.", "Higher: a deeper sinkhole: the server looks idle and fast."),
+    key("faults.N.flap.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.flap.period", "time", "required", "up and down for a quantum at least", "From one crash to the next; the first comes at once.", "Shorter: more changes, and views lag them all."),
+    key("faults.N.flap.up", "", "0.5", "above 0, to below 1", "Share of a period that the server is up.", "Higher: shorter crashes."),
+    key("faults.N.flap.silent", "", "false", "true, false", "Connections hang instead of being reset.", "true: only timeouts and missing heartbeats tell."),
+    key("faults.N.capacity.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.capacity.slots", "requests", "required", "1 to 65535", "Service slots; what is in service goes on.", "Fewer: less capacity, until the fault ends."),
+    key("faults.N.add.group", "", "none", "the name of a [[servers]] group", "The new servers are like those of this group; or all keys of a group.", ""),
+    key("faults.N.add.name", "", "none", "letters, digits, - _ ., a letter first", "What faults call the new servers.", "No effect on results."),
+    key("faults.N.add.count", "servers", "required with group, else 1", "1 or more", "New servers; their ids follow all others.", "More: more capacity once the nodes know of them."),
+    key("faults.N.add.capacity", "requests", "required without group", "1 to 65535", "As servers.N.capacity.", "More: more capacity, less waiting."),
+    key("faults.N.add.backlog", "requests", "16", "0 or more, or unbounded", "As servers.N.backlog.", "More: fewer refusals, longer tails."),
+    key("faults.N.add.service", "law", "required without group", "as servers.N.service", "Service time at speed 1.", "Higher: less capacity, more latency."),
+    key("faults.N.add.speed", "", "1.0", "0.000001 to 1000000", "As servers.N.speed.", "Higher: shorter service times."),
+    key("faults.N.add.discipline", "", "fifo", "fifo", "Who is served next.", "One choice so far."),
+    key("faults.N.drain.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.remove.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.heartbeat_loss.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.heartbeat_loss.share", "", "1", "above 0, to 1", "Chance that one heartbeat to one node is lost.", "Higher: older views, false alarms."),
+    key("faults.N.heartbeat_delay.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.heartbeat_delay.by", "time", "required", "above 0", "How much longer heartbeats take.", "Higher: older views; from the failure timeout on, false alarms."),
+    key("faults.N.heartbeat_duplicate.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.heartbeat_duplicate.share", "", "1", "above 0, to 1", "Chance that one heartbeat to one node arrives twice.", "Higher: more messages, the same views."),
+    key("faults.N.heartbeat_reorder.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.heartbeat_reorder.share", "", "0.5", "above 0, to 1", "Chance that one heartbeat to one node is held up.", "Higher: older views."),
+    key("faults.N.heartbeat_reorder.by", "time", "required", "above 0", "Longest time it is held up; uniform.", "Higher: more heartbeats overtake it."),
+    key("faults.N.lie.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.lie.load", "", "1", "0 to 1000000", "Factor of the load reported.", "Lower: draws traffic in."),
+    key("faults.N.lie.latency", "", "1", "0 to 1000000", "Factor of the mean latency reported.", "Lower: draws traffic in."),
+    key("faults.N.lie.frozen", "", "false", "true, false", "Report what was true at first; instead of factors.", "true: an idle server draws traffic in for ever."),
+    key("faults.N.inconsistent.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.inconsistent.what", "", "required", "impossible, backwards, conflicting", "What is wrong: values, versions that fall, or one version with several payloads.", ""),
+    key("faults.N.inconsistent.share", "", "1", "above 0, to 1", "Share of the heartbeats that are so.", "Higher: fewer reports that can be believed."),
+    key("faults.N.clock_skew.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
+    key("faults.N.clock_skew.ahead", "time", "none", "at least the quantum", "How far the clock is ahead; or behind.", "Higher: a crash is found later."),
+    key("faults.N.clock_skew.behind", "time", "none", "at least the quantum", "How far the clock is behind; or ahead.", "From the failure timeout on, the server looks failed."),
+    key("faults.N.node_crash.nodes", "nodes", "required", "0..5 (5 excluded), 3 or 10%", "Whom it hits.", ""),
+    key("faults.N.node_leave.nodes", "nodes", "required", "0..5 (5 excluded), 3 or 10%", "Whom it hits.", ""),
+    key("faults.N.node_join.nodes", "nodes", "required", "0..5 (5 excluded), 3 or 10%", "Whom it hits.", ""),
+    key("faults.N.partition.a.nodes", "nodes", "none", "0..5 (5 excluded), 3 or 10%", "LB nodes on one side.", ""),
+    key("faults.N.partition.a.servers", "servers", "none", "0..5 (5 excluded), 3, 10% or a group", "Servers on one side.", ""),
+    key("faults.N.partition.b.nodes", "nodes", "none", "0..5 (5 excluded), 3 or 10%", "LB nodes on the other side.", ""),
+    key("faults.N.partition.b.servers", "servers", "none", "0..5 (5 excluded), 3, 10% or a group", "Servers on the other side.", ""),
+    key("faults.N.partition.one_way", "", "false", "true, false", "Only what goes from a to b is cut.", "true: half of the conversation still works."),
+    key("chaos.rate", "faults/time", "required", "above 0", "Mean faults a second of a random campaign (Poisson), each on one target.", "Higher: more breaks at once."),
+    key("chaos.kinds", "", "required", "kinds of fault, without add, remove and node_join", "What breaks, each as likely as any other.", ""),
+    key("chaos.for", "time", "1s", "at least the quantum", "Mean time a fault lasts; exponential.", "Longer: more breaks at once."),
+    key("chaos.seed", "", "seed", "0 to 2^64 - 1", "Seed of the campaign.", "Another seed is another campaign on the same requests."),
     key("expect.METRIC", "", "none", "<, <=, > or >= and a number", "Bound on a metric, or on a policy's (policy.metric); `lbsim run` fails when it is missed.", "No effect on results."),
 ];
 
@@ -228,14 +277,19 @@ mod tests {
     fn table_and_parser_know_the_same_keys() {
         let mut asked_for = asked(
             "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
-             round_robin = {}\ntwo_choices = {}\n[[faults]]\ncrash = {}\n[[faults]]\nslow = {}\n\
-             [workload]\nretries = {}\n[membership]\n[expect]\n",
+             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[membership]\n\
+             [chaos]\n[expect]\n",
         );
         asked_for.extend(asked(
             "on_no_server.queue = {}\n[discovery]\nslow_start = {}\nprior.penalty = \"1s\"\n\
              [detection]\nphi_accrual = {}\n[health_checks]\n[outlier_ejection]\n\
              success_rate = {}\n[trust]\n[view]\n",
         ));
+        for kind in FAULTS {
+            let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };
+            asked_for.extend(asked(&format!("[[faults]]\n[faults.{kind}]\n{inner}")));
+        }
+        asked_for.extend(asked("[[faults]]\nadd = { group = \"web\" }"));
         for law in ["constant", "uniform", "exponential", "lognormal"] {
             asked_for.extend(asked(&format!(
                 "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}\n\

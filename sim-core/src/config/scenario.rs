@@ -1,5 +1,6 @@
 //! From text to a checked [`Scenario`]: syntax, overrides, reading, checks; all faults at once.
 
+use super::chaos::chaos;
 use super::expect::expectations;
 use super::fault::ConfigFault;
 use super::faults::faults;
@@ -114,7 +115,8 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let talk = gossip.is_some() || membership.is_some();
     let lookahead_ns = lookahead_ns(&network, talk);
     let engine = engine(walk, &mut s, lookahead_ns, duration_ns, heartbeat.interval_ns);
-    let faults = faults(walk, &mut s);
+    let faults = faults(walk, &mut s, &servers);
+    let chaos = chaos(walk, &mut s);
     let expect = expectations(walk, &mut s, &policies, metrics);
     s.close(walk);
     Scenario {
@@ -135,6 +137,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         judgement,
         membership,
         faults,
+        chaos,
         expect,
     }
 }

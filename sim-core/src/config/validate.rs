@@ -58,6 +58,7 @@ impl Checker {
             judgement,
             membership,
             faults,
+            chaos: _, // Checked with the faults.
             expect,
         } = scenario;
         let counts = (0..servers.len()).map(|index| format!("servers.{index}.count"));
@@ -74,9 +75,10 @@ impl Checker {
         self.network(network);
         let lookahead = lookahead_ns(network, scenario.nodes_talk());
         self.engine(engine, lookahead, duration_ns.saturating_add(*drain_ns), *duration_ns);
-        self.fleet(nodes, servers);
-        self.workload(workload, nodes.count);
+        let all_servers: u64 = scenario.all_groups().map(|group| u64::from(group.count)).sum();
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
+        self.fleet(nodes, servers, all_servers - server_count);
+        self.workload(workload, nodes.count);
         self.policies(policies, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
         self.judgement(judgement, engine);
@@ -86,7 +88,7 @@ impl Checker {
         if let Some(gossip) = gossip {
             self.gossip(gossip, engine, nodes.count);
         }
-        self.scheduled(faults, scenario, server_count);
+        self.scheduled(faults, scenario);
         self.expectations(expect, policies);
         self.faults
     }

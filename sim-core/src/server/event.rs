@@ -7,8 +7,10 @@ use std::collections::{BinaryHeap, VecDeque};
 use crate::config::Slowdown;
 use crate::ids::ServerId;
 use crate::network::{Response, Responses, Stage, Status};
+use crate::plan::Change;
 use crate::result::ServerResult;
-use crate::setup::{Change, Setup};
+use crate::rng::{Purpose, RngExt, Stream};
+use crate::setup::{GroupSetup, Setup};
 use crate::time::Nanos;
 use crate::wheel::Wheel;
 
@@ -33,7 +35,13 @@ type Order = (u32, u32, u32);
 struct Server {
     group: usize,
     down: Option<Down>,
+    /// Not yet added, or removed for good.
+    absent: bool,
     slow: Option<Slowdown>,
+    failing: Option<Box<Failing>>,
+    /// Service slots.
+    slots: u32,
+    stage: Stage,
     /// Jobs in service, in no order.
     active: Vec<u32>,
     /// Jobs waiting, first in first.
@@ -46,11 +54,58 @@ struct Server {
     completed: u32,
     lost: u32,
     arrived_dead: u32,
+    failed: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Down {
     silent: bool,
+}
+
+/// Answering attempts with an error at once.
+#[derive(Clone, Debug)]
+struct Failing {
+    /// The chance; 0 while the server is sound.
+    share: f64,
+    stream: Stream,
+}
+
+impl Server {
+    fn in_server(&self) -> u32 {
+        (self.active.len() + self.waiting.len()) as u32
+    }
+
+    const fn is_up(&self) -> bool {
+        self.down.is_none() && !self.absent
+    }
+
+    /// Decides about an attempt at the door: `None` lets it in, else the answer; the flag says
+    /// that nobody is told.
+    fn turn_away(
+        &mut self,
+        group: &GroupSetup,
+        at_ns: Nanos,
+        alpha: f32,
+    ) -> Option<(Status, bool)> {
+        if !self.is_up() {
+            self.arrived_dead += 1;
+            return Some((Status::Lost, self.down.is_some_and(|down| down.silent)));
+        }
+        if let Some(failing) = &mut self.failing
+            && failing.share > 0.0
+            && (failing.share >= 1.0 || failing.stream.random_bool(failing.share))
+        {
+            self.failed += 1;
+            // An error is an answer, and it took no time.
+            self.latency.observe(at_ns, 0.0, alpha);
+            return Some((Status::Failed, false));
+        }
+        if self.stage != Stage::Serving || self.in_server() >= group.room_with(self.slots) {
+            self.refused += 1;
+            return Some((Status::Refused, false));
+        }
+        None
+    }
 }
 
 /// An admitted attempt.
@@ -82,7 +137,11 @@ struct Completion {
 impl EventServers {
     /// Idle servers.
     pub fn new(setup: &Setup, first: u32, len: u32) -> Self {
-        let server = |id| Server { group: setup.group_of(ServerId(id)), ..Server::default() };
+        let server = |id| {
+            let group = setup.group_of(ServerId(id));
+            let slots = setup.groups[group].capacity;
+            Server { group, slots, absent: id >= setup.configured, ..Server::default() }
+        };
         Self {
             servers: (first..first + len).map(server).collect(),
             jobs: Vec::new(),
@@ -145,19 +204,8 @@ impl EventServers {
         let server = &mut self.servers[delivery.server as usize];
         server.arrivals = server.arrivals.wrapping_add(1);
         let group = &setup.groups[server.group];
-        let in_server = (server.active.len() + server.waiting.len()) as u32;
-        let turned_away = match server.down {
-            Some(down) => {
-                server.arrived_dead += 1;
-                Some((Status::Lost, down.silent))
-            }
-            None if in_server >= group.room => {
-                server.refused += 1;
-                Some((Status::Refused, false))
-            }
-            None => None,
-        };
-        if let Some((status, silent)) = turned_away {
+        let alpha = setup.heartbeat.latency_alpha as f32;
+        if let Some((status, silent)) = server.turn_away(group, at_ns, alpha) {
             if !silent {
                 let answer_ns = at_ns + answer_delay_ns;
                 let answer = Response::new(answer_ns, status, delivery.slot, delivery.attempt);
@@ -167,7 +215,7 @@ impl EventServers {
         }
         server.admitted += 1;
         let admission = server.admitted;
-        let free_slot = server.active.len() < group.capacity as usize;
+        let free_slot = server.active.len() < server.slots as usize;
         let index = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(Job::default());
             (self.jobs.len() - 1) as u32
@@ -200,9 +248,9 @@ impl EventServers {
         job.position = state.active.len() as u32;
         state.active.push(index);
         assert!(
-            state.active.len() <= group.capacity as usize,
+            state.active.len() <= state.slots as usize,
             "more than {} attempts in service",
-            group.capacity
+            state.slots
         );
         let service_ns = group.service_ns(job.demand, setup.demand_is_service, state.slow);
         let finish_ns = at_ns + service_ns;
@@ -241,7 +289,9 @@ impl EventServers {
         let mut sums = TickSums::default();
         sums.complete(setup, job.arrived_ns, job.begin_ns, at_ns);
         sums.add_to(meters);
-        let next = state.waiting.pop_front();
+        // With fewer slots than before, more than the slots may still be in service.
+        let free_slot = state.active.len() < state.slots as usize;
+        let next = if free_slot { state.waiting.pop_front() } else { None };
         let answer_ns = at_ns + job.answer_delay_ns;
         let answer = Response::new(answer_ns, Status::Ok, job.slot, job.attempt);
         out.by_node[job.node as usize].push(answer);
@@ -261,6 +311,7 @@ impl EventServers {
     pub fn change(
         &mut self,
         setup: &Setup,
+        id: ServerId,
         index: u32,
         at_ns: Nanos,
         change: Change,
@@ -271,27 +322,73 @@ impl EventServers {
             Change::Slow(slowdown) => server.slow = Some(slowdown),
             Change::Heal => server.slow = None,
             Change::Recover => server.down = None,
-            Change::Crash { silent } => {
-                server.down = Some(Down { silent });
-                server.latency = LatencyMean::default();
-                let active = std::mem::take(&mut server.active);
-                let waiting = std::mem::take(&mut server.waiting);
-                server.lost += (active.len() + waiting.len()) as u32;
-                for &job in &active {
-                    let begin_ns = self.jobs[job as usize].begin_ns;
-                    server.busy_ns += overlap_ns(setup, begin_ns, at_ns);
-                }
-                for job in active.into_iter().chain(waiting) {
-                    let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[job as usize];
-                    if !silent {
-                        let reset_ns = at_ns + answer_delay_ns;
-                        let reset = Response::new(reset_ns, Status::Lost, slot, attempt);
-                        out.by_node[node as usize].push(reset);
-                    }
-                    self.release(job);
-                }
+            Change::Crash { silent } => self.crash(setup, index, at_ns, silent, out),
+            Change::FailFast(share) => {
+                let stream = || setup.server_stream(Purpose::ServerFault, id);
+                let failing = || Box::new(Failing { share, stream: stream() });
+                server.failing.get_or_insert_with(failing).share = share;
             }
+            Change::Sound => server.failing.iter_mut().for_each(|failing| failing.share = 0.0),
+            Change::Slots(slots) => self.set_slots(setup, index, at_ns, slots),
+            Change::AllSlots => {
+                let slots = setup.groups[server.group].capacity;
+                self.set_slots(setup, index, at_ns, slots);
+            }
+            Change::Join => server.absent = false,
+            Change::Drain => server.stage = Stage::Draining,
+            Change::Resume => server.stage = Stage::Serving,
+            Change::Leave => server.stage = Stage::Leaving,
         }
+    }
+
+    fn crash(
+        &mut self,
+        setup: &Setup,
+        index: u32,
+        at_ns: Nanos,
+        silent: bool,
+        out: &mut Responses,
+    ) {
+        let server = &mut self.servers[index as usize];
+        server.down = Some(Down { silent });
+        // What was about to leave does not come back.
+        server.absent |= server.stage == Stage::Leaving;
+        server.latency = LatencyMean::default();
+        let active = std::mem::take(&mut server.active);
+        let waiting = std::mem::take(&mut server.waiting);
+        server.lost += (active.len() + waiting.len()) as u32;
+        for &job in &active {
+            let begin_ns = self.jobs[job as usize].begin_ns;
+            server.busy_ns += overlap_ns(setup, begin_ns, at_ns);
+        }
+        for job in active.into_iter().chain(waiting) {
+            let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[job as usize];
+            if !silent {
+                let reset_ns = at_ns + answer_delay_ns;
+                let reset = Response::new(reset_ns, Status::Lost, slot, attempt);
+                out.by_node[node as usize].push(reset);
+            }
+            self.release(job);
+        }
+    }
+
+    /// Changes the number of slots; those that come free are taken at once.
+    fn set_slots(&mut self, setup: &Setup, index: u32, at_ns: Nanos, slots: u32) {
+        let tick = setup.ticks.tick_of(at_ns);
+        self.servers[index as usize].slots = slots;
+        loop {
+            let server = &mut self.servers[index as usize];
+            if server.active.len() >= slots as usize {
+                return;
+            }
+            let Some(next) = server.waiting.pop_front() else { return };
+            self.begin(setup, tick, at_ns, index, next);
+        }
+    }
+
+    /// A server that has said good-bye is gone.
+    pub fn depart(&mut self, index: u32) {
+        self.servers[index as usize].absent = true;
     }
 
     /// See [`super::Servers::snapshot`].
@@ -301,10 +398,10 @@ impl EventServers {
         Snapshot {
             active,
             waiting,
-            capacity: setup.groups[server.group].capacity,
-            stage: Stage::Serving,
+            capacity: server.slots,
+            stage: server.stage,
             latency_ns: server.latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
-            up: server.down.is_none(),
+            up: server.is_up(),
         }
     }
 
@@ -338,6 +435,7 @@ impl EventServers {
             completed: u64::from(server.completed),
             lost: u64::from(server.lost),
             arrived_dead: u64::from(server.arrived_dead),
+            failed: u64::from(server.failed),
             active: server.active.len() as u64,
             waiting: server.waiting.len() as u64,
             busy_ns: u128::from(server.busy_ns + in_service),

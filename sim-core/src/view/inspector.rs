@@ -93,10 +93,9 @@ struct Record {
 impl Inspector {
     /// Nothing suspicious yet.
     pub fn new(setup: &Setup, config: TrustConfig) -> Self {
-        let way_ns = setup.node_server.mean_ns() + setup.server_node.mean_ns();
         Self {
             config,
-            way_ns: way_ns as f32,
+            way_ns: setup.round_trip_ns as f32,
             rooms: setup.groups.iter().map(|group| (group.first, group.room)).collect(),
             servers: vec![Record::default(); setup.servers as usize],
             counts: [0; FLAWS],

@@ -129,12 +129,7 @@ impl View {
     /// report's already; `before` and `version` are what was there.
     #[cold]
     #[inline(never)]
-    pub(super) fn merge_closely(
-        &mut self,
-        report: &Report,
-        version: u32,
-        before: &Belief,
-    ) -> bool {
+    pub(super) fn merge_closely(&mut self, report: &Report, version: u32, before: &Belief) -> bool {
         let server = ServerId(report.server);
         let reasons = self.reasons_at(server, before.sent_quantum);
         let stamp = self.kept_stamp(server, before.sent_quantum);

@@ -4,7 +4,7 @@
 use sim_core::config::{
     Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
     JudgementConfig, LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries,
-    Scenario, ServerGroup, Slowdown, WorkloadConfig,
+    Scenario, ServerGroup, Slowdown, Targets, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -92,6 +92,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),
+        chaos: None,
         expect: Vec::new(),
     }
 }
@@ -103,7 +104,7 @@ pub const fn crash(
     at_ns: Nanos,
     for_ns: Option<Nanos>,
 ) -> Fault {
-    Fault { at_ns, for_ns, kind: FaultKind::Crash { servers, silent } }
+    Fault { at_ns, for_ns, kind: FaultKind::Crash { servers: Targets::Ids(servers), silent } }
 }
 
 /// Services on `servers` that take `factor` times as long from `at_ns` on.
@@ -113,6 +114,7 @@ pub const fn slow(
     at_ns: Nanos,
     for_ns: Option<Nanos>,
 ) -> Fault {
+    let servers = Targets::Ids(servers);
     Fault { at_ns, for_ns, kind: FaultKind::Slow { servers, slowdown: Slowdown::Factor(factor) } }
 }
 

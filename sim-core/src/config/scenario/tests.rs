@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Arrivals, Choices, Fanout, FaultKind, LatencyTies, LoadSignal, PolicyConfig, Slowdown,
+    Arrivals, Choices, Fanout, FaultKind, LatencyTies, LoadSignal, PolicyConfig, Slowdown, Targets,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::{MICROSECOND, MILLISECOND};
@@ -129,9 +129,9 @@ fn everything_written_is_read() {
     assert_eq!((choices, signal), (Choices::All, LoadSignal::Own));
     assert_eq!(s.heartbeat.fanout, Fanout::Home(2));
     assert_eq!(s.heartbeat.latency_decay_ns, None);
-    assert_eq!(s.faults[0].kind, FaultKind::Crash { servers: 0..5, silent: true });
+    assert_eq!(s.faults[0].kind, FaultKind::Crash { servers: Targets::Ids(0..5), silent: true });
     let slowdown = Slowdown::Fixed(2 * SECOND);
-    assert_eq!(s.faults[1].kind, FaultKind::Slow { servers: 3..4, slowdown });
+    assert_eq!(s.faults[1].kind, FaultKind::Slow { servers: Targets::Ids(3..4), slowdown });
     assert_eq!(s.expect[0].policy, None);
     assert_eq!(s.expect[1].policy.as_deref(), Some("two_choices"));
     assert_eq!(s.validate(), Ok(()));
@@ -236,7 +236,7 @@ const IMPOSSIBLE: &[(&str, &str, &str, &str)] = &[
     ("faults.0.for", "0s", "faults.0.for", "too short"),
     ("faults.0.crash.servers", "5..5", "faults.0.crash.servers", "empty"),
     ("faults.0.crash.servers", "9..11", "faults.0.crash.servers", "no such servers"),
-    ("faults.0.crash.servers", "all", "faults.0.crash.servers", "names no servers"),
+    ("faults.0.crash.servers", "all", "faults.0.crash.servers", "no group of this name"),
     ("faults.1.slow.factor", "2", "faults.1.slow", "not clear"),
     ("faults.1.slow.service", "0s", "faults.1.slow.service", "above 0"),
     ("faults.1.crash.servers", "1", "faults.1", "two things"),

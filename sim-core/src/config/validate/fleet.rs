@@ -6,7 +6,7 @@ use crate::config::{ConfigFault, NodesConfig, ServerGroup};
 use crate::law::ServiceLaw;
 
 /// Most servers: ids are `u32`, and a million of them is what the engine is built for.
-const SERVERS_MAX: u64 = 100_000_000;
+pub(super) const SERVERS_MAX: u64 = 100_000_000;
 /// Most nodes.
 const NODES_MAX: u32 = 1_000_000;
 /// Most beliefs of all nodes about all servers: some 30 GB of views.
@@ -15,7 +15,7 @@ const BELIEFS_MAX: u64 = 1_000_000_000;
 const CV_MAX: f64 = 1_000.0;
 
 impl Checker {
-    pub(super) fn fleet(&mut self, nodes: &NodesConfig, servers: &[ServerGroup]) {
+    pub(super) fn fleet(&mut self, nodes: &NodesConfig, servers: &[ServerGroup], added: u64) {
         let NodesConfig { count: node_count, failover_delay_ns } = *nodes;
         self.time("nodes.failover_delay", failover_delay_ns);
         self.within("nodes.count", node_count.into(), 1..=NODES_MAX.into());
@@ -32,11 +32,12 @@ impl Checker {
                     .fix("a fault must know which group is meant: give each its own name")
             });
         }
-        let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
+        let configured: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
+        let server_count = configured + added;
         self.check(server_count <= SERVERS_MAX, "servers", &[], || {
             ConfigFault::new("", "are too many")
                 .found(server_count)
-                .allowed(format!("{SERVERS_MAX} in all groups together"))
+                .allowed(format!("{SERVERS_MAX} in all groups and add faults together"))
         });
         let beliefs = server_count.saturating_mul(node_count.into());
         self.check_counted(beliefs <= BELIEFS_MAX, "nodes.count", || {
@@ -49,7 +50,7 @@ impl Checker {
         });
     }
 
-    fn group(&mut self, key: &str, group: &ServerGroup) {
+    pub(super) fn group(&mut self, key: &str, group: &ServerGroup) {
         let ServerGroup { name, count, capacity, backlog: _, service, speed } = group;
         if let Some(name) = name {
             let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
