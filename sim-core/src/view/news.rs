@@ -125,6 +125,18 @@ impl View {
         self.news.inspector.as_deref_mut()
     }
 
+    /// Sees a server as it is, which is more than any report can tell: an oracle's work.
+    pub fn see(&mut self, report: &Report, up: bool) {
+        let server = ServerId(report.server);
+        self.versions[server.index()] = 0;
+        self.merge(report);
+        if up {
+            self.unbar(server, Reasons::DOWN);
+        } else {
+            self.bar(server, Reasons::DOWN);
+        }
+    }
+
     /// The rest of a merge that leaves a note; false when the report is rejected. The belief is the
     /// report's already; `before` and `version` are what was there.
     #[cold]
