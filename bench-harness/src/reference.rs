@@ -5,10 +5,11 @@
 //! sums that are counted. Event order, queues, requests, retries and timeouts are written again.
 //!
 //! Total order of events: time; at one moment first what happens on a boundary (the end, faults,
-//! heartbeats, reports, observation), then servers (completions by admission, attempts by node),
-//! then nodes (responses by status, attempt; deadlines; arrivals).
+//! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
+//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
 
 mod node;
+mod peers;
 mod server;
 
 use std::cmp::Reverse;
@@ -33,6 +34,7 @@ use sim_core::workload::{TraceRecord, TraceSource};
 
 pub use node::LatencyChoice;
 use node::Node;
+use peers::Post;
 use server::{Job, Jobs, Server};
 
 /// Something that will happen.
@@ -43,6 +45,8 @@ enum Event {
     ReportFault(usize),
     Heartbeat { server: u32, due_ns: Nanos },
     Report { node: u32, report: Report },
+    Message { node: u32, from: u32, sequence: u32, message: u32 },
+    Round { node: u32 },
     Observe,
     Completion { server: u32, epoch: u32, job: u32 },
     Attempt { server: u32, job: u32 },
@@ -86,12 +90,14 @@ impl Agenda {
             Event::ReportFault(index) => (1, 1, index as u32, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
             Event::Report { node, report } => (3, node, report.server, report.version),
-            Event::Observe => (4, 0, 0, 0),
-            Event::Completion { server, job, .. } => (5, server, jobs[job].admission, 0),
-            Event::Attempt { server, job } => (6, server, jobs[job].node, jobs[job].attempt),
-            Event::Response { node, attempt, status, .. } => (7, status as u32, attempt, node),
-            Event::Deadline { node, name, .. } => (8, node, name, 0),
-            Event::Arrival { node } | Event::Recorded { node } => (9, node, 0, 0),
+            Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
+            Event::Round { node } => (5, node, 0, 0),
+            Event::Observe => (6, 0, 0, 0),
+            Event::Completion { server, job, .. } => (7, server, jobs[job].admission, 0),
+            Event::Attempt { server, job } => (8, server, jobs[job].node, jobs[job].attempt),
+            Event::Response { node, attempt, status, .. } => (9, status as u32, attempt, node),
+            Event::Deadline { node, name, .. } => (10, node, name, 0),
+            Event::Arrival { node } | Event::Recorded { node } => (11, node, 0, 0),
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
     }
@@ -106,6 +112,7 @@ struct Reference {
     heartbeat_streams: Vec<Stream>,
     misreports: Vec<Misreport>,
     nodes: Vec<Node>,
+    post: Post,
     meters: Meters,
     observations: Observations,
     latency: [LatencyTable; 2],
@@ -140,6 +147,7 @@ pub fn simulate(
         nodes: (0..setup.nodes)
             .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
             .collect(),
+        post: Post::default(),
         meters: Meters::default(),
         observations: Observations::default(),
         latency: Default::default(),
@@ -191,6 +199,7 @@ impl Reference {
                 self.agenda.add(node.traffic.next_ns(), Event::Arrival { node: id }, &self.jobs);
             }
         }
+        self.plan_rounds();
         if traced {
             self.read_trace();
         }
@@ -232,6 +241,8 @@ impl Reference {
                     }
                 }
                 Event::Report { node, report } => self.hear(at_ns, node, report),
+                Event::Message { node, message, .. } => self.message(at_ns, node, message),
+                Event::Round { node } => self.round(at_ns, node),
                 Event::Observe => self.observe(at_ns),
                 Event::Completion { server, epoch, job } => {
                     self.complete(at_ns, server, epoch, job);

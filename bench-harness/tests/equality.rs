@@ -177,10 +177,26 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
         latency_alpha: [0.1, 1.0][rng.random_range(0..2)],
         latency_decay_ns: [None, Some(SECOND), Some(20 * MILLISECOND)][rng.random_range(0..3)],
     };
+    if nodes > 1 && rng.random_bool(0.6) {
+        scenario.gossip = Some(random_gossip(rng, nodes, quantum_ns));
+    }
     if rng.random_bool(0.6) {
         scenario.faults = random_faults(rng, servers, &scenario);
     }
     scenario
+}
+
+fn random_gossip(rng: &mut Stream, nodes: u32, quantum_ns: u64) -> GossipConfig {
+    GossipConfig {
+        interval_ns: quantum_ns * rng.random_range(1..200),
+        jitter: [0.0, 0.4][rng.random_range(0..2)],
+        fanout: rng.random_range(1..nodes),
+        mode: [GossipMode::Push, GossipMode::Pull, GossipMode::PushPull][rng.random_range(0..3)],
+        payload: [GossipPayload::Delta, GossipPayload::Delta, GossipPayload::Full]
+            [rng.random_range(0..3)],
+        mtu_bytes: [200, 1_400, 65_507][rng.random_range(0..3)],
+        loss: [0.0, 0.2][rng.random_range(0..2)],
+    }
 }
 
 fn random_policy(rng: &mut Stream) -> PolicyConfig {

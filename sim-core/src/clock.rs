@@ -2,6 +2,7 @@
 
 use bevy_ecs::prelude::Resource;
 
+use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
@@ -67,6 +68,8 @@ pub struct Agenda<'a> {
     pub mails: &'a [Mail],
     /// Messages on their way from other nodes.
     pub peer_mails: &'a [PeerMail],
+    /// Exchanges with other nodes.
+    pub sharings: &'a [Sharing],
     /// Attempts on their way; moved on with the clock.
     pub dispatches: &'a mut [Dispatches],
 }
@@ -168,7 +171,9 @@ impl Agenda<'_> {
         let reports = self.reports.iter().filter_map(|r| r.next_due(quantum));
         let mail = self.mails.iter().filter_map(Mail::next_due);
         let peer_mail = self.peer_mails.iter().filter_map(PeerMail::next_due);
-        for due in planned.chain(beats).chain(reports).chain(mail).chain(peer_mail) {
+        let rounds = self.sharings.iter().filter_map(|sharing| sharing.rounds.next_due());
+        let due = planned.chain(beats).chain(reports).chain(mail).chain(peer_mail).chain(rounds);
+        for due in due {
             boundary = boundary.min(due);
         }
         let mut next = boundary * per_quantum;

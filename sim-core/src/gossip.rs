@@ -8,6 +8,7 @@ use bevy_ecs::prelude::Component;
 use rayon::prelude::*;
 
 use crate::clock::Clock;
+use crate::exchange::Sharing;
 use crate::ids::ServerId;
 use crate::meters::NodeMeters;
 use crate::network::{Report, Reports};
@@ -44,6 +45,7 @@ pub fn run(
     views: &mut [View],
     indexes: &mut [SelectionIndex],
     mails: &mut [Mail],
+    sharings: &mut [Sharing],
     meters: &mut [NodeMeters],
     reports: &[Reports],
 ) {
@@ -55,15 +57,16 @@ pub fn run(
         return;
     }
     if clock.parallel {
-        (views, indexes, mails, meters).into_par_iter().enumerate().for_each(
-            |(node, (view, index, mail, meters))| {
-                meters.reports += merge(quantum, node, view, index, mail, reports);
+        (views, indexes, mails, sharings, meters).into_par_iter().enumerate().for_each(
+            |(node, (view, index, mail, sharing, meters))| {
+                meters.reports += merge(quantum, node, view, index, mail, sharing, reports);
             },
         );
     } else {
         for node in clock.visit.order(views.len()) {
             let (view, index, mail) = (&mut views[node], &mut indexes[node], &mut mails[node]);
-            meters[node].reports += merge(quantum, node, view, index, mail, reports);
+            let sharing = &mut sharings[node];
+            meters[node].reports += merge(quantum, node, view, index, mail, sharing, reports);
         }
     }
 }
@@ -75,6 +78,7 @@ pub fn merge(
     view: &mut View,
     index: &mut SelectionIndex,
     mail: &mut Mail,
+    sharing: &mut Sharing,
     reports: &[Reports],
 ) -> u64 {
     mail.due.clear();
@@ -94,12 +98,20 @@ pub fn merge(
         return with_policy!(index, policy => merge_reports(view, policy, &mail.due));
     }
     with_policy!(index, policy => {
-        let mut merged = merge_reports(view, policy, &mail.due);
+        let mut merge = |slice: &[Report]| {
+            if sharing.is_on {
+                merge_and_note(view, policy, sharing, slice)
+            } else {
+                merge_reports(view, policy, slice)
+            }
+        };
+        let mut merged = merge(&mail.due);
         for shard in reports {
             for slice in shard.broadcast.slices(quantum) {
-                merged += merge_reports(view, policy, slice);
+                merged += merge(slice);
             }
         }
+        sharing.note_heard(&view.versions);
         merged
     })
 }
@@ -111,6 +123,22 @@ pub fn merge_reports<P: Policy>(view: &mut View, policy: &mut P, reports: &[Repo
         if view.merge(report) {
             let belief = &view.beliefs[report.server as usize];
             policy.on_report(ServerId(report.server), belief);
+        }
+    }
+    reports.len() as u64
+}
+
+/// The same for a node that shares what it hears.
+fn merge_and_note<P: Policy>(
+    view: &mut View,
+    policy: &mut P,
+    sharing: &mut Sharing,
+    reports: &[Report],
+) -> u64 {
+    for report in reports {
+        if view.merge(report) {
+            policy.on_report(ServerId(report.server), &view.beliefs[report.server as usize]);
+            sharing.heard.push(*report);
         }
     }
     reports.len() as u64

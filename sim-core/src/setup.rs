@@ -3,7 +3,8 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::config::{
-    Arrivals, Detector, HeartbeatConfig, JudgementConfig, PolicyConfig, Scenario, Slowdown,
+    Arrivals, Detector, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig, Scenario,
+    Slowdown,
 };
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
@@ -47,6 +48,8 @@ pub struct Setup {
     pub demand_is_service: bool,
     /// Nodes send each other messages.
     pub nodes_talk: bool,
+    /// Gossip between nodes.
+    pub gossip: Option<GossipConfig>,
     /// Heartbeats.
     pub heartbeat: HeartbeatConfig,
     /// What nodes make of the servers beyond their reports.
@@ -168,6 +171,7 @@ impl Setup {
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
             nodes_talk: scenario.nodes_talk(),
+            gossip: scenario.gossip.clone(),
             heartbeat: scenario.heartbeat.clone(),
             judgement: judgement.clone(),
             silence_ns,

@@ -26,6 +26,7 @@ use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 use crate::clock::Clock;
 use crate::completion::Arrivals;
 use crate::config::Scenario;
+use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
@@ -185,6 +186,7 @@ impl Simulation {
                 Mail::new(&setup),
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
+                Sharing::new(&setup, node),
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;

@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 
 use crate::clock::{Agenda, Clock};
 use crate::completion::Arrivals;
+use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
@@ -15,6 +16,7 @@ use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::NodeColumns;
 use crate::peer_network::{PeerMail, PeerOut};
+use crate::peers::PeerColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::selection::{NodeStreams, Replies};
@@ -72,22 +74,29 @@ pub fn heartbeat(
 /// See [`crate::gossip`].
 pub fn gossip(
     clock: Res<Clock>,
-    mut nodes: Query<(&mut View, &mut SelectionIndex, &mut Mail, &mut NodeMeters)>,
+    mut nodes: Query<(&mut View, &mut SelectionIndex, &mut Mail, &mut Sharing, &mut NodeMeters)>,
     mut shards: Query<(&mut Reports,)>,
 ) {
-    columns!(nodes => views, indexes, mails, meters);
+    columns!(nodes => views, indexes, mails, sharings, meters);
     columns!(shards => reports);
-    crate::gossip::run(&clock, views, indexes, mails, meters, reports);
+    crate::gossip::run(&clock, views, indexes, mails, sharings, meters, reports);
 }
 
+/// The columns that change when nodes talk, as a query.
+type Talking = (
+    &'static mut View,
+    &'static mut SelectionIndex,
+    &'static mut Sharing,
+    &'static mut PeerMail,
+    &'static mut PeerOut,
+    &'static mut NodeMeters,
+);
+
 /// See [`crate::peers`].
-pub fn peers(
-    setup: Res<Setup>,
-    clock: Res<Clock>,
-    mut nodes: Query<(&mut PeerMail, &mut PeerOut)>,
-) {
-    columns!(nodes => peer_mails, peer_outs);
-    crate::peers::run(&setup, &clock, peer_mails, peer_outs);
+pub fn peers(setup: Res<Setup>, clock: Res<Clock>, mut nodes: Query<Talking>) {
+    columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
+    let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
+    crate::peers::run(&setup, &clock, columns);
 }
 
 /// See [`crate::metrics`].
@@ -150,6 +159,7 @@ type Waiting = (
     &'static mut Replies,
     &'static mut Mail,
     &'static mut PeerMail,
+    &'static mut Sharing,
     &'static mut Dispatches,
 );
 
@@ -164,7 +174,7 @@ pub fn close_tick(
     mut nodes: Query<Waiting>,
 ) {
     columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, dispatches);
+    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, dispatches);
     let mut agenda = Agenda {
         servers,
         heartbeats,
@@ -174,6 +184,7 @@ pub fn close_tick(
         replies,
         mails,
         peer_mails,
+        sharings,
         dispatches,
     };
     clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
@@ -203,6 +214,7 @@ pub struct Run<'a> {
     mails: &'a mut [Mail],
     peer_mails: &'a mut [PeerMail],
     peer_outs: &'a mut [PeerOut],
+    sharings: &'a mut [Sharing],
 }
 
 impl Run<'_> {
@@ -226,14 +238,21 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn gossip(&mut self) {
-        let Self { clock, views, indexes, mails, meters, reports, .. } = self;
-        crate::gossip::run(clock, views, indexes, mails, meters, reports);
+        let Self { clock, views, indexes, mails, sharings, meters, reports, .. } = self;
+        crate::gossip::run(clock, views, indexes, mails, sharings, meters, reports);
     }
 
     /// As the system of this name.
     pub fn peers(&mut self) {
-        let Self { setup, clock, peer_mails, peer_outs, .. } = self;
-        crate::peers::run(setup, clock, peer_mails, peer_outs);
+        let columns = PeerColumns {
+            views: self.views,
+            indexes: self.indexes,
+            sharings: self.sharings,
+            mails: self.peer_mails,
+            outboxes: self.peer_outs,
+            meters: self.meters,
+        };
+        crate::peers::run(self.setup, self.clock, columns);
     }
 
     /// As the system of this name.
@@ -275,6 +294,7 @@ impl Run<'_> {
             replies: self.replies,
             mails: self.mails,
             peer_mails: self.peer_mails,
+            sharings: self.sharings,
             dispatches: self.dispatches,
         };
         self.clock.close(self.setup, &mut self.lanes.lanes, self.cursor, self.trace, &mut agenda);
@@ -313,6 +333,7 @@ type Nodes = (
     &'static mut Mail,
     &'static mut PeerMail,
     &'static mut PeerOut,
+    &'static mut Sharing,
 );
 
 /// Runs ticks until the burst is used up or the run is over.
@@ -321,7 +342,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
         views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
-        peer_mails, peer_outs);
+        peer_mails, peer_outs, sharings);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
@@ -345,6 +366,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         mails,
         peer_mails,
         peer_outs,
+        sharings,
     };
     while run.clock.burst_left > 0 && !run.clock.finished {
         crate::simulation::tick(&mut run);

@@ -15,6 +15,7 @@ use sim_core::time::Nanos;
 use sim_core::traffic::Traffic;
 use sim_core::view::{Belief, Candidates, Freshness, View};
 
+use super::peers::Talk;
 use super::server::Job;
 
 /// How the reference finds the lowest latency.
@@ -27,13 +28,22 @@ pub enum LatencyChoice {
 }
 
 /// A policy of the reference engine.
-enum Chooser {
+pub enum Chooser {
     Shared(SelectionIndex),
     Scan(LatencyScan),
 }
 
+impl Chooser {
+    /// The node has merged a report. A scan has nothing to note.
+    pub fn on_report(&mut self, server: ServerId, belief: &Belief) {
+        if let Self::Shared(index) = self {
+            index.on_report(server, belief);
+        }
+    }
+}
+
 /// The seed rule, written the slow and obvious way.
-struct LatencyScan {
+pub struct LatencyScan {
     rank: Vec<u64>,
     virtual_time: u64,
     ties: LatencyTies,
@@ -57,9 +67,10 @@ impl LatencyScan {
 
 pub struct Node {
     pub view: View,
+    pub talk: Talk,
     pub meters: NodeMeters,
     pub traffic: Traffic,
-    chooser: Chooser,
+    pub chooser: Chooser,
     streams: NodeStreams,
     requests: Vec<Option<Request>>,
     free: Vec<u32>,
@@ -100,6 +111,7 @@ impl Node {
             view: View::new(setup, policy::corrects_own_sends(&setup.policy)),
             meters: NodeMeters::default(),
             traffic: Traffic::new(setup, arrivals, id),
+            talk: Talk::new(setup, id),
             chooser,
             streams,
             requests: Vec::new(),
@@ -115,10 +127,10 @@ impl Node {
 
     pub fn hear(&mut self, report: &Report) {
         self.meters.reports += 1;
-        if self.view.merge(report)
-            && let Chooser::Shared(index) = &mut self.chooser
-        {
-            index.on_report(ServerId(report.server), &self.view.beliefs[report.server as usize]);
+        if self.view.merge(report) {
+            let belief = &self.view.beliefs[report.server as usize];
+            self.chooser.on_report(ServerId(report.server), belief);
+            self.talk.note(report, &self.view.versions);
         }
     }
 

@@ -280,16 +280,16 @@ mod tests {
              round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[membership]\n\
              [chaos]\n[expect]\n",
         );
-        asked_for.extend(asked(
-            "on_no_server.queue = {}\n[discovery]\nslow_start = {}\nprior.penalty = \"1s\"\n\
-             [detection]\nphi_accrual = {}\n[health_checks]\n[outlier_ejection]\n\
-             success_rate = {}\n[trust]\n[view]\n",
-        ));
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };
             asked_for.extend(asked(&format!("[[faults]]\n[faults.{kind}]\n{inner}")));
         }
         asked_for.extend(asked("[[faults]]\nadd = { group = \"web\" }"));
+        asked_for.extend(asked(
+            "on_no_server.queue = {}\n[discovery]\nslow_start = {}\nprior.penalty = \"1s\"\n\
+             [detection]\nphi_accrual = {}\n[health_checks]\n[outlier_ejection]\n\
+             success_rate = {}\n[trust]\n[view]\n",
+        ));
         for law in ["constant", "uniform", "exponential", "lognormal"] {
             asked_for.extend(asked(&format!(
                 "network.node_server.{law} = {{}}\nnetwork.server_node.{law} = {{}}\n\

@@ -137,7 +137,7 @@ impl Checker {
             | FaultKind::HeartbeatLoss { servers: _, share }
             | FaultKind::HeartbeatDuplicate { servers: _, share }
             | FaultKind::Inconsistent { servers: _, what: _, share } => {
-                self.share(&at("share"), *share);
+                self.chance(&at("share"), *share);
             }
             FaultKind::Flap { servers: _, period_ns, up, silent: _ } => {
                 self.flap(key, kind_key, *period_ns, *up, scenario);
@@ -150,7 +150,7 @@ impl Checker {
                 self.positive_time(&at("by"), *by_ns);
             }
             FaultKind::HeartbeatReorder { servers: _, share, by_ns } => {
-                self.share(&at("share"), *share);
+                self.chance(&at("share"), *share);
                 self.positive_time(&at("by"), *by_ns);
             }
             FaultKind::Lie { servers: _, lie } => {
@@ -194,7 +194,7 @@ impl Checker {
         }
     }
 
-    fn share(&mut self, key: &str, share: f64) {
+    fn chance(&mut self, key: &str, share: f64) {
         self.number(key, share, share > 0.0 && share <= 1.0, "above 0, to 1");
     }
 

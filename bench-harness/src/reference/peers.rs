@@ -1,0 +1,123 @@
+//! What nodes of the reference engine tell each other: one event a message, one a round.
+
+use sim_core::exchange::{Message, Sharing};
+use sim_core::ids::NodeId;
+use sim_core::network::Report;
+use sim_core::peer_network::{Letter, Payload, PeerMessage, PeerOut};
+use sim_core::peers;
+use sim_core::setup::Setup;
+use sim_core::time::Nanos;
+
+use super::node::Node;
+use super::{Event, Reference};
+
+/// A node's side of the exchanges.
+pub struct Talk {
+    sharing: Sharing,
+    outbox: PeerOut,
+}
+
+impl Talk {
+    pub fn new(setup: &Setup, id: NodeId) -> Self {
+        Self { sharing: Sharing::new(setup, id), outbox: PeerOut::new(setup, id) }
+    }
+
+    /// A server's report was news.
+    pub fn note(&mut self, report: &Report, versions: &[u32]) {
+        if self.sharing.is_on {
+            self.sharing.note(report, None, versions);
+        }
+    }
+}
+
+/// Messages on their way; events carry four bytes instead of a message.
+#[derive(Default)]
+pub struct Post {
+    messages: Vec<Option<PeerMessage>>,
+    free: Vec<u32>,
+}
+
+impl Post {
+    fn add(&mut self, message: PeerMessage) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.messages[index as usize] = Some(message);
+            return index;
+        }
+        self.messages.push(Some(message));
+        (self.messages.len() - 1) as u32
+    }
+
+    fn take(&mut self, index: u32) -> PeerMessage {
+        self.free.push(index);
+        self.messages[index as usize].take().expect("a message arrives once")
+    }
+}
+
+impl Reference {
+    /// Puts every node's first round on the agenda.
+    pub(super) fn plan_rounds(&mut self) {
+        (0..self.setup.nodes).for_each(|node| self.plan_round(node));
+    }
+
+    fn plan_round(&mut self, node: u32) {
+        let rounds = &self.nodes[node as usize].talk.sharing.rounds;
+        if let Some(quantum) = rounds.next_due() {
+            let at_ns = quantum * self.setup.ticks.quantum_ns;
+            self.agenda.add(at_ns, Event::Round { node }, &self.jobs);
+        }
+    }
+
+    pub(super) fn round(&mut self, at_ns: Nanos, node: u32) {
+        let quantum = at_ns / self.setup.ticks.quantum_ns;
+        let Some(config) = &self.setup.gossip else { return };
+        let Node { talk, view, .. } = &mut self.nodes[node as usize];
+        let opened: Vec<(u32, Message)> =
+            peers::peers(&self.setup, config, node, &mut talk.sharing)
+                .into_iter()
+                .map(|peer| (peer, talk.sharing.open(config, peer, &view.versions)))
+                .collect();
+        talk.sharing.rounds.advance(&self.setup, config, quantum);
+        for (peer, message) in opened {
+            self.say(quantum, node, peer, message);
+        }
+        self.plan_round(node);
+    }
+
+    pub(super) fn message(&mut self, at_ns: Nanos, node: u32, message: u32) {
+        let quantum = at_ns / self.setup.ticks.quantum_ns;
+        let PeerMessage { from, payload, .. } = self.post.take(message);
+        let Payload::Gossip(message) = payload;
+        let Some(config) = &self.setup.gossip else { return };
+        if let Some(answer) = self.nodes[node as usize].receive(config, from, &message) {
+            self.say(quantum, node, from, answer);
+        }
+    }
+
+    /// Sends a message.
+    fn say(&mut self, quantum: u64, node: u32, to: u32, message: Message) {
+        let Some(config) = &self.setup.gossip else { return };
+        let Node { talk, meters, .. } = &mut self.nodes[node as usize];
+        let postage = peers::postage(config, &message);
+        talk.outbox.send(&self.setup, meters, quantum, to, Payload::Gossip(message), postage);
+        for Letter { to, arrival, message } in talk.outbox.letters.drain(..) {
+            let (from, sequence) = (message.from, message.sequence);
+            let message = self.post.add(message);
+            let event = Event::Message { node: to, from, sequence, message };
+            self.agenda.add(arrival * self.setup.ticks.quantum_ns, event, &self.jobs);
+        }
+    }
+}
+
+impl Node {
+    fn receive(
+        &mut self,
+        config: &sim_core::config::GossipConfig,
+        from: u32,
+        message: &Message,
+    ) -> Option<Message> {
+        let Self { talk, view, chooser, .. } = self;
+        talk.sharing.receive(config, view, from, message, |server, belief| {
+            chooser.on_report(server, belief);
+        })
+    }
+}
