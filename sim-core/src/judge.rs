@@ -33,8 +33,7 @@ use track::{Cause, Now, Track};
 use warming::Warming;
 
 /// What panic ignores: the node's own judgement, and not what a server says of itself.
-const JUDGED: Reasons =
-    Reasons::CHECKS_FAILED.with(Reasons::EJECTED).with(Reasons::SUSPECTED);
+const JUDGED: Reasons = Reasons::CHECKS_FAILED.with(Reasons::EJECTED).with(Reasons::SUSPECTED);
 /// Who is not asked for his health.
 const UNASKED: Reasons = Reasons::UNKNOWN.with(Reasons::DRAINING).with(Reasons::GONE);
 
@@ -271,6 +270,16 @@ impl Rules {
             self.findings().ejections += 1;
             self.unsettled = true;
         }
+    }
+
+    /// What the node has found out in the whole run.
+    pub fn finish(&mut self, now: &Now<'_>, view: &View) -> Findings {
+        let mut findings = std::mem::take(&mut self.track).finish(now, view);
+        if let Some(inspector) = view.inspected() {
+            findings.flaws = *inspector.counts();
+            findings.quarantines = inspector.quarantines();
+        }
+        findings
     }
 
     /// The node forgets all it knew of the servers, on the boundary `quantum`.

@@ -11,9 +11,11 @@ use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
+use crate::judge::Judge;
 use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
+use crate::oracle::Oracle;
 use crate::owners::NodeColumns;
 use crate::peer_network::{PeerMail, PeerOut};
 use crate::peers::PeerColumns;
@@ -24,6 +26,7 @@ use crate::server::Servers;
 use crate::setup::Setup;
 use crate::trace_feed::TraceFeed;
 use crate::traffic::Traffic;
+use crate::truth::Truth;
 use crate::view::View;
 
 /// Binds the columns of a query as slices, in the order of its components. There is one archetype
@@ -73,13 +76,14 @@ pub fn heartbeat(
 
 /// See [`crate::gossip`].
 pub fn gossip(
+    setup: Res<Setup>,
     clock: Res<Clock>,
     mut nodes: Query<(&mut View, &mut SelectionIndex, &mut Mail, &mut Sharing, &mut NodeMeters)>,
     mut shards: Query<(&mut Reports,)>,
 ) {
     columns!(nodes => views, indexes, mails, sharings, meters);
     columns!(shards => reports);
-    crate::gossip::run(&clock, views, indexes, mails, sharings, meters, reports);
+    crate::gossip::run(&setup, &clock, views, indexes, mails, sharings, meters, reports);
 }
 
 /// The columns that change when nodes talk, as a query.
@@ -97,6 +101,30 @@ pub fn peers(setup: Res<Setup>, clock: Res<Clock>, mut nodes: Query<Talking>) {
     columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
     let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
     crate::peers::run(&setup, &clock, columns);
+}
+
+/// See [`crate::oracle`].
+pub fn oracle(
+    setup: Res<Setup>,
+    clock: Res<Clock>,
+    mut oracle: ResMut<Oracle>,
+    mut shards: Query<(&mut Servers,)>,
+    mut nodes: Query<(&mut View, &mut SelectionIndex)>,
+) {
+    columns!(shards => servers);
+    columns!(nodes => views, indexes);
+    crate::oracle::run(&setup, &clock, &mut oracle, servers, views, indexes);
+}
+
+/// See [`crate::detection`].
+pub fn detection(
+    setup: Res<Setup>,
+    clock: Res<Clock>,
+    mut truth: ResMut<Truth>,
+    mut nodes: Query<(&mut Judge, &mut View, &mut SelectionIndex)>,
+) {
+    columns!(nodes => judges, views, indexes);
+    crate::detection::run(&setup, &clock, &mut truth, judges, views, indexes);
 }
 
 /// See [`crate::metrics`].
@@ -135,6 +163,7 @@ type Selecting = (
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
+    &'static mut Judge,
 );
 
 /// See [`crate::selection`].
@@ -145,10 +174,20 @@ pub fn selection(
     mut nodes: Query<Selecting>,
     mut shards: Query<(&mut Responses,)>,
 ) {
-    columns!(nodes => views, indexes, in_flight, traffic, replies, dispatches, streams, meters);
+    columns!(nodes =>
+        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, judges);
     columns!(shards => responses);
-    let columns =
-        NodeColumns { views, indexes, in_flight, traffic, replies, dispatches, streams, meters };
+    let columns = NodeColumns {
+        views,
+        indexes,
+        in_flight,
+        traffic,
+        replies,
+        dispatches,
+        streams,
+        meters,
+        judges,
+    };
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
@@ -160,6 +199,7 @@ type Waiting = (
     &'static mut Mail,
     &'static mut PeerMail,
     &'static mut Sharing,
+    &'static mut Judge,
     &'static mut Dispatches,
 );
 
@@ -174,7 +214,7 @@ pub fn close_tick(
     mut nodes: Query<Waiting>,
 ) {
     columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, dispatches);
+    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, judges, dispatches);
     let mut agenda = Agenda {
         servers,
         heartbeats,
@@ -185,6 +225,7 @@ pub fn close_tick(
         mails,
         peer_mails,
         sharings,
+        judges,
         dispatches,
     };
     clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
@@ -198,6 +239,8 @@ pub struct Run<'a> {
     trace: &'a mut TraceFeed,
     lanes: &'a mut Lanes,
     observations: &'a mut Observations,
+    oracle: &'a mut Oracle,
+    truth: &'a mut Truth,
     servers: &'a mut [Servers],
     arrivals: &'a mut [Arrivals],
     responses: &'a mut [Responses],
@@ -215,6 +258,7 @@ pub struct Run<'a> {
     peer_mails: &'a mut [PeerMail],
     peer_outs: &'a mut [PeerOut],
     sharings: &'a mut [Sharing],
+    judges: &'a mut [Judge],
 }
 
 impl Run<'_> {
@@ -238,8 +282,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn gossip(&mut self) {
-        let Self { clock, views, indexes, mails, sharings, meters, reports, .. } = self;
-        crate::gossip::run(clock, views, indexes, mails, sharings, meters, reports);
+        let Self { setup, clock, views, indexes, mails, sharings, meters, reports, .. } = self;
+        crate::gossip::run(setup, clock, views, indexes, mails, sharings, meters, reports);
     }
 
     /// As the system of this name.
@@ -253,6 +297,18 @@ impl Run<'_> {
             meters: self.meters,
         };
         crate::peers::run(self.setup, self.clock, columns);
+    }
+
+    /// As the system of this name.
+    pub fn oracle(&mut self) {
+        let Self { setup, clock, oracle, servers, views, indexes, .. } = self;
+        crate::oracle::run(setup, clock, oracle, servers, views, indexes);
+    }
+
+    /// As the system of this name.
+    pub fn detection(&mut self) {
+        let Self { setup, clock, truth, judges, views, indexes, .. } = self;
+        crate::detection::run(setup, clock, truth, judges, views, indexes);
     }
 
     /// As the system of this name.
@@ -278,6 +334,7 @@ impl Run<'_> {
             dispatches: self.dispatches,
             streams: self.streams,
             meters: self.meters,
+            judges: self.judges,
         };
         let Self { setup, clock, lanes, responses, .. } = self;
         crate::selection::run(setup, clock, columns, &mut lanes.lanes, responses);
@@ -295,6 +352,7 @@ impl Run<'_> {
             mails: self.mails,
             peer_mails: self.peer_mails,
             sharings: self.sharings,
+            judges: self.judges,
             dispatches: self.dispatches,
         };
         self.clock.close(self.setup, &mut self.lanes.lanes, self.cursor, self.trace, &mut agenda);
@@ -309,6 +367,8 @@ type Resources<'w> = (
     ResMut<'w, TraceFeed>,
     ResMut<'w, Lanes>,
     ResMut<'w, Observations>,
+    ResMut<'w, Oracle>,
+    ResMut<'w, Truth>,
 );
 
 /// The columns of the shards.
@@ -334,15 +394,25 @@ type Nodes = (
     &'static mut PeerMail,
     &'static mut PeerOut,
     &'static mut Sharing,
+    &'static mut Judge,
 );
 
 /// Runs ticks until the burst is used up or the run is over.
 pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<Nodes>) {
-    let (setup, mut clock, mut cursor, mut trace, mut lanes, mut observations) = resources;
+    let (
+        setup,
+        mut clock,
+        mut cursor,
+        mut trace,
+        mut lanes,
+        mut observations,
+        mut oracle,
+        mut truth,
+    ) = resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
         views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
-        peer_mails, peer_outs, sharings);
+        peer_mails, peer_outs, sharings, judges);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
@@ -350,6 +420,8 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         trace: &mut trace,
         lanes: &mut lanes,
         observations: &mut observations,
+        oracle: &mut oracle,
+        truth: &mut truth,
         servers,
         arrivals,
         responses,
@@ -367,6 +439,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         peer_mails,
         peer_outs,
         sharings,
+        judges,
     };
     while run.clock.burst_left > 0 && !run.clock.finished {
         crate::simulation::tick(&mut run);

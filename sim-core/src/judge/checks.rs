@@ -44,7 +44,11 @@ pub struct Flight {
 impl Flight {
     /// What comes of it, and in which quantum the node knows; `answered`: the server was there.
     pub const fn outcome(&self, answered: bool) -> (bool, u64) {
-        if answered && self.answer <= self.limit { (true, self.answer) } else { (false, self.limit) }
+        if answered && self.answer <= self.limit {
+            (true, self.answer)
+        } else {
+            (false, self.limit)
+        }
     }
 }
 
@@ -71,9 +75,8 @@ impl Checks {
     /// Sends a check on the boundary `quantum`.
     pub fn send(&mut self, setup: &Setup, server: ServerId, quantum: u64) -> Flight {
         let sent_ns = quantum * setup.ticks.quantum_ns;
-        let arrival = setup
-            .ticks
-            .quantum_from(sent_ns + setup.node_server.sample_ns(&mut self.stream));
+        let arrival =
+            setup.ticks.quantum_from(sent_ns + setup.node_server.sample_ns(&mut self.stream));
         let back_ns = setup.server_node.sample_ns(&mut self.stream);
         Flight {
             server: server.0,

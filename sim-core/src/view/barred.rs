@@ -221,6 +221,7 @@ impl View {
 mod tests {
     use super::*;
     use crate::view::Belief;
+    use crate::view::news::News;
     use proptest::prelude::*;
 
     const SERVERS: usize = 4;
@@ -296,12 +297,12 @@ mod tests {
         ]
     }
 
-    fn view(known: usize) -> View {
+    fn view(known: usize, close: bool) -> View {
         let mut view = View {
             beliefs: vec![Belief { sent_quantum: KNOWN_AT_START, ..Belief::default() }; SERVERS],
             versions: vec![0; SERVERS],
             barred: Barred::default(),
-            news: super::super::news::News::default(),
+            news: if close { News::of_all() } else { News::default() },
             own_sends: true,
         };
         (known..SERVERS).for_each(|server| view.forget(ServerId(server as u32)));
@@ -315,9 +316,10 @@ mod tests {
         #[test]
         fn a_barred_view_equals_the_plain_one(
             known in 0..=SERVERS,
+            close: bool,
             acts in proptest::collection::vec(any_act(), 1..60),
         ) {
-            let mut view = view(known);
+            let mut view = view(known, close);
             let start = |server| {
                 let reasons = if server < known { Reasons::NONE } else { Reasons::UNKNOWN };
                 (0, 0, reasons)
@@ -325,6 +327,12 @@ mod tests {
             let mut plain =
                 Plain { servers: (0..SERVERS).map(start).collect(), waived: Reasons::NONE };
             for act in acts {
+                // Suspicion goes with every report in a node that hears them all.
+                let own = |why: Reasons| if close { why } else { why.without(Reasons::SUSPECTED) };
+                let act = match act {
+                    Act::Bar(server, why) => Act::Bar(server, own(why)),
+                    act => act,
+                };
                 let before: Vec<bool> = (0..SERVERS).map(|s| plain.usable(s)).collect();
                 plain.act(act);
                 let freed: Vec<u32> = match act {
@@ -370,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_node_that_knows_nobody_holds_an_empty_table() {
-        assert!(view(0).barred.table.is_empty());
-        assert_eq!(view(0).known(), 0);
+        assert!(view(0, false).barred.table.is_empty());
+        assert_eq!(view(0, false).known(), 0);
     }
 }

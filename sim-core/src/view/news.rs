@@ -64,6 +64,12 @@ impl Default for News {
 }
 
 impl News {
+    /// Every merge leaves a note.
+    #[cfg(test)]
+    pub(super) fn of_all() -> Self {
+        Self { floor: u32::MAX, all: true, ..Self::default() }
+    }
+
     pub(super) const fn prior_ns(&self) -> f32 {
         self.prior_ns
     }
@@ -135,6 +141,11 @@ impl View {
         } else {
             self.bar(server, Reasons::DOWN);
         }
+    }
+
+    /// What looking closely has found.
+    pub fn inspected(&self) -> Option<&Inspector> {
+        self.news.inspector.as_deref()
     }
 
     /// The rest of a merge that leaves a note; false when the report is rejected. The belief is the
