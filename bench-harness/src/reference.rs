@@ -47,6 +47,7 @@ enum Event {
     Report { node: u32, report: Report },
     Message { node: u32, from: u32, sequence: u32, message: u32 },
     Round { node: u32 },
+    Look,
     Observe,
     Completion { server: u32, epoch: u32, job: u32 },
     Attempt { server: u32, job: u32 },
@@ -92,12 +93,13 @@ impl Agenda {
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
             Event::Round { node } => (5, node, 0, 0),
-            Event::Observe => (6, 0, 0, 0),
-            Event::Completion { server, job, .. } => (7, server, jobs[job].admission, 0),
-            Event::Attempt { server, job } => (8, server, jobs[job].node, jobs[job].attempt),
-            Event::Response { node, attempt, status, .. } => (9, status as u32, attempt, node),
-            Event::Deadline { node, name, .. } => (10, node, name, 0),
-            Event::Arrival { node } | Event::Recorded { node } => (11, node, 0, 0),
+            Event::Look => (6, 0, 0, 0),
+            Event::Observe => (7, 0, 0, 0),
+            Event::Completion { server, job, .. } => (8, server, jobs[job].admission, 0),
+            Event::Attempt { server, job } => (9, server, jobs[job].node, jobs[job].attempt),
+            Event::Response { node, attempt, status, .. } => (10, status as u32, attempt, node),
+            Event::Deadline { node, name, .. } => (11, node, name, 0),
+            Event::Arrival { node } | Event::Recorded { node } => (12, node, 0, 0),
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
     }
@@ -243,6 +245,7 @@ impl Reference {
                 Event::Report { node, report } => self.hear(at_ns, node, report),
                 Event::Message { node, message, .. } => self.message(at_ns, node, message),
                 Event::Round { node } => self.round(at_ns, node),
+                Event::Look => self.look(at_ns),
                 Event::Observe => self.observe(at_ns),
                 Event::Completion { server, epoch, job } => {
                     self.complete(at_ns, server, epoch, job);
@@ -413,6 +416,26 @@ impl Reference {
             self.observations.sample_views(setup, quantum, views, &plan, &loads, &mut bin);
             let meters = self.nodes.iter().map(|node| &node.meters);
             self.observations.close_bin(bin, meters, &mut self.recent);
+            if at_ns >= setup.window_start_ns {
+                let held = |node: usize, server: u32| {
+                    Some(self.nodes[node].view.versions[server as usize])
+                };
+                let looking = self.observations.consistency.is_watching();
+                self.observations.consistency.watch(setup, quantum, held);
+                if !looking && self.observations.consistency.is_watching() {
+                    self.agenda.add(at_ns + setup.ticks.quantum_ns, Event::Look, &self.jobs);
+                }
+            }
+        }
+    }
+
+    /// Looks at every boundary, as long as a change is watched.
+    fn look(&mut self, at_ns: Nanos) {
+        let quantum_ns = self.setup.ticks.quantum_ns;
+        let held = |node: usize, server: u32| Some(self.nodes[node].view.versions[server as usize]);
+        self.observations.consistency.look(&self.setup, at_ns / quantum_ns, held);
+        if self.observations.consistency.is_watching() {
+            self.agenda.add(at_ns + quantum_ns, Event::Look, &self.jobs);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The windowed engine and the reference engine give the same result, bit for bit.
 
+mod breakage;
+
 use bench_harness::fleet;
 use bench_harness::reference::{self, LatencyChoice};
 use sim_core::config::*;
@@ -181,7 +183,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
         scenario.gossip = Some(random_gossip(rng, nodes, quantum_ns));
     }
     if rng.random_bool(0.6) {
-        scenario.faults = random_faults(rng, servers, &scenario);
+        breakage::add_faults(rng, &mut scenario);
     }
     scenario
 }
@@ -269,30 +271,6 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
         3 => Arrivals::Diurnal { mean: rate, amplitude: 0.8, period_ns: duration_ns / 3 },
         _ => Arrivals::Poisson { rate },
     }
-}
-
-fn random_faults(rng: &mut Stream, servers: u32, scenario: &Scenario) -> Vec<Fault> {
-    let Scenario { duration_ns, engine: EngineConfig { quantum_ns, .. }, .. } = *scenario;
-    let half = servers.div_ceil(2);
-    let mut pick = |from: u32, to: u32, kind: &dyn Fn(Targets) -> FaultKind| {
-        let start = rng.random_range(from..to);
-        let end = rng.random_range(start + 1..=to);
-        // Some end before a request that was there when they began would have.
-        let longest_ns = if rng.random_bool(0.4) { 4 * quantum_ns } else { duration_ns };
-        Fault {
-            at_ns: rng.random_range(0..duration_ns),
-            for_ns: rng.random_bool(0.8).then(|| rng.random_range(quantum_ns..longest_ns)),
-            kind: kind(Targets::Ids(start..end)),
-        }
-    };
-    let mut faults = vec![
-        pick(0, half, &|servers| FaultKind::Crash { servers, silent: false }),
-        pick(0, servers, &|servers| FaultKind::Slow { servers, slowdown: Slowdown::Factor(5.0) }),
-    ];
-    if half < servers {
-        faults.push(pick(half, servers, &|servers| FaultKind::Crash { servers, silent: true }));
-    }
-    faults
 }
 
 /// Goal: no scenario tells the engines apart. Method: cases from seeds, both engines, equality of

@@ -6,7 +6,7 @@ use sim_core::config::{
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
-use sim_core::result::{Bin, Counts, NodeResult, RunResult, ServerResult};
+use sim_core::result::{Bin, ConsistencyResult, Counts, NodeResult, RunResult, ServerResult};
 use sim_core::time::{MICROSECOND, MILLISECOND, SECOND};
 
 /// Two policies, three replications, 10 s of which 1 s is warm-up.
@@ -99,5 +99,6 @@ fn run(policy: usize, replication: u32) -> RunResult {
         view_samples: 0,
         herd_sum_ppm: 0,
         herd_intervals: 0,
+        consistency: ConsistencyResult::default(),
     }
 }

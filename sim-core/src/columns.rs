@@ -6,16 +6,18 @@
 //! not 0.
 
 mod getters;
+mod nodes;
+mod runs;
+mod series;
+mod servers;
 
 use crate::config::{Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig, Scenario};
-use crate::result::{Outcome, RunResult};
-use crate::stats;
-use crate::time::seconds;
+use crate::result::RunResult;
 
-use getters::{
-    bin, count, dispatched, group, mean_ms, milliseconds, node, offered_load, outcome, quantile_ms,
-    ratio, reports_per_s, server, success_rate, utilisation, utilisations, window_ns, window_s,
-};
+pub use nodes::NODE_COLUMNS;
+pub use runs::METRICS;
+pub use series::SERIES_COLUMNS;
+pub use servers::SERVER_COLUMNS;
 
 /// What one heartbeat to one node costs on the wire [bytes]: server id 4, incarnation 4,
 /// sequence 8, time sent 8, active 4, waiting 4, capacity 4, mean latency 8, and 28 of IPv4 and
@@ -85,335 +87,6 @@ const REPLICATION_KEY: Key = Key {
 pub fn metric(name: &str) -> Option<&'static Metric> {
     METRICS.iter().find(|metric| metric.name == name)
 }
-
-/// Every figure of a run, in column order.
-pub static METRICS: &[Metric] = &[
-    run("arrived", "requests", "Requests that arrived in the measurement window.", |_, r| {
-        count(r.measured.arrived)
-    }),
-    run("ok", "requests", "Of those, answered in time.", |_, r| outcome(r, Outcome::Ok)),
-    run(
-        "rejected",
-        "requests",
-        "Of those, turned away because the node found no eligible server.",
-        |_, r| outcome(r, Outcome::Rejected),
-    ),
-    run("refused", "requests", "Of those, given up after full servers refused them.", |_, r| {
-        outcome(r, Outcome::Refused)
-    }),
-    run("timed_out", "requests", "Of those, given up by the client.", |_, r| {
-        outcome(r, Outcome::TimedOut)
-    }),
-    run("failed", "requests", "Of those, answered with an error.", |_, r| {
-        outcome(r, Outcome::Failed)
-    }),
-    run("lost", "requests", "Of those, gone in the crash of a server or node.", |_, r| {
-        outcome(r, Outcome::Lost)
-    }),
-    run("in_flight", "requests", "Of those, still under way when the run ended.", |_, r| {
-        outcome(r, Outcome::InFlight)
-    }),
-    run("success_rate", "share", "`ok` over `arrived`.", |_, r| success_rate(&r.measured)),
-    run("goodput_per_s", "1/s", "`ok` over the length of the measurement window.", |s, r| {
-        ratio(r.measured.of(Outcome::Ok) as f64, window_s(s))
-    }),
-    run(
-        "latency_ms_mean",
-        "ms",
-        "Mean latency of `ok` requests: response at the node minus arrival at the node.",
-        |_, r| mean_ms(r.latency_sum_ns, r.measured.of(Outcome::Ok)),
-    ),
-    run("latency_ms_p50", "ms", "Median of the same latencies.", |_, r| {
-        quantile_ms(&r.latency, 0.5)
-    }),
-    run("latency_ms_p90", "ms", "90th percentile of the same latencies.", |_, r| {
-        quantile_ms(&r.latency, 0.9)
-    }),
-    run("latency_ms_p99", "ms", "99th percentile of the same latencies.", |_, r| {
-        quantile_ms(&r.latency, 0.99)
-    }),
-    run("latency_ms_p999", "ms", "99.9th percentile of the same latencies.", |_, r| {
-        quantile_ms(&r.latency, 0.999)
-    }),
-    run("latency_ms_p9999", "ms", "99.99th percentile of the same latencies.", |_, r| {
-        quantile_ms(&r.latency, 0.9999)
-    }),
-    run("latency_ms_max", "ms", "Largest of the same latencies.", |_, r| {
-        (!r.latency.is_empty()).then(|| milliseconds(r.latency.max_ns()))
-    }),
-    run(
-        "wait_ms_mean",
-        "ms",
-        "Mean wait in the backlog of attempts that were served within the window.",
-        |_, r| mean_ms(r.wait_sum_ns, r.served),
-    ),
-    run("service_ms_mean", "ms", "Mean service time of the same attempts.", |_, r| {
-        mean_ms(r.service_sum_ns, r.served)
-    }),
-    run(
-        "offered_load",
-        "ratio",
-        "Arrivals a second times the mean service time over the number of slots; from 1 on the \
-         servers cannot keep up.",
-        offered_load,
-    ),
-    run(
-        "utilisation",
-        "share",
-        "Slot-time in service over all slot-time of the measurement window.",
-        |s, r| {
-            let busy_ns: u128 = r.servers.iter().map(|server| server.busy_ns).sum();
-            ratio(busy_ns as f64, s.slots() as f64 * window_ns(s))
-        },
-    ),
-    run(
-        "imbalance_max_over_mean",
-        "ratio",
-        "Highest utilisation of a server over the mean of the servers; 1 is perfect balance.",
-        |s, r| stats::max_over_mean(&utilisations(s, r)),
-    ),
-    run(
-        "imbalance_gini",
-        "share",
-        "Gini coefficient of the servers' utilisations; 0 is perfect balance.",
-        |s, r| stats::gini(&utilisations(s, r)),
-    ),
-    run(
-        "herd_index",
-        "share",
-        "Share of all picks that went to the most picked server of a heartbeat interval, averaged \
-         over the intervals.",
-        |_, r| ratio(r.herd_sum_ppm as f64 / 1e6, r.herd_intervals as f64),
-    ),
-    run(
-        "view_age_ms_p50",
-        "ms",
-        "Median age of what the nodes believe about the servers, sampled at even intervals.",
-        |_, r| quantile_ms(&r.view_age, 0.5),
-    ),
-    run("view_age_ms_p99", "ms", "99th percentile of the same ages.", |_, r| {
-        quantile_ms(&r.view_age, 0.99)
-    }),
-    run(
-        "view_error_mean",
-        "requests",
-        "Mean distance between the load a node estimates and the true one, in the same samples.",
-        |_, r| ratio(r.view_error_sum as f64, r.view_samples as f64),
-    ),
-    run(
-        "dispatched_total",
-        "attempts",
-        "Attempts sent to servers in the whole run, warm-up and drain included.",
-        |_, r| count(dispatched(r)),
-    ),
-    run("retried_total", "attempts", "Of those, beyond the first of their request.", |_, r| {
-        count(r.nodes.iter().map(|node| node.retried).sum())
-    }),
-    run(
-        "retries_denied_total",
-        "attempts",
-        "Retries not made in the whole run because the retry budget was spent.",
-        |_, r| count(r.nodes.iter().map(|node| node.retries_denied).sum()),
-    ),
-    run(
-        "dispatched_dead_total",
-        "attempts",
-        "Attempts of the whole run that found their server down.",
-        |_, r| count(r.servers.iter().map(|server| server.arrived_dead).sum()),
-    ),
-    run(
-        "dispatched_full_total",
-        "attempts",
-        "Attempts of the whole run that found slots and backlog full.",
-        |_, r| count(r.servers.iter().map(|server| server.refused).sum()),
-    ),
-    run(
-        "dispatched_failed_total",
-        "attempts",
-        "Attempts of the whole run that their server answered with an error.",
-        |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
-    ),
-    run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
-    run(
-        "control_bytes_per_s",
-        "bytes/s",
-        "`reports_per_s` at 72 bytes a heartbeat: 44 of payload and 28 of IPv4 and UDP headers.",
-        |s, r| reports_per_s(s, r).map(|per_s| per_s * HEARTBEAT_BYTES as f64),
-    ),
-    run(
-        "decisions_per_s",
-        "1/s",
-        "Choices of a server by all nodes, a second of simulated time.",
-        |_, r| ratio(dispatched(r) as f64, seconds(r.end_ns)),
-    ),
-];
-
-/// What each server did: `servers.csv`.
-pub static SERVER_COLUMNS: &[PartColumn] = &[
-    part("server", "id", "Number of the server, from 0.", |_, r, i| {
-        server(r, i).and_then(|_| count(i as u64))
-    }),
-    part(
-        "group",
-        "id",
-        "Number of its `[[servers]]` group, from 0; groups that faults add come after.",
-        |s, _, i| group(s, i).and_then(|(number, _)| count(number as u64)),
-    ),
-    part("capacity", "slots", "Its service slots.", |s, _, i| {
-        group(s, i).and_then(|(_, group)| count(u64::from(group.capacity)))
-    }),
-    part("speed", "ratio", "Its speed.", |s, _, i| group(s, i).map(|(_, group)| group.speed)),
-    part(
-        "utilisation",
-        "share",
-        "Slot-time in service over slot-time of the window.",
-        |s, r, i| utilisation(s, server(r, i)?, i),
-    ),
-    part("picks", "attempts", "Attempts that arrived in the window, let in or not.", |_, r, i| {
-        count(server(r, i)?.picks)
-    }),
-    part("picks_share", "share", "Its share of the `picks` of all servers.", |_, r, i| {
-        let all: u64 = r.servers.iter().map(|server| server.picks).sum();
-        ratio(server(r, i)?.picks as f64, all as f64)
-    }),
-    part("admitted_total", "attempts", "Attempts let in, in the whole run.", |_, r, i| {
-        count(server(r, i)?.admitted)
-    }),
-    part("refused_total", "attempts", "Attempts refused because it was full.", |_, r, i| {
-        count(server(r, i)?.refused)
-    }),
-    part("completed_total", "attempts", "Attempts served to the end.", |_, r, i| {
-        count(server(r, i)?.completed)
-    }),
-    part("lost_total", "attempts", "Admitted attempts that a crash took.", |_, r, i| {
-        count(server(r, i)?.lost)
-    }),
-    part("arrived_dead_total", "attempts", "Attempts that found it down.", |_, r, i| {
-        count(server(r, i)?.arrived_dead)
-    }),
-    part("failed_total", "attempts", "Attempts it answered with an error at once.", |_, r, i| {
-        count(server(r, i)?.failed)
-    }),
-    part("active_end", "attempts", "In service when the run ended.", |_, r, i| {
-        count(server(r, i)?.active)
-    }),
-    part("waiting_end", "attempts", "Waiting when the run ended.", |_, r, i| {
-        count(server(r, i)?.waiting)
-    }),
-];
-
-/// What each node did: `nodes.csv`.
-pub static NODE_COLUMNS: &[PartColumn] = &[
-    part("node", "id", "Number of the node, from 0.", |_, r, i| {
-        node(r, i).and_then(|_| count(i as u64))
-    }),
-    part("arrived", "requests", "Requests that arrived here in the window.", |_, r, i| {
-        count(node(r, i)?.measured.arrived)
-    }),
-    part("ok", "requests", "Of those, answered in time.", |_, r, i| {
-        count(node(r, i)?.measured.of(Outcome::Ok))
-    }),
-    part("rejected", "requests", "Of those, without an eligible server.", |_, r, i| {
-        count(node(r, i)?.measured.of(Outcome::Rejected))
-    }),
-    part("refused", "requests", "Of those, refused by full servers.", |_, r, i| {
-        count(node(r, i)?.measured.of(Outcome::Refused))
-    }),
-    part("timed_out", "requests", "Of those, given up by the client.", |_, r, i| {
-        count(node(r, i)?.measured.of(Outcome::TimedOut))
-    }),
-    part("failed", "requests", "Of those, answered with an error.", |_, r, i| {
-        count(node(r, i)?.measured.of(Outcome::Failed))
-    }),
-    part("lost", "requests", "Of those, gone in a crash.", |_, r, i| {
-        count(node(r, i)?.measured.of(Outcome::Lost))
-    }),
-    part("in_flight", "requests", "Of those, under way at the end of the run.", |_, r, i| {
-        count(node(r, i)?.measured.of(Outcome::InFlight))
-    }),
-    part("success_rate", "share", "`ok` over `arrived`.", |_, r, i| {
-        success_rate(&node(r, i)?.measured)
-    }),
-    part("latency_ms_mean", "ms", "Mean latency of its `ok` requests.", |_, r, i| {
-        let node = node(r, i)?;
-        mean_ms(node.latency_sum_ns, node.measured.of(Outcome::Ok))
-    }),
-    part("dispatched_total", "attempts", "Attempts it sent in the whole run.", |_, r, i| {
-        count(node(r, i)?.dispatched)
-    }),
-    part("retried_total", "attempts", "Of those, beyond the first of a request.", |_, r, i| {
-        count(node(r, i)?.retried)
-    }),
-    part("retries_denied_total", "attempts", "Retries its budget did not allow.", |_, r, i| {
-        count(node(r, i)?.retries_denied)
-    }),
-    part("reports_total", "heartbeats", "Heartbeats that reached it.", |_, r, i| {
-        count(node(r, i)?.reports)
-    }),
-];
-
-/// What happened in each interval: `timeseries.csv`. Counts go by the moment of the event.
-pub static SERIES_COLUMNS: &[PartColumn] = &[
-    part("time_s", "s", "Start of the interval; the warm-up is included.", |s, r, i| {
-        bin(r, i).map(|_| i as f64 * seconds(s.engine.sample_interval_ns))
-    }),
-    part("arrived", "requests", "Requests that arrived in the interval.", |_, r, i| {
-        count(bin(r, i)?.counts.arrived)
-    }),
-    part("ok", "requests", "Requests answered in the interval.", |_, r, i| {
-        count(bin(r, i)?.counts.of(Outcome::Ok))
-    }),
-    part("rejected", "requests", "Requests rejected in the interval.", |_, r, i| {
-        count(bin(r, i)?.counts.of(Outcome::Rejected))
-    }),
-    part("refused", "requests", "Requests that ended refused in the interval.", |_, r, i| {
-        count(bin(r, i)?.counts.of(Outcome::Refused))
-    }),
-    part("timed_out", "requests", "Requests given up in the interval.", |_, r, i| {
-        count(bin(r, i)?.counts.of(Outcome::TimedOut))
-    }),
-    part("failed", "requests", "Requests answered with an error in the interval.", |_, r, i| {
-        count(bin(r, i)?.counts.of(Outcome::Failed))
-    }),
-    part("lost", "requests", "Requests lost in the interval.", |_, r, i| {
-        count(bin(r, i)?.counts.of(Outcome::Lost))
-    }),
-    part("dispatched", "attempts", "Attempts sent in the interval.", |_, r, i| {
-        count(bin(r, i)?.dispatched)
-    }),
-    part("latency_ms_mean", "ms", "Mean latency of what ended `ok` in it.", |_, r, i| {
-        let bin = bin(r, i)?;
-        mean_ms(bin.latency_sum_ns, bin.counts.of(Outcome::Ok))
-    }),
-    part("latency_ms_p99", "ms", "99th percentile of the same latencies.", |_, r, i| {
-        let bin = bin(r, i)?;
-        (bin.counts.of(Outcome::Ok) > 0).then(|| milliseconds(bin.latency_p99_ns))
-    }),
-    part("active", "attempts", "In service at the end of the interval.", |_, r, i| {
-        count(bin(r, i)?.active)
-    }),
-    part("waiting", "attempts", "Waiting in backlogs at its end.", |_, r, i| {
-        count(bin(r, i)?.waiting)
-    }),
-    part("view_age_ms_mean", "ms", "Mean age of the beliefs sampled at its end.", |_, r, i| {
-        let bin = bin(r, i)?;
-        mean_ms(bin.view_age_sum_ns, bin.view_samples)
-    }),
-    part("view_error_mean", "requests", "Mean error of the loads they estimate.", |_, r, i| {
-        let bin = bin(r, i)?;
-        ratio(bin.view_error_sum as f64, bin.view_samples as f64)
-    }),
-    part("view_available_share", "share", "Share that takes its server for up.", |_, r, i| {
-        let bin = bin(r, i)?;
-        ratio(bin.view_available as f64, bin.view_samples as f64)
-    }),
-    part(
-        "herd_share",
-        "share",
-        "Largest share of one server in the picks of a heartbeat interval that ended in this one.",
-        |_, r, i| Some(bin(r, i)?.herd_max_ppm).filter(|&ppm| ppm > 0).map(|ppm| ppm as f64 / 1e6),
-    ),
-];
 
 /// The names of a scenario's policies, made distinct: a second one of a kind is `<name>-2`.
 pub fn policy_labels(scenario: &Scenario) -> Vec<String> {
@@ -494,7 +167,7 @@ pub(crate) mod fixture {
     };
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
-    use crate::result::{Bin, Counts, NodeResult, RunResult, ServerResult};
+    use crate::result::{Bin, ConsistencyResult, Counts, NodeResult, RunResult, ServerResult};
     use crate::time::{MICROSECOND, MILLISECOND, SECOND};
 
     /// 2 servers of 2 slots and 1 of 4; 10 s, nothing cut off as warm-up.
@@ -576,6 +249,8 @@ pub(crate) mod fixture {
             retried: 100,
             retries_denied: 3,
             reports: 300,
+            peer_messages: 120,
+            peer_bytes: 12_000,
             ..NodeResult::default()
         };
         RunResult {
@@ -598,6 +273,13 @@ pub(crate) mod fixture {
             view_samples: 20,
             herd_sum_ppm: 1_500_000,
             herd_intervals: 6,
+            consistency: ConsistencyResult {
+                compared: 600,
+                divergent: 150,
+                divergence_max_ppm: 750_000,
+                convergence: LatencyTable::default(),
+                unfinished: 2,
+            },
         }
     }
 }
@@ -643,7 +325,13 @@ mod tests {
             ("dispatched_dead_total", 3.0),
             ("dispatched_full_total", 6.0),
             ("reports_per_s", 25.0),
-            ("control_bytes_per_s", 1800.0),
+            ("peer_messages_per_s", 10.0),
+            ("peer_bytes_per_s", 1000.0),
+            ("control_messages_per_s", 35.0),
+            ("control_bytes_per_s", 2800.0),
+            ("view_divergence_mean", 0.25),
+            ("view_divergence_max", 0.75),
+            ("convergence_unfinished_total", 2.0),
             ("decisions_per_s", 1100.0 / 12.0),
         ];
         for (name, expected) in expected {

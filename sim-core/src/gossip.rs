@@ -98,8 +98,9 @@ pub fn merge(
             }
         }
         mail.due.sort_unstable_by_key(Report::order);
-        return with_policy!(index, policy => merge_reports(view, policy, &mail.due));
     }
+    // Else what reaches all nodes at once is read where it lies.
+    let broadcasts = if mail.in_order { &[] } else { reports };
     with_policy!(index, policy => {
         let mut merge = |slice: &[Report]| {
             if sharing.is_on {
@@ -109,7 +110,7 @@ pub fn merge(
             }
         };
         let mut merged = merge(&mail.due);
-        for shard in reports {
+        for shard in broadcasts {
             for slice in shard.broadcast.slices(quantum) {
                 merged += merge(slice);
             }

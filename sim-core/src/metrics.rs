@@ -4,6 +4,8 @@
 //! All sums are integers, so the order of owners changes nothing. Samples of views are bounded in
 //! number: they cost the same whatever the size of the fleet.
 
+mod consistency;
+
 use bevy_ecs::prelude::Resource;
 
 use crate::clock::Clock;
@@ -16,6 +18,8 @@ use crate::setup::Setup;
 use crate::time::Nanos;
 use crate::view::barred::Reasons;
 use crate::view::{Freshness, View};
+
+use consistency::Consistency;
 
 /// (node, server) pairs looked at in one sample of the views, about.
 const VIEW_SAMPLES: u32 = 4_096;
@@ -39,6 +43,8 @@ pub struct Observations {
     pub herd_sum_ppm: u64,
     /// As in [`crate::result::RunResult`].
     pub herd_intervals: u64,
+    /// How far views are apart.
+    pub consistency: Consistency,
     /// Largest share of one server in the picks of a heartbeat interval since the last sample
     /// [millionths].
     herd_max_ppm: u64,
@@ -49,6 +55,9 @@ struct Totals {
     counts: Counts,
     dispatched: u64,
     latency_sum_ns: u128,
+    reports: u64,
+    peer_messages: u64,
+    peer_bytes: u64,
 }
 
 impl Observations {
@@ -77,10 +86,16 @@ impl Observations {
             node.counts.iter().for_each(|counts| totals.counts.add(counts));
             totals.dispatched += node.dispatched;
             totals.latency_sum_ns += node.latency_sum_ns.iter().sum::<u128>();
+            totals.reports += node.reports;
+            totals.peer_messages += node.peer_messages;
+            totals.peer_bytes += node.peer_bytes;
         }
         sample.counts = totals.counts.since(&self.before.counts);
         sample.dispatched = totals.dispatched - self.before.dispatched;
         sample.latency_sum_ns = totals.latency_sum_ns - self.before.latency_sum_ns;
+        sample.reports = totals.reports - self.before.reports;
+        sample.peer_messages = totals.peer_messages - self.before.peer_messages;
+        sample.peer_bytes = totals.peer_bytes - self.before.peer_bytes;
         sample.latency_p99_ns = recent.take_quantile_ns(0.99);
         sample.herd_max_ppm = std::mem::take(&mut self.herd_max_ppm);
         self.before = totals;
@@ -92,7 +107,7 @@ impl Observations {
         &mut self,
         setup: &Setup,
         quantum: u64,
-        views: impl Iterator<Item = &'a View>,
+        views: impl Iterator<Item = &'a View> + Clone,
         plan: &SamplePlan,
         loads: &[u32],
         bin: &mut Bin,
@@ -100,6 +115,7 @@ impl Observations {
         let now_ns = quantum * setup.ticks.quantum_ns;
         let in_window = now_ns >= setup.window_start_ns && now_ns <= setup.window_end_ns;
         let oldest_live = Freshness::on_boundary(setup, quantum).oldest_live(now_ns);
+        self.consistency.compare(views.clone(), plan, in_window, bin);
         for view in views.step_by(plan.node_stride as usize) {
             for (server, &load) in plan.servers().zip(loads) {
                 let server = ServerId(server);
@@ -177,10 +193,17 @@ pub fn run(
         let (most, total) = picks.fold((0, 0), |(most, sum), (m, n)| (m.max(most), sum + n));
         observations.note_picks(setup, now_ns, most, total);
     }
+    let held = |node: usize, server: u32| Some(views[node].versions[server as usize]);
+    if observations.consistency.is_watching() {
+        observations.consistency.look(setup, quantum, held);
+    }
     if quantum == clock.next_sample {
         clock.next_sample += setup.sample_quanta;
         if now_ns <= setup.window_end_ns {
             sample(setup, quantum, observations, servers, views, meters, lanes);
+            if now_ns >= setup.window_start_ns {
+                observations.consistency.watch(setup, quantum, held);
+            }
         }
     }
 }

@@ -90,6 +90,7 @@ pub fn assemble(
         view_samples: observations.view_samples,
         herd_sum_ppm: observations.herd_sum_ppm,
         herd_intervals: observations.herd_intervals,
+        consistency: observations.consistency.finish(),
     }
 }
 

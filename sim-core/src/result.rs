@@ -118,6 +118,24 @@ pub struct RunResult {
     pub herd_sum_ppm: u64,
     /// Number of those intervals with at least one pick.
     pub herd_intervals: u64,
+    /// How far the views of the nodes were apart, and for how long.
+    pub consistency: ConsistencyResult,
+}
+
+/// How far the views of the nodes were apart, from samples in the measurement window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsistencyResult {
+    /// (pair of nodes, server) compared.
+    pub compared: u64,
+    /// Of those, with reports of different versions.
+    pub divergent: u64,
+    /// Largest share of servers for which one pair differed in one sample [millionths].
+    pub divergence_max_ppm: u64,
+    /// Times from when a node first holds a new report of a watched server until all live nodes
+    /// hold it or a newer one.
+    pub convergence: LatencyTable,
+    /// Watched changes that had not reached all live nodes when the run ended.
+    pub unfinished: u64,
 }
 
 /// What one server did.
@@ -225,6 +243,16 @@ pub struct Bin {
     pub view_available: u64,
     /// Number of beliefs sampled.
     pub view_samples: u64,
+    /// (pair of nodes, server) compared at the end of the interval.
+    pub view_compared: u64,
+    /// Of those, with reports of different versions.
+    pub view_divergent: u64,
+    /// Heartbeats that arrived.
+    pub reports: u64,
+    /// Packets nodes sent to each other.
+    pub peer_messages: u64,
+    /// Bytes of those packets.
+    pub peer_bytes: u64,
     /// Largest share of the picks of a heartbeat interval that went to one server, over the heartbeat
     /// intervals that ended in this one [millionths].
     pub herd_max_ppm: u64,

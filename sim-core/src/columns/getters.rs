@@ -16,6 +16,18 @@ pub(super) fn reports_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
     ratio(reports as f64, seconds(result.end_ns))
 }
 
+/// Packets that nodes sent to each other, a second.
+pub(super) fn peer_messages_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
+    let messages: u64 = result.nodes.iter().map(|node| node.peer_messages).sum();
+    ratio(messages as f64, seconds(result.end_ns))
+}
+
+/// Bytes of those packets, a second.
+pub(super) fn peer_bytes_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
+    let bytes: u64 = result.nodes.iter().map(|node| node.peer_bytes).sum();
+    ratio(bytes as f64, seconds(result.end_ns))
+}
+
 pub(super) fn dispatched(result: &RunResult) -> u64 {
     result.nodes.iter().map(|node| node.dispatched).sum()
 }

@@ -1,0 +1,223 @@
+//! The figures of a whole run.
+
+use crate::result::Outcome;
+use crate::stats;
+use crate::time::seconds;
+
+use super::getters::{
+    count, dispatched, mean_ms, milliseconds, offered_load, outcome, peer_bytes_per_s,
+    peer_messages_per_s, quantile_ms, ratio, reports_per_s, success_rate, utilisations, window_ns,
+    window_s,
+};
+use super::{HEARTBEAT_BYTES, Metric, run};
+
+/// Every figure of a run, in column order.
+pub static METRICS: &[Metric] = &[
+    run("arrived", "requests", "Requests that arrived in the measurement window.", |_, r| {
+        count(r.measured.arrived)
+    }),
+    run("ok", "requests", "Of those, answered in time.", |_, r| outcome(r, Outcome::Ok)),
+    run(
+        "rejected",
+        "requests",
+        "Of those, turned away because the node found no eligible server.",
+        |_, r| outcome(r, Outcome::Rejected),
+    ),
+    run("refused", "requests", "Of those, given up after full servers refused them.", |_, r| {
+        outcome(r, Outcome::Refused)
+    }),
+    run("timed_out", "requests", "Of those, given up by the client.", |_, r| {
+        outcome(r, Outcome::TimedOut)
+    }),
+    run("failed", "requests", "Of those, answered with an error.", |_, r| {
+        outcome(r, Outcome::Failed)
+    }),
+    run("lost", "requests", "Of those, gone in the crash of a server or node.", |_, r| {
+        outcome(r, Outcome::Lost)
+    }),
+    run("in_flight", "requests", "Of those, still under way when the run ended.", |_, r| {
+        outcome(r, Outcome::InFlight)
+    }),
+    run("success_rate", "share", "`ok` over `arrived`.", |_, r| success_rate(&r.measured)),
+    run("goodput_per_s", "1/s", "`ok` over the length of the measurement window.", |s, r| {
+        ratio(r.measured.of(Outcome::Ok) as f64, window_s(s))
+    }),
+    run(
+        "latency_ms_mean",
+        "ms",
+        "Mean latency of `ok` requests: response at the node minus arrival at the node.",
+        |_, r| mean_ms(r.latency_sum_ns, r.measured.of(Outcome::Ok)),
+    ),
+    run("latency_ms_p50", "ms", "Median of the same latencies.", |_, r| {
+        quantile_ms(&r.latency, 0.5)
+    }),
+    run("latency_ms_p90", "ms", "90th percentile of the same latencies.", |_, r| {
+        quantile_ms(&r.latency, 0.9)
+    }),
+    run("latency_ms_p99", "ms", "99th percentile of the same latencies.", |_, r| {
+        quantile_ms(&r.latency, 0.99)
+    }),
+    run("latency_ms_p999", "ms", "99.9th percentile of the same latencies.", |_, r| {
+        quantile_ms(&r.latency, 0.999)
+    }),
+    run("latency_ms_p9999", "ms", "99.99th percentile of the same latencies.", |_, r| {
+        quantile_ms(&r.latency, 0.9999)
+    }),
+    run("latency_ms_max", "ms", "Largest of the same latencies.", |_, r| {
+        (!r.latency.is_empty()).then(|| milliseconds(r.latency.max_ns()))
+    }),
+    run(
+        "wait_ms_mean",
+        "ms",
+        "Mean wait in the backlog of attempts that were served within the window.",
+        |_, r| mean_ms(r.wait_sum_ns, r.served),
+    ),
+    run("service_ms_mean", "ms", "Mean service time of the same attempts.", |_, r| {
+        mean_ms(r.service_sum_ns, r.served)
+    }),
+    run(
+        "offered_load",
+        "ratio",
+        "Arrivals a second times the mean service time over the number of slots; from 1 on the \
+         servers cannot keep up.",
+        offered_load,
+    ),
+    run(
+        "utilisation",
+        "share",
+        "Slot-time in service over all slot-time of the measurement window.",
+        |s, r| {
+            let busy_ns: u128 = r.servers.iter().map(|server| server.busy_ns).sum();
+            ratio(busy_ns as f64, s.slots() as f64 * window_ns(s))
+        },
+    ),
+    run(
+        "imbalance_max_over_mean",
+        "ratio",
+        "Highest utilisation of a server over the mean of the servers; 1 is perfect balance.",
+        |s, r| stats::max_over_mean(&utilisations(s, r)),
+    ),
+    run(
+        "imbalance_gini",
+        "share",
+        "Gini coefficient of the servers' utilisations; 0 is perfect balance.",
+        |s, r| stats::gini(&utilisations(s, r)),
+    ),
+    run(
+        "herd_index",
+        "share",
+        "Share of all picks that went to the most picked server of a heartbeat interval, averaged \
+         over the intervals.",
+        |_, r| ratio(r.herd_sum_ppm as f64 / 1e6, r.herd_intervals as f64),
+    ),
+    run(
+        "view_age_ms_p50",
+        "ms",
+        "Median age of what the nodes believe about the servers, sampled at even intervals.",
+        |_, r| quantile_ms(&r.view_age, 0.5),
+    ),
+    run("view_age_ms_p99", "ms", "99th percentile of the same ages.", |_, r| {
+        quantile_ms(&r.view_age, 0.99)
+    }),
+    run(
+        "view_error_mean",
+        "requests",
+        "Mean distance between the load a node estimates and the true one, in the same samples.",
+        |_, r| ratio(r.view_error_sum as f64, r.view_samples as f64),
+    ),
+    run(
+        "view_divergence_mean",
+        "share",
+        "Share of servers of which two nodes hold different reports, over sampled pairs of nodes.",
+        |_, r| ratio(r.consistency.divergent as f64, r.consistency.compared as f64),
+    ),
+    run("view_divergence_max", "share", "Largest such share of one pair in one sample.", |_, r| {
+        let known = r.consistency.compared > 0;
+        known.then(|| r.consistency.divergence_max_ppm as f64 / 1e6)
+    }),
+    run(
+        "convergence_ms_p50",
+        "ms",
+        "Median time from when a node first holds a new report until all live nodes hold it or a \
+         newer one, over sampled servers.",
+        |_, r| quantile_ms(&r.consistency.convergence, 0.5),
+    ),
+    run("convergence_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
+        quantile_ms(&r.consistency.convergence, 0.99)
+    }),
+    run("convergence_ms_max", "ms", "Largest of the same times.", |_, r| {
+        let times = &r.consistency.convergence;
+        (!times.is_empty()).then(|| milliseconds(times.max_ns()))
+    }),
+    run(
+        "convergence_unfinished_total",
+        "reports",
+        "Watched reports that had not come to all live nodes by the end of the run.",
+        |_, r| count(r.consistency.unfinished),
+    ),
+    run(
+        "dispatched_total",
+        "attempts",
+        "Attempts sent to servers in the whole run, warm-up and drain included.",
+        |_, r| count(dispatched(r)),
+    ),
+    run("retried_total", "attempts", "Of those, beyond the first of their request.", |_, r| {
+        count(r.nodes.iter().map(|node| node.retried).sum())
+    }),
+    run(
+        "retries_denied_total",
+        "attempts",
+        "Retries not made in the whole run because the retry budget was spent.",
+        |_, r| count(r.nodes.iter().map(|node| node.retries_denied).sum()),
+    ),
+    run(
+        "dispatched_dead_total",
+        "attempts",
+        "Attempts of the whole run that found their server down.",
+        |_, r| count(r.servers.iter().map(|server| server.arrived_dead).sum()),
+    ),
+    run(
+        "dispatched_full_total",
+        "attempts",
+        "Attempts of the whole run that found slots and backlog full.",
+        |_, r| count(r.servers.iter().map(|server| server.refused).sum()),
+    ),
+    run(
+        "dispatched_failed_total",
+        "attempts",
+        "Attempts of the whole run that their server answered with an error.",
+        |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
+    ),
+    run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
+    run(
+        "peer_messages_per_s",
+        "1/s",
+        "Packets that nodes sent to each other, lost ones included, a second.",
+        peer_messages_per_s,
+    ),
+    run(
+        "peer_bytes_per_s",
+        "bytes/s",
+        "Bytes of those packets, headers included, a second.",
+        peer_bytes_per_s,
+    ),
+    run(
+        "control_messages_per_s",
+        "1/s",
+        "`reports_per_s` and `peer_messages_per_s` together.",
+        |s, r| Some(reports_per_s(s, r)? + peer_messages_per_s(s, r)?),
+    ),
+    run(
+        "control_bytes_per_s",
+        "bytes/s",
+        "`peer_bytes_per_s`, and `reports_per_s` at 72 bytes a heartbeat: 44 of payload and 28 of \
+         IPv4 and UDP headers.",
+        |s, r| Some(reports_per_s(s, r)? * HEARTBEAT_BYTES as f64 + peer_bytes_per_s(s, r)?),
+    ),
+    run(
+        "decisions_per_s",
+        "1/s",
+        "Choices of a server by all nodes, a second of simulated time.",
+        |_, r| ratio(dispatched(r) as f64, seconds(r.end_ns)),
+    ),
+];
