@@ -8,6 +8,7 @@
 //! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
 //! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
 
+mod judge;
 mod node;
 mod peers;
 mod server;
@@ -18,11 +19,13 @@ use std::collections::BinaryHeap;
 use sim_core::config::{Arrivals, Scenario};
 use sim_core::heartbeat;
 use sim_core::ids::{NodeId, ServerId};
+use sim_core::judge::track::Now;
 use sim_core::latency_table::LatencyTable;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan};
 use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
+use sim_core::oracle::Oracle;
 use sim_core::outcome;
 use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
@@ -30,10 +33,11 @@ use sim_core::rng::{Purpose, Stream};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
+use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
 
 pub use node::LatencyChoice;
-use node::Node;
+use node::{Fate, Node};
 use peers::Post;
 use server::{Job, Jobs, Server};
 
@@ -47,12 +51,15 @@ enum Event {
     Report { node: u32, report: Report },
     Message { node: u32, from: u32, sequence: u32, message: u32 },
     Round { node: u32 },
+    Judge,
     Look,
     Observe,
+    Serve { node: u32 },
     Completion { server: u32, epoch: u32, job: u32 },
     Attempt { server: u32, job: u32 },
     Response { node: u32, slot: u32, attempt: u32, status: Status },
     Deadline { node: u32, slot: u32, name: u32 },
+    WaitEnd { node: u32, serial: u32 },
     Arrival { node: u32 },
     Recorded { node: u32 },
 }
@@ -93,13 +100,16 @@ impl Agenda {
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
             Event::Round { node } => (5, node, 0, 0),
-            Event::Look => (6, 0, 0, 0),
-            Event::Observe => (7, 0, 0, 0),
-            Event::Completion { server, job, .. } => (8, server, jobs[job].admission, 0),
-            Event::Attempt { server, job } => (9, server, jobs[job].node, jobs[job].attempt),
-            Event::Response { node, attempt, status, .. } => (10, status as u32, attempt, node),
-            Event::Deadline { node, name, .. } => (11, node, name, 0),
-            Event::Arrival { node } | Event::Recorded { node } => (12, node, 0, 0),
+            Event::Judge => (6, 0, 0, 0),
+            Event::Look => (7, 0, 0, 0),
+            Event::Observe => (8, 0, 0, 0),
+            Event::Serve { node } => (9, node, 0, 0),
+            Event::Completion { server, job, .. } => (10, server, jobs[job].admission, 0),
+            Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
+            Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),
+            Event::Deadline { node, name, .. } => (13, node, name, 0),
+            Event::WaitEnd { node, serial } => (14, node, serial, 0),
+            Event::Arrival { node } | Event::Recorded { node } => (15, node, 0, 0),
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
     }
@@ -115,6 +125,8 @@ struct Reference {
     misreports: Vec<Misreport>,
     nodes: Vec<Node>,
     post: Post,
+    truth: Truth,
+    oracle: Oracle,
     meters: Meters,
     observations: Observations,
     latency: [LatencyTable; 2],
@@ -150,6 +162,8 @@ pub fn simulate(
             .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
             .collect(),
         post: Post::default(),
+        truth: Truth::new(&setup),
+        oracle: Oracle::default(),
         meters: Meters::default(),
         observations: Observations::default(),
         latency: Default::default(),
@@ -202,6 +216,7 @@ impl Reference {
             }
         }
         self.plan_rounds();
+        self.agenda.add(0, Event::Judge, &self.jobs);
         if traced {
             self.read_trace();
         }
@@ -246,7 +261,16 @@ impl Reference {
                 Event::Message { node, message, .. } => self.message(at_ns, node, message),
                 Event::Round { node } => self.round(at_ns, node),
                 Event::Look => self.look(at_ns),
+                Event::Judge => {
+                    self.judge(at_ns);
+                    for (node, waiting) in (0u32..).zip(&self.nodes) {
+                        if !waiting.bench.waiters.is_empty() {
+                            self.agenda.add(at_ns, Event::Serve { node }, &self.jobs);
+                        }
+                    }
+                }
                 Event::Observe => self.observe(at_ns),
+                Event::Serve { node } => self.serve(at_ns, node),
                 Event::Completion { server, epoch, job } => {
                     self.complete(at_ns, server, epoch, job);
                 }
@@ -254,11 +278,19 @@ impl Reference {
                 Event::Response { node, slot, attempt, status } => {
                     let at = &mut self.nodes[node as usize];
                     let tables = (&mut self.latency, &mut self.recent);
-                    let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
-                    self.send(node, sent);
+                    if at.awaits(slot, attempt) {
+                        let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
+                        self.send(node, sent);
+                        self.serve(at_ns, node);
+                    }
                 }
                 Event::Deadline { node, slot, name } => {
-                    self.nodes[node as usize].give_up(&self.setup, slot, name);
+                    if self.nodes[node as usize].give_up(&self.setup, at_ns, slot, name) {
+                        self.serve(at_ns, node);
+                    }
+                }
+                Event::WaitEnd { node, serial } => {
+                    self.nodes[node as usize].send_away(&self.setup, serial);
                 }
                 Event::Arrival { node } => {
                     self.arrive(at_ns, node);
@@ -280,7 +312,14 @@ impl Reference {
     }
 
     fn arrive(&mut self, at_ns: Nanos, node: u32) {
-        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns);
+        let sent = match self.nodes[node as usize].arrive(&self.setup, at_ns) {
+            Fate::Sent(sent) => Some(sent),
+            Fate::Waits(serial) => {
+                self.plan_end_of_wait(at_ns, node, serial);
+                None
+            }
+            Fate::Rejected => None,
+        };
         if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
             let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
             self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
@@ -332,6 +371,7 @@ impl Reference {
             self.agenda.0.pop();
         }
         heard.sort_by_key(Report::order);
+        self.nodes[node as usize].listen(&self.setup, at_ns);
         for report in &heard {
             self.nodes[node as usize].hear(report);
         }
@@ -439,12 +479,15 @@ impl Reference {
         }
     }
 
-    fn finish(self, policy: usize, end_ns: Nanos) -> RunResult {
+    fn finish(mut self, policy: usize, end_ns: Nanos) -> RunResult {
         let setup = &self.setup;
+        let quantum = end_ns / setup.ticks.quantum_ns;
+        self.truth.advance(setup, quantum);
+        let now = Now { setup, truth: &self.truth, quantum };
         let on_their_way = self.agenda.0.iter();
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
-        let nodes = self.nodes.iter().map(|node| node.result(setup)).collect();
+        let nodes = self.nodes.iter_mut().map(|node| node.result(&now)).collect();
         let servers =
             self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
         let [_, latency] = self.latency;

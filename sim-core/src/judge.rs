@@ -34,6 +34,8 @@ use warming::Warming;
 
 /// What panic ignores: the node's own judgement, and not what a server says of itself.
 const JUDGED: Reasons = Reasons::CHECKS_FAILED.with(Reasons::EJECTED).with(Reasons::SUSPECTED);
+/// Who is not awaited at any time.
+const UNHEARD: Reasons = Reasons::SUSPECTED.with(Reasons::UNKNOWN);
 /// Who is not asked for his health.
 const UNASKED: Reasons = Reasons::UNKNOWN.with(Reasons::DRAINING).with(Reasons::GONE);
 
@@ -51,6 +53,8 @@ pub struct Rules {
     pub track: Track,
     /// Servers that may be used again since this was last emptied: the policy must hear of them.
     pub freed: Vec<ServerId>,
+    /// Servers forgotten since this was last emptied.
+    pub forgotten: Vec<ServerId>,
     /// Panic is a matter of this share; 0 where nothing is judged.
     panic_threshold: f64,
     panics: bool,
@@ -88,6 +92,7 @@ impl Rules {
             tombstones: BTreeSet::new(),
             track: Track::default(),
             freed: Vec::new(),
+            forgotten: Vec::new(),
             panics: false,
             unsettled: false,
             sent_ns: Vec::new(),
@@ -105,7 +110,7 @@ impl Rules {
         self.track.hear(now, heard);
         let Heard { server, reasons, stamp, .. } = *heard;
         if let Some(rhythms) = &mut self.rhythms {
-            let again = reasons.has(Reasons::SUSPECTED.with(Reasons::UNKNOWN));
+            let again = reasons.has(UNHEARD);
             rhythms.hear(server, now.quantum, again);
         }
         let reasons_now = view.reasons(server);
@@ -142,7 +147,7 @@ impl Rules {
     pub fn suspect(&mut self, now: &Now<'_>, server: ServerId, view: &mut View) -> bool {
         let reasons = view.reasons(server);
         let overdue = self.deadline(server).is_some_and(|deadline| deadline <= now.quantum);
-        if !overdue || reasons.has(Reasons::SUSPECTED.with(Reasons::UNKNOWN)) {
+        if !overdue || reasons.has(UNHEARD) {
             return false;
         }
         view.bar(server, Reasons::SUSPECTED);
@@ -196,8 +201,10 @@ impl Rules {
             && quantum <= now.quantum
         {
             self.tombstones.pop_first();
-            if view.reasons(ServerId(server)).has(Reasons::GONE) {
-                view.forget(ServerId(server));
+            let server = ServerId(server);
+            if view.reasons(server).has(Reasons::GONE) {
+                view.forget(server);
+                self.forgotten.push(server);
             }
         }
     }
@@ -309,6 +316,8 @@ pub struct Judge {
     pub rules: Rules,
     /// Servers whose deadline may have come. It may have moved on: then they are filed anew.
     deadlines: Wheel<u32>,
+    /// By server: the quantum under which it is filed; other files of it are void.
+    filed: Vec<u32>,
     /// Checks by what happens next to them.
     checks: Wheel<Step>,
     due: Vec<u32>,
@@ -333,12 +342,13 @@ impl Default for Step {
 }
 
 impl Step {
-    /// Steps of one boundary: results, then arrivals, then what is sent; by server.
-    const fn order(&self) -> (u8, u32) {
+    /// Steps of one boundary: results, then arrivals, then what is sent; by server; a failure
+    /// before the success of the next check.
+    const fn order(&self) -> (u8, u32, bool) {
         match self {
-            Self::End(server, _) => (0, *server),
-            Self::Arrive(flight) => (1, flight.server),
-            Self::Send(server) => (2, *server),
+            Self::End(server, passed) => (0, *server, *passed),
+            Self::Arrive(flight) => (1, flight.server, false),
+            Self::Send(server) => (2, *server, false),
         }
     }
 }
@@ -348,16 +358,18 @@ impl Judge {
     pub fn new(setup: &Setup, node: NodeId) -> Self {
         let rules = Rules::new(setup, node);
         let mut deadlines = Wheel::new(1_024);
+        let mut filed = Vec::new();
         let mut checks = Wheel::new(1_024);
         for server in 0..setup.servers {
             if let Some(quantum) = rules.deadline(ServerId(server)) {
                 deadlines.push(quantum, server);
+                filed.push(quantum as u32);
             }
             if let Some(quantum) = rules.check_due(setup, ServerId(server), 0) {
                 checks.push(quantum, Step::Send(server));
             }
         }
-        Self { rules, deadlines, checks, due: Vec::new(), steps: Vec::new() }
+        Self { rules, deadlines, filed, checks, due: Vec::new(), steps: Vec::new() }
     }
 
     /// True when the node may have something to judge though it has heard nothing.
@@ -386,11 +398,7 @@ impl Judge {
     pub fn sit(&mut self, now: &Now<'_>, view: &mut View) {
         for heard in view.take_heard() {
             self.rules.hear(now, &heard, view);
-            if heard.reasons.has(Reasons::SUSPECTED.with(Reasons::UNKNOWN))
-                && let Some(deadline) = self.rules.deadline(heard.server)
-            {
-                self.deadlines.push(deadline.max(now.quantum + 1), heard.server.0);
-            }
+            self.file(now, heard.server, heard.reasons.has(UNHEARD));
         }
         self.rules.track.follow(now, view);
         self.suspect(now, view);
@@ -403,20 +411,34 @@ impl Judge {
         self.rules.track.observe(now, view);
     }
 
+    /// Files a server under its deadline, if that is earlier than where it is filed. `anew`: it is
+    /// filed nowhere.
+    fn file(&mut self, now: &Now<'_>, server: ServerId, anew: bool) {
+        let Some(deadline) = self.rules.deadline(server) else { return };
+        // A gap shorter than all before makes patience shorter too.
+        let deadline = deadline.max(now.quantum + 1);
+        let filed = &mut self.filed[server.index()];
+        if anew || deadline < u64::from(*filed) {
+            *filed = deadline as u32;
+            self.deadlines.push(deadline, server.0);
+        }
+    }
+
     fn suspect(&mut self, now: &Now<'_>, view: &mut View) {
-        self.due.clear();
-        self.deadlines.take(now.quantum, &mut self.due);
-        for &server in &self.due {
-            let id = ServerId(server);
-            let reasons = view.reasons(id);
-            // Whoever is heard of again is filed anew then.
-            if !self.rules.suspect(now, id, view)
-                && !reasons.has(Reasons::SUSPECTED.with(Reasons::UNKNOWN))
-                && let Some(deadline) = self.rules.deadline(id)
-            {
-                self.deadlines.push(deadline, server);
+        let mut due = std::mem::take(&mut self.due);
+        due.clear();
+        self.deadlines.take(now.quantum, &mut due);
+        for server in due.drain(..).map(ServerId) {
+            // Whoever is suspected or unknown is filed anew when it is heard of.
+            let void = u64::from(self.filed[server.index()]) != now.quantum;
+            if void || view.reasons(server).has(UNHEARD) {
+                continue;
+            }
+            if !self.rules.suspect(now, server, view) {
+                self.file(now, server, true);
             }
         }
+        self.due = due;
     }
 
     fn check(&mut self, now: &Now<'_>, view: &mut View) {
@@ -431,13 +453,15 @@ impl Judge {
                 Step::Arrive(flight) => {
                     let answered = now.truth.answers(ServerId(flight.server));
                     let (passed, quantum) = flight.outcome(answered);
-                    // A question that arrives after the limit has failed before it came.
-                    let end = Step::End(flight.server, passed);
-                    self.checks.push(quantum.max(now.quantum + 1), end);
+                    self.checks.push(quantum, Step::End(flight.server, passed));
                 }
                 Step::Send(server) => {
                     if let Some(flight) = self.rules.check(now, ServerId(server), view) {
-                        self.checks.push(flight.arrival, Step::Arrive(flight));
+                        if flight.is_late() {
+                            self.checks.push(flight.limit, Step::End(server, false));
+                        } else {
+                            self.checks.push(flight.arrival, Step::Arrive(flight));
+                        }
                     }
                     if let Some(next) =
                         self.rules.check_due(now.setup, ServerId(server), now.quantum)

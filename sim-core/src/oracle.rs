@@ -15,7 +15,7 @@ use crate::network::Report;
 use crate::policy::{Policy, SelectionIndex, with_policy};
 use crate::server::{Servers, Snapshot};
 use crate::setup::Setup;
-use crate::view::View;
+use crate::view::{Belief, View};
 
 /// What the nodes saw last, by server.
 #[derive(Clone, Debug, Default, Resource)]
@@ -42,12 +42,17 @@ impl Oracle {
     /// Shows a node what has changed on this boundary.
     pub fn show(&self, view: &mut View, index: &mut SelectionIndex) {
         with_policy!(index, policy => {
-            for (report, up) in &self.news {
-                view.see(report, *up);
-                let server = ServerId(report.server);
-                policy.on_report(server, &view.beliefs[server.index()]);
-            }
+            self.show_to(view, |server, belief| policy.on_report(server, belief));
         });
+    }
+
+    /// The same; `tell` hears of every change.
+    pub fn show_to(&self, view: &mut View, mut tell: impl FnMut(ServerId, &Belief)) {
+        for (report, up) in &self.news {
+            view.see(report, *up);
+            let server = ServerId(report.server);
+            tell(server, &view.beliefs[server.index()]);
+        }
     }
 
     /// Closes the boundary.

@@ -121,10 +121,10 @@ pub fn detection(
     setup: Res<Setup>,
     clock: Res<Clock>,
     mut truth: ResMut<Truth>,
-    mut nodes: Query<(&mut Judge, &mut View, &mut SelectionIndex)>,
+    mut nodes: Query<(&mut Judge, &mut View, &mut SelectionIndex, &mut Sharing)>,
 ) {
-    columns!(nodes => judges, views, indexes);
-    crate::detection::run(&setup, &clock, &mut truth, judges, views, indexes);
+    columns!(nodes => judges, views, indexes, sharings);
+    crate::detection::run(&setup, &clock, &mut truth, judges, views, indexes, sharings);
 }
 
 /// See [`crate::metrics`].
@@ -307,8 +307,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn detection(&mut self) {
-        let Self { setup, clock, truth, judges, views, indexes, .. } = self;
-        crate::detection::run(setup, clock, truth, judges, views, indexes);
+        let Self { setup, clock, truth, judges, views, indexes, sharings, .. } = self;
+        crate::detection::run(setup, clock, truth, judges, views, indexes, sharings);
     }
 
     /// As the system of this name.

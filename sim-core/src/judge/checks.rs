@@ -42,13 +42,14 @@ pub struct Flight {
 }
 
 impl Flight {
+    /// True when no answer can be back in time: the check fails at the limit whatever happens.
+    pub const fn is_late(&self) -> bool {
+        self.answer > self.limit
+    }
+
     /// What comes of it, and in which quantum the node knows; `answered`: the server was there.
     pub const fn outcome(&self, answered: bool) -> (bool, u64) {
-        if answered && self.answer <= self.limit {
-            (true, self.answer)
-        } else {
-            (false, self.limit)
-        }
+        if answered && !self.is_late() { (true, self.answer) } else { (false, self.limit) }
     }
 }
 
