@@ -2,6 +2,8 @@
 
 mod breakage;
 mod judging;
+mod nodes;
+mod shrink;
 
 use bench_harness::fleet;
 use bench_harness::reference::{self, LatencyChoice};
@@ -15,7 +17,16 @@ use sim_core::simulation::{Options, PhaseDispatch, Simulation};
 use sim_core::time::{MICROSECOND, MILLISECOND, SECOND};
 use sim_core::workload::{TraceRecord, TraceSource};
 
+/// Random cases of the suite.
+const CASES: u64 = 300;
+
+/// Random cases to look at: those of the suite, or as many as `LBSIM_CASES` says.
+fn cases() -> u64 {
+    std::env::var("LBSIM_CASES").map_or(CASES, |cases| cases.parse().expect("a number of cases"))
+}
+
 /// A scenario and, if it replays one, its trace.
+#[derive(Clone)]
 struct Case {
     scenario: Scenario,
     trace: Vec<TraceRecord>,
@@ -73,6 +84,7 @@ fn random_case(seed: u64) -> Case {
     let mut scenario = random_scenario(seed, unit, &mut rng);
     let trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+    nodes::add_node_faults(&mut scenario);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -277,14 +289,73 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
     }
 }
 
+/// Goal: a failing case can be printed as a scenario file, and no kind of fault is missing from the
+/// cases. Method: every random case written and read back is what it was; faults are counted.
+#[test]
+fn random_scenarios_survive_being_written_and_name_every_fault() {
+    let mut kinds = std::collections::BTreeMap::new();
+    for seed in 0..CASES {
+        let Case { scenario, .. } = random_case(seed);
+        let text = scenario.to_toml();
+        match Scenario::parse(&text, &[], &|file| Err(format!("no file {file}"))) {
+            Ok(read) => assert_eq!(read, scenario, "{text}"),
+            Err(faults) => panic!("{faults:#?}\n{text}"),
+        }
+        for fault in &scenario.faults {
+            *kinds.entry(fault.kind.name()).or_insert(0) += 1;
+        }
+    }
+    for kind in keys::FAULTS {
+        let count = kinds.get(kind).copied().unwrap_or(0);
+        assert!(count >= 5 || UNBUILT.contains(kind), "{kind} in {count} cases: {kinds:?}");
+    }
+}
+
+/// Kinds of fault that no scenario can ask for yet.
+const UNBUILT: [&str; 1] = ["partition"];
+
 /// Goal: no scenario tells the engines apart. Method: cases from seeds, both engines, equality of
 /// everything a run leaves behind.
 #[test]
 fn random_scenarios_agree_with_the_reference() {
-    for seed in 0..300 {
+    for seed in 0..cases() {
         let case = random_case(seed);
-        assert_same(&case.windowed(Options::default()), &case.plain(), &case.scenario.name);
+        if let Err(difference) = agrees(&case) {
+            let small = shrink::shrink(&case, &|case| agrees(case).is_err());
+            panic!("seed {seed}: {difference}\nThe same or another in:\n{}", shrink::print(&small));
+        }
     }
+}
+
+/// Whether the engines agree on a case; if not, or if one of them panics, why not.
+fn agrees(case: &Case) -> Result<(), String> {
+    let compare = || {
+        assert_same(&case.windowed(Options::default()), &case.plain(), &case.scenario.name);
+    };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(compare)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
+            .unwrap_or_default()
+    })
+}
+
+/// Goal: what a failing case is reduced to still fails and holds little else. Method: take cases
+/// with a certain fault for failing.
+#[test]
+fn a_case_shrinks_to_what_it_fails_of() {
+    let lies = |case: &Case| {
+        case.scenario.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Lie { .. }))
+    };
+    let mut shrunk = 0;
+    for case in (0..100).map(random_case).filter(lies).take(5) {
+        let small = shrink::shrink(&case, &lies).scenario;
+        assert_eq!(small.validate(), Ok(()));
+        assert!(small.gossip.is_none() && small.membership.is_none() && small.chaos.is_none());
+        let targets = small.faults.iter().filter(|fault| fault.kind.servers().is_some());
+        assert_eq!(targets.count(), 1, "{small:#?}");
+        shrunk += 1;
+    }
+    assert_eq!(shrunk, 5, "cases with a lie are rare");
 }
 
 /// Goal: requests that leave a server at one moment leave it in the order they were let in: the

@@ -50,7 +50,11 @@ fn sit(
     index: &mut SelectionIndex,
     sharing: &mut Sharing,
 ) {
-    if !view.has_heard() && now.truth.changed().is_empty() && !judge.is_busy() {
+    if !judge.rules.is_running {
+        judge.pass_over(now, view);
+        return;
+    }
+    if !view.has_heard() && now.truth.changed().is_empty() && !judge.rules.is_busy() {
         return;
     }
     judge.sit(now, view);

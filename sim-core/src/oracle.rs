@@ -9,7 +9,6 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::clock::Clock;
-use crate::heartbeat;
 use crate::ids::ServerId;
 use crate::network::Report;
 use crate::policy::{Policy, SelectionIndex, with_policy};
@@ -33,9 +32,7 @@ impl Oracle {
         let shown = &mut self.shown[server.index()];
         if *shown != Some(snapshot) {
             *shown = Some(snapshot);
-            // Versions and stamps that no heartbeat can reach.
-            let report = heartbeat::report(server, u64::from(u32::MAX), &snapshot);
-            self.news.push((report, snapshot.up));
+            self.news.push(sight(server, &snapshot));
         }
     }
 
@@ -48,10 +45,21 @@ impl Oracle {
 
     /// The same; `tell` hears of every change.
     pub fn show_to(&self, view: &mut View, mut tell: impl FnMut(ServerId, &Belief)) {
-        for (report, up) in &self.news {
-            view.see(report, *up);
+        let knows_nobody = view.known() == 0;
+        let mut see = |(report, up): (Report, bool)| {
+            view.see(&report, up);
             let server = ServerId(report.server);
             tell(server, &view.beliefs[server.index()]);
+        };
+        // A node that knows nobody has just started: what it sees has not changed, and is news.
+        if knows_nobody {
+            (0..).zip(&self.shown).for_each(|(server, shown)| {
+                if let Some(snapshot) = shown {
+                    see(sight(ServerId(server), snapshot));
+                }
+            });
+        } else {
+            self.news.iter().copied().for_each(see);
         }
     }
 
@@ -59,6 +67,12 @@ impl Oracle {
     pub fn close(&mut self) {
         self.news.clear();
     }
+}
+
+/// What a node sees of a server: versions and stamps that no heartbeat can reach, and whether it is
+/// up.
+fn sight(server: ServerId, snapshot: &Snapshot) -> (Report, bool) {
+    (snapshot.report(server, u64::from(u32::MAX)), snapshot.up)
 }
 
 /// Shows every node the truth, when the present tick starts on a boundary.

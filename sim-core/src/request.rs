@@ -184,6 +184,23 @@ impl InFlight {
         enough
     }
 
+    /// Ends all requests, calling `each` with every one: the node has stopped. Attempts are
+    /// numbered on, so answers to the old ones fit nothing any more.
+    pub fn abandon(&mut self, mut each: impl FnMut(&Request)) {
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].server != FREE {
+                each(&self.slots[slot]);
+                self.close(slot as u32);
+            }
+        }
+        for waiter in self.waiting.iter() {
+            each(&Request { arrived_ns: waiter.arrived_ns, server: FREE, attempt: 0 });
+        }
+        self.waiting.clear();
+        self.deadlines.clear();
+        self.budget_ppm = RETRIES_AT_START * RETRY_PPM;
+    }
+
     /// Number of requests in flight, at servers or on their way.
     pub const fn len(&self) -> usize {
         self.slots.len() - self.free.len()

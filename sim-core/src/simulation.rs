@@ -44,6 +44,7 @@ use crate::peer_network::{PeerMail, PeerOut};
 use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::RunResult;
+use crate::roster::Roster;
 use crate::selection::{NodeStreams, Replies};
 use crate::server::{KernelKind, Servers};
 use crate::setup::Setup;
@@ -174,8 +175,15 @@ impl Simulation {
                 },
             ));
         }
+        let roster = Roster::new(&setup);
         for node in (0..setup.nodes).map(NodeId) {
             let mut streams = NodeStreams::new(&setup, node);
+            let mut sharing = Sharing::new(&setup, node);
+            if !roster.is_up(node.0) {
+                sharing.pause();
+            }
+            let mut judge = Judge::new(&setup, node);
+            judge.rules.is_running = roster.is_running(node.0);
             world.spawn((
                 View::new(&setup, corrects_own_sends(&setup.policy)),
                 SelectionIndex::new(&setup, &mut streams.policy),
@@ -191,8 +199,8 @@ impl Simulation {
                 Mail::new(&setup),
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
-                Sharing::new(&setup, node),
-                Judge::new(&setup, node),
+                sharing,
+                judge,
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
@@ -201,6 +209,7 @@ impl Simulation {
         world.insert_resource(Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect() });
         world.insert_resource(trace);
         world.insert_resource(FaultCursor::default());
+        world.insert_resource(roster);
         world.insert_resource(Observations::default());
         world.insert_resource(Oracle::default());
         world.insert_resource(Truth::new(&setup));
@@ -262,6 +271,7 @@ fn phases() -> Schedule {
         (
             systems::open_tick,
             systems::faults,
+            systems::node_faults,
             systems::heartbeat,
             systems::gossip,
             systems::peers,
@@ -269,6 +279,7 @@ fn phases() -> Schedule {
             systems::detection,
             systems::metrics,
             systems::completion,
+            systems::failover,
             systems::selection,
             systems::close_tick,
         )
@@ -288,6 +299,7 @@ fn burst() -> Schedule {
 pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.open_tick();
     run.faults();
+    run.node_faults();
     run.heartbeat();
     run.gossip();
     run.peers();
@@ -295,6 +307,7 @@ pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.detection();
     run.metrics();
     run.completion();
+    run.failover();
     run.selection();
     run.close_tick();
 }

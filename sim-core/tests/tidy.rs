@@ -53,6 +53,9 @@ const ROWS: [&[&str]; 8] = [
         "traffic",
         "meters",
         "membership",
+        "roster",
+        "judge",
+        "truth",
     ],
     &["clock", "owners", "trace_feed"],
     &PHASES,
@@ -61,8 +64,19 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// The phases of a tick: none imports another, and `simulation` alone knows their order.
-const PHASES: [&str; 7] =
-    ["faults", "heartbeat", "gossip", "peers", "metrics", "completion", "selection"];
+const PHASES: [&str; 11] = [
+    "faults",
+    "node_faults",
+    "heartbeat",
+    "gossip",
+    "peers",
+    "oracle",
+    "detection",
+    "metrics",
+    "completion",
+    "failover",
+    "selection",
+];
 
 /// Imports against the rows: who, whom, why. One that is no longer there must go from here.
 const EXCEPTIONS: [(&str, &str, &str); 6] = [
@@ -76,9 +90,11 @@ const EXCEPTIONS: [(&str, &str, &str); 6] = [
 
 /// Modules that must not see others at all, whatever their rows: policies and gossip know servers
 /// from views alone, and servers know nothing of who chooses them.
-const UNSEEN: [(&str, &[&str]); 8] = [
+const UNSEEN: [(&str, &[&str]); 10] = [
     ("policy", &["server", "network", "clock"]),
     ("view", &["server"]),
+    ("judge", &["server", "policy"]),
+    ("detection", &["server"]),
     ("gossip", &["server"]),
     ("peers", &["server"]),
     ("exchange", &["server", "policy"]),

@@ -106,25 +106,27 @@ impl Node {
 
     fn judge(&mut self, now: &Now<'_>) {
         let Self { view, bench: Bench { rules, flights, .. }, .. } = self;
-        for heard in view.take_heard() {
-            rules.hear(now, &heard, view);
-        }
-        rules.track.follow(now, view);
         let servers = || (0..now.setup.servers).map(ServerId);
-        for server in servers() {
-            rules.suspect(now, server, view);
+        if rules.is_running {
+            for heard in view.take_heard() {
+                rules.hear(now, &heard, view);
+            }
+            rules.track.follow(now, view);
+            for server in servers() {
+                rules.suspect(now, server, view);
+            }
         }
-        let mut results: Vec<(u32, bool)> = Vec::new();
+        let mut results: Vec<(u32, bool, Flight)> = Vec::new();
         flights.retain(|&(flight, end)| match end {
             Some((passed, quantum)) if quantum == now.quantum => {
-                results.push((flight.server, passed));
+                results.push((flight.server, passed, flight));
                 false
             }
             _ => true,
         });
-        results.sort_unstable();
-        for (server, passed) in results {
-            rules.checked(now, ServerId(server), passed, view);
+        results.sort_unstable_by_key(|&(server, passed, _)| (server, passed));
+        for (_, passed, flight) in results {
+            rules.checked(now, &flight, passed, view);
         }
         for (flight, end) in flights.iter_mut().filter(|(f, _)| f.arrival == now.quantum) {
             let answered = now.truth.answers(ServerId(flight.server));
@@ -137,10 +139,13 @@ impl Node {
                 flights.push((flight, flight.is_late().then(|| flight.outcome(false))));
             }
         }
-        rules.bury(now, view);
         if rules.look_due(now.setup) == Some(now.quantum) {
             rules.look(now, view);
         }
+        if !rules.is_running {
+            return;
+        }
+        rules.bury(now, view);
         rules.settle(view);
         rules.track.observe(now, view);
         for server in rules.freed.drain(..) {

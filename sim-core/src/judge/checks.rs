@@ -26,6 +26,8 @@ pub struct Checks {
     streaks: Vec<i32>,
     /// By server: when it is to be checked next [ns].
     due_ns: Vec<Nanos>,
+    /// Number of the node's life: what an earlier one has asked is nothing to a later one.
+    life: u32,
 }
 
 /// A check on its way.
@@ -39,6 +41,8 @@ pub struct Flight {
     pub answer: u64,
     /// The quantum in which the node gives up.
     pub limit: u64,
+    /// The life of the node that asked.
+    pub life: u32,
 }
 
 impl Flight {
@@ -60,7 +64,7 @@ impl Checks {
         let interval_ns = config.interval_ns as f64;
         let phase = |_| (stream.random::<f64>() * interval_ns) as Nanos;
         let due_ns = (0..setup.servers).map(phase).collect();
-        Self { config: *config, due_ns, streaks: vec![0; setup.servers as usize], stream }
+        Self { config: *config, due_ns, streaks: vec![0; setup.servers as usize], stream, life: 0 }
     }
 
     /// The quantum in which a server is to be checked next; after `now`.
@@ -84,6 +88,7 @@ impl Checks {
             arrival,
             answer: setup.ticks.quantum_from(arrival * setup.ticks.quantum_ns + back_ns),
             limit: setup.ticks.quantum_from(sent_ns + self.config.timeout_ns),
+            life: self.life,
         }
     }
 
@@ -102,8 +107,14 @@ impl Checks {
         }
     }
 
-    /// Forgets all results.
+    /// Whether a check is one of the present life.
+    pub const fn is_present(&self, flight: &Flight) -> bool {
+        flight.life == self.life
+    }
+
+    /// Forgets all results, and those of checks on their way.
     pub fn reset(&mut self) {
+        self.life += 1;
         self.streaks.fill(0);
     }
 }
@@ -121,6 +132,7 @@ mod tests {
             stream: stream(1, 0, Purpose::HealthChecks, 0),
             streaks: vec![0],
             due_ns: vec![0],
+            life: 0,
         };
         let mut out = false;
         let mut seen = String::new();
@@ -135,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_answer_counts_up_to_the_limit() {
-        let flight = Flight { server: 0, arrival: 5, answer: 8, limit: 8 };
+        let flight = Flight { server: 0, arrival: 5, answer: 8, limit: 8, life: 0 };
         assert_eq!(flight.outcome(true), (true, 8));
         assert_eq!(flight.outcome(false), (false, 8));
         assert_eq!(Flight { limit: 7, ..flight }.outcome(true), (false, 7));

@@ -185,15 +185,21 @@ impl Track {
     }
 
     /// The node forgets all it knew.
-    pub fn reset(&mut self, quantum: u64) {
+    pub fn stop(&mut self) {
         self.pending.clear();
         self.out.clear();
+    }
+
+    /// The node begins to know something, on the boundary `quantum`.
+    pub const fn start(&mut self, quantum: u64) {
         self.started = quantum;
     }
 
-    /// What was found out in the whole run, with the false failures that are still open.
+    /// What was found out in the whole run, with the false failures that are still open in the view
+    /// of a node that is there.
     #[must_use]
-    pub fn finish(mut self, now: &Now<'_>, view: &View) -> Findings {
+    pub fn finish(mut self, now: &Now<'_>, view: Option<&View>) -> Findings {
+        let Some(view) = view else { return self.findings };
         let open: Vec<(u32, Cause)> = self.out.keys().copied().collect();
         for (server, cause) in open {
             self.clear(now, ServerId(server), cause);
