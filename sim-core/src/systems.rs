@@ -23,7 +23,7 @@ use crate::peers::PeerColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::roster::Roster;
-use crate::selection::{NodeStreams, Replies};
+use crate::selection::NodeStreams;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::trace_feed::TraceFeed;
@@ -66,7 +66,7 @@ pub fn faults(
     mut shards: Query<(&mut Servers, &mut Responses)>,
 ) {
     columns!(shards => servers, responses);
-    crate::faults::open_tick(&setup, clock.boundary, &mut cursor, servers, responses);
+    crate::faults::open_tick(&setup, &clock, &mut cursor, servers, responses);
 }
 
 /// The columns that change when a node stops or starts, as a query.
@@ -213,7 +213,6 @@ type Selecting = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -228,20 +227,10 @@ pub fn selection(
     mut nodes: Query<Selecting>,
     mut shards: Query<(&mut Responses,)>,
 ) {
-    columns!(nodes =>
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, judges);
+    columns!(nodes => views, indexes, in_flight, traffic, dispatches, streams, meters, judges);
     columns!(shards => responses);
-    let columns = NodeColumns {
-        views,
-        indexes,
-        in_flight,
-        traffic,
-        replies,
-        dispatches,
-        streams,
-        meters,
-        judges,
-    };
+    let columns =
+        NodeColumns { views, indexes, in_flight, traffic, dispatches, streams, meters, judges };
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
@@ -249,7 +238,6 @@ pub fn selection(
 type Waiting = (
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Mail,
     &'static mut PeerMail,
     &'static mut Sharing,
@@ -264,18 +252,18 @@ pub fn close_tick(
     mut lanes: ResMut<Lanes>,
     (cursor, roster): (Res<FaultCursor>, Res<Roster>),
     trace: Res<TraceFeed>,
-    mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
+    mut shards: Query<(&mut Servers, &mut Responses, &mut Heartbeats, &mut Reports)>,
     mut nodes: Query<Waiting>,
 ) {
-    columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, judges, dispatches);
+    columns!(shards => servers, responses, heartbeats, reports);
+    columns!(nodes => in_flight, traffic, mails, peer_mails, sharings, judges, dispatches);
     let mut agenda = Agenda {
         servers,
+        responses,
         heartbeats,
         reports,
         in_flight,
         traffic,
-        replies,
         mails,
         peer_mails,
         sharings,

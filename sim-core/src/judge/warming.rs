@@ -64,9 +64,10 @@ mod tests {
     #[test]
     fn the_share_grows_from_the_floor_to_one() {
         let config = SlowStart { window_ns: 100, aggression: 1.0, floor: 0.1 };
-        let at = |config: &SlowStart, ns| (share(config, ns) * 1e6).round() / 1e6;
-        assert_eq!([0, 5, 50, 100].map(|ns| at(&config, ns)), [0.1, 0.1, 0.5, 1.0]);
+        let at = |config: &SlowStart, ns| (share(config, ns) * 1e6).round() as u32;
+        let found = [0, 5, 50, 100].map(|ns| at(&config, ns));
+        assert_eq!(found, [100_000, 100_000, 500_000, 1_000_000]);
         let bold = SlowStart { aggression: 2.0, ..config };
-        assert_eq!([0, 25, 100].map(|ns| at(&bold, ns)), [0.316_228, 0.5, 1.0]);
+        assert_eq!([0, 25, 100].map(|ns| at(&bold, ns)), [316_228, 500_000, 1_000_000]);
     }
 }

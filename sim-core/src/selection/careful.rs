@@ -33,10 +33,12 @@ impl<P: Policy> Desk<'_, P> {
         if let Some(at_ns) = boundary_ns {
             self.serve_waiting(rules, at_ns);
         }
+        let start_ns = self.start_ns;
         let mut due = due.iter().peekable();
         let mut arrivals = arrivals.iter().peekable();
         loop {
-            let response_ns = due.peek().map_or(Nanos::MAX, |response| response.at_ns());
+            let response_ns =
+                due.peek().map_or(Nanos::MAX, |r| start_ns + Nanos::from(r.offset_ns()));
             let arrival_ns = arrivals.peek().map_or(Nanos::MAX, |arrival| arrival.at_ns);
             let deadline_ns = self.in_flight.next_deadline_ns();
             let wait_ns = self.in_flight.waiting.next_end_ns();
@@ -46,7 +48,7 @@ impl<P: Policy> Desk<'_, P> {
             }
             if response_ns == first_ns {
                 let Some(response) = due.next() else { break };
-                self.respond_carefully(rules, response);
+                self.respond_carefully(rules, first_ns, response);
             } else if deadline_ns == first_ns {
                 self.lane.events += 1;
                 self.give_up_carefully(rules, first_ns);
@@ -106,12 +108,11 @@ impl<P: Policy> Desk<'_, P> {
         self.dispatch(at_ns, server, slot, attempt, demand);
     }
 
-    fn respond_carefully(&mut self, rules: &mut Rules, response: &Response) {
-        let at_ns = response.at_ns();
+    fn respond_carefully(&mut self, rules: &mut Rules, at_ns: Nanos, response: &Response) {
         let slot = response.slot;
         let Some(request) = self.in_flight.answered(slot, response.attempt) else { return };
         rules.answer(slot, ServerId(request.server), at_ns, Some(response.status()), self.view);
-        self.respond(response);
+        self.respond(at_ns, response);
         if self.in_flight.holds(slot) {
             rules.send(slot, at_ns);
         }

@@ -20,7 +20,7 @@ use crate::peers::PeerColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::roster::Roster;
-use crate::selection::{NodeStreams, Replies};
+use crate::selection::NodeStreams;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::trace_feed::TraceFeed;
@@ -48,7 +48,6 @@ pub struct Run<'a> {
     indexes: &'a mut [SelectionIndex],
     in_flight: &'a mut [InFlight],
     traffic: &'a mut [Traffic],
-    replies: &'a mut [Replies],
     dispatches: &'a mut [Dispatches],
     streams: &'a mut [NodeStreams],
     meters: &'a mut [NodeMeters],
@@ -67,9 +66,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn faults(&mut self) {
-        let boundary = self.clock.boundary;
-        let Self { setup, cursor, servers, responses, .. } = self;
-        crate::faults::open_tick(setup, boundary, cursor, servers, responses);
+        let Self { setup, clock, cursor, servers, responses, .. } = self;
+        crate::faults::open_tick(setup, clock, cursor, servers, responses);
     }
 
     /// As the system of this name.
@@ -151,7 +149,6 @@ impl Run<'_> {
             indexes: self.indexes,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             dispatches: self.dispatches,
             streams: self.streams,
             meters: self.meters,
@@ -165,11 +162,11 @@ impl Run<'_> {
     pub fn close_tick(&mut self) {
         let mut agenda = Agenda {
             servers: self.servers,
+            responses: self.responses,
             heartbeats: self.heartbeats,
             reports: self.reports,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             mails: self.mails,
             peer_mails: self.peer_mails,
             sharings: self.sharings,
@@ -209,7 +206,6 @@ type Nodes = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -235,7 +231,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
     ) = resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
+        views, indexes, in_flight, traffic, dispatches, streams, meters, mails,
         peer_mails, peer_outs, sharings, judges);
     let mut run = Run {
         setup: &setup,
@@ -256,7 +252,6 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         indexes,
         in_flight,
         traffic,
-        replies,
         dispatches,
         streams,
         meters,
