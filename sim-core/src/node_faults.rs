@@ -8,6 +8,7 @@
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::exchange::Sharing;
+use crate::judge::Judge;
 use crate::meters::NodeMeters;
 use crate::plan::NodeChange;
 use crate::policy::{SelectionIndex, corrects_own_sends};
@@ -31,6 +32,8 @@ pub struct FragileColumns<'a> {
     pub sharings: &'a mut [Sharing],
     /// Counts.
     pub meters: &'a mut [NodeMeters],
+    /// What nodes make of the servers.
+    pub judges: &'a mut [Judge],
 }
 
 /// Carries out what is planned for the nodes, when the present tick starts on a boundary. A node
@@ -70,10 +73,13 @@ fn apply(
     nodes.in_flight[node].abandon(|request| {
         meters.end(request.arrived_ns >= setup.window_start_ns, Outcome::Lost);
     });
+    let rules = &mut nodes.judges[node].rules;
+    rules.stop(&nodes.views[node]);
     if change == NodeChange::Crash {
         nodes.sharings[node].pause();
         nodes.clusters[node].stop();
     } else {
+        rules.start(quantum);
         nodes.sharings[node].reset(setup, starts, quantum);
         nodes.clusters[node].start(setup, starts, quantum);
         nodes.views[node] = View::empty(setup, corrects_own_sends(&setup.policy));

@@ -7,13 +7,15 @@
 //!
 //! ```text
 //!            on a quantum boundary                          in every tick
-//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌───────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
-//!  │ faults │→│ heartbeat │→│ gossip │→│ peers │→│ metrics │ → │ completion │→│ selection │
-//!  └────────┘ └───────────┘ └────────┘ └───────┘ └─────────┘   └────────────┘ └───────────┘
-//!   servers    servers →     reports →   nodes →   everything,   dispatches →   responses,
-//!   change     reports       views       nodes     read only     responses      arrivals →
-//!                                                                               dispatches
+//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌───────┐ ┌───────────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
+//!  │ faults │→│ heartbeat │→│ gossip │→│ peers │→│ detection │→│ metrics │ → │ completion │→│ selection │
+//!  └────────┘ └───────────┘ └────────┘ └───────┘ └───────────┘ └─────────┘   └────────────┘ └───────────┘
+//!   servers    servers →     reports →   nodes →   nodes judge   everything,   dispatches →   responses,
+//!   change     reports       views       nodes     servers       read only     responses      arrivals →
+//!                                                                                             dispatches
 //! ```
+//!
+//! In control runs an `oracle` shows the views the truth before nodes judge.
 //!
 //! State lives in a bevy world: an entity is a *shard* (a range of servers) or a *node*, and its
 //! components are columns. A large fleet runs a schedule of one system a phase, parallel inside; a
@@ -32,9 +34,11 @@ use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::ids::NodeId;
+use crate::judge::Judge;
 use crate::meters::{Lane, Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
+use crate::oracle::Oracle;
 use crate::outcome;
 use crate::owners::Visit;
 use crate::peer_network::{PeerMail, PeerOut};
@@ -49,6 +53,7 @@ use crate::systems;
 use crate::time::Nanos;
 use crate::trace_feed::TraceFeed;
 use crate::traffic::Traffic;
+use crate::truth::Truth;
 use crate::view::View;
 use crate::wheel::Wheel;
 use crate::workload::TraceSource;
@@ -179,6 +184,8 @@ impl Simulation {
                 sharing.pause();
             }
             let cluster = Cluster::new(&setup, node, &roster);
+            let mut judge = Judge::new(&setup, node);
+            judge.rules.is_running = roster.is_running(node.0);
             world.spawn((
                 View::new(&setup, corrects_own_sends(&setup.policy)),
                 SelectionIndex::new(&setup, &mut streams.policy),
@@ -195,6 +202,7 @@ impl Simulation {
                 PeerOut::new(&setup, node),
                 sharing,
                 cluster,
+                judge,
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
@@ -210,6 +218,8 @@ impl Simulation {
         world.insert_resource(FaultCursor::default());
         world.insert_resource(roster);
         world.insert_resource(Observations::default());
+        world.insert_resource(Oracle::default());
+        world.insert_resource(Truth::new(&setup));
         world.insert_resource(setup);
         Ok(Self { world, schedule: phases(), burst: burst(), dispatch, policy })
     }
@@ -272,6 +282,8 @@ fn phases() -> Schedule {
             systems::heartbeat,
             systems::gossip,
             systems::peers,
+            systems::oracle,
+            systems::detection,
             systems::metrics,
             systems::completion,
             systems::failover,
@@ -298,6 +310,8 @@ pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.heartbeat();
     run.gossip();
     run.peers();
+    run.oracle();
+    run.detection();
     run.metrics();
     run.completion();
     run.failover();

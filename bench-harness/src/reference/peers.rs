@@ -2,7 +2,7 @@
 
 use sim_core::cluster::{Cluster, Desk};
 use sim_core::exchange::{Message, Sharing};
-use sim_core::ids::NodeId;
+use sim_core::ids::{NodeId, ServerId};
 use sim_core::network::Report;
 use sim_core::peer_network::{Letter, Payload, PeerMessage, PeerOut};
 use sim_core::peers;
@@ -30,6 +30,11 @@ impl Talk {
             outbox: PeerOut::new(setup, id),
             planned: None,
         }
+    }
+
+    /// The node has forgotten a server.
+    pub fn forget(&mut self, server: ServerId) {
+        self.sharing.forget(server);
     }
 
     /// The node has stopped.
@@ -182,6 +187,7 @@ impl Reference {
             }
         };
         let Some(config) = &self.setup.gossip else { return };
+        self.nodes[node as usize].listen(&self.setup, at_ns);
         if let Some(answer) = self.nodes[node as usize].receive(config, from, &message) {
             self.say(quantum, node, from, answer);
         }
