@@ -8,16 +8,56 @@ use bevy_ecs::prelude::Component;
 use rayon::prelude::*;
 
 use crate::clock::Clock;
-use crate::network::{Dispatches, Responses};
-use crate::order::Sorter;
+use crate::network::{Dispatch, Dispatches, Responses};
+use crate::order::{Inbox, Sorter};
 use crate::server::{Delivery, KernelKind, Servers};
 use crate::setup::Setup;
 
-/// A shard's inbox of the present tick, with the buffers to sort it.
+/// The buffers in which a shard sorts what arrives in a tick.
 #[derive(Component, Debug, Default)]
 pub struct Arrivals {
-    inbox: Vec<Delivery>,
     sorter: Sorter<Delivery>,
+}
+
+/// What arrives at one shard in one tick, from all nodes.
+struct Door<'a> {
+    outboxes: &'a [Dispatches],
+    shard: usize,
+    /// Id of the shard's first server.
+    first: u32,
+    tick: u64,
+}
+
+impl Door<'_> {
+    fn slices(&self) -> impl Iterator<Item = (u32, &[Dispatch])> {
+        (0u32..).zip(self.outboxes).flat_map(|(node, outbox)| {
+            outbox.by_shard[self.shard].slices(self.tick).map(move |slice| (node, slice))
+        })
+    }
+}
+
+impl Inbox<Delivery> for Door<'_> {
+    fn len(&self) -> usize {
+        self.slices().map(|(_, slice)| slice.len()).sum()
+    }
+
+    #[inline]
+    fn for_each(&self, mut visit: impl FnMut(Delivery)) {
+        for (node, outbox) in (0u32..).zip(self.outboxes) {
+            for slice in outbox.by_shard[self.shard].slices(self.tick) {
+                for dispatch in slice {
+                    visit(Delivery {
+                        offset_ns: dispatch.offset_ns,
+                        server: dispatch.server - self.first,
+                        node,
+                        slot: dispatch.slot,
+                        attempt: dispatch.attempt,
+                        demand: dispatch.demand,
+                    });
+                }
+            }
+        }
+    }
 }
 
 /// Serves every shard for the present tick.
@@ -53,35 +93,23 @@ fn serve(
     responses: &mut Responses,
     dispatches: &[Dispatches],
 ) {
-    let Arrivals { inbox, sorter } = arrivals;
-    inbox.clear();
-    for (node, outbox) in (0u32..).zip(dispatches) {
-        for slice in outbox.by_shard[shard].slices(tick) {
-            inbox.extend(slice.iter().map(|dispatch| Delivery {
-                offset_ns: dispatch.offset_ns,
-                server: dispatch.server - servers.first,
-                node,
-                slot: dispatch.slot,
-                attempt: dispatch.attempt,
-                demand: dispatch.demand,
-            }));
-        }
-    }
+    let door = Door { outboxes: dispatches, shard, first: servers.first, tick };
+    let sorter = &mut arrivals.sorter;
     // Only the order at each server matters. The FIFO kernel takes the servers one after the other:
     // memory is walked through in one direction. The event kernel has its own events to merge with.
     // Names break ties: overflow that was refiled comes after later attempts of its node.
     let by_time = |d: &Delivery| (d.offset_ns, d.node, d.attempt);
-    match servers.kernel_kind() {
+    let inbox = match servers.kernel_kind() {
         KernelKind::Fifo => sorter.sort(
-            inbox,
+            &door,
             u64::from(servers.len),
             |d| d.server,
             |a, b| (a.server, by_time(a)) < (b.server, by_time(b)),
         ),
         KernelKind::Event => {
             let span = setup.ticks.tick_ns;
-            sorter.sort(inbox, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b));
+            sorter.sort(&door, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b))
         }
-    }
+    };
     servers.serve(setup, tick, inbox, responses);
 }

@@ -8,7 +8,7 @@ use crate::law::{DelaySampler, ServiceSampler};
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
-use crate::time::Nanos;
+use crate::time::{Nanos, rounded};
 
 /// See the module documentation.
 #[derive(Clone, Debug, Resource)]
@@ -27,6 +27,8 @@ pub struct Setup {
     pub limit_ns: Nanos,
     /// Number of LB nodes.
     pub nodes: u32,
+    /// Time until the world notices that a node is gone or back [ns].
+    pub failover_delay_ns: Nanos,
     /// Number of servers that are ever there.
     pub servers: u32,
     /// Number of servers that are there from the start; faults add the others.
@@ -109,9 +111,7 @@ impl GroupSetup {
             Some(Slowdown::Factor(factor)) => healthy * factor,
             Some(Slowdown::Fixed(ns)) => return ns,
         };
-        // Adding one half and truncating rounds to nearest without a call into libm; by way of
-        // `i64`, which the processor converts to in one instruction. 292 years are enough.
-        ((service + 0.5) as i64 as u64).max(1)
+        rounded(service).unwrap_or(service as u64).max(1)
     }
 }
 
@@ -143,6 +143,7 @@ impl Setup {
             window_end_ns,
             limit_ns,
             nodes: scenario.nodes.count,
+            failover_delay_ns: scenario.nodes.failover_delay_ns,
             servers: first,
             configured: scenario.configured_count(),
             groups,

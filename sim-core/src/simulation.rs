@@ -23,7 +23,7 @@
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Split};
 use crate::completion::Arrivals;
 use crate::config::Scenario;
 use crate::exchange::Sharing;
@@ -40,7 +40,8 @@ use crate::peer_network::{PeerMail, PeerOut};
 use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::RunResult;
-use crate::selection::{NodeStreams, Replies};
+use crate::roster::Roster;
+use crate::selection::NodeStreams;
 use crate::server::{KernelKind, Servers};
 use crate::setup::Setup;
 use crate::systems;
@@ -160,7 +161,7 @@ impl Simulation {
             world.spawn((
                 Servers::new(&setup, first, len, kernel),
                 Arrivals::default(),
-                Responses { by_node: vec![Vec::new(); setup.nodes as usize] },
+                Responses::new(setup.nodes, horizon),
                 Heartbeats::new(&setup, first, len),
                 Reports {
                     broadcast: Wheel::new(64),
@@ -169,14 +170,18 @@ impl Simulation {
                 },
             ));
         }
+        let roster = Roster::new(&setup);
         for node in (0..setup.nodes).map(NodeId) {
             let mut streams = NodeStreams::new(&setup, node);
+            let mut sharing = Sharing::new(&setup, node);
+            if !roster.is_up(node.0) {
+                sharing.pause();
+            }
             world.spawn((
                 View::new(&setup, corrects_own_sends(&setup.policy)),
                 SelectionIndex::new(&setup, &mut streams.policy),
                 InFlight::new(&setup),
                 Traffic::new(&setup, &scenario.workload.arrivals, node),
-                Replies::new(horizon),
                 Dispatches {
                     by_shard: vec![Wheel::new(dispatch_horizon); starts.len()],
                     shard_size,
@@ -186,15 +191,21 @@ impl Simulation {
                 Mail::new(&setup),
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
-                Sharing::new(&setup, node),
+                sharing,
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
-        world.insert_resource(Clock::new(&setup, options.visit, options.always_parallel));
+        let split = match (options.always_parallel, threads) {
+            (true, _) => Split::Always,
+            (false, 1) => Split::Never,
+            (false, _) => Split::BusyTicks,
+        };
+        world.insert_resource(Clock::new(&setup, options.visit, split));
         let lanes = threads.min(setup.nodes as usize);
         world.insert_resource(Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect() });
         world.insert_resource(trace);
         world.insert_resource(FaultCursor::default());
+        world.insert_resource(roster);
         world.insert_resource(Observations::default());
         world.insert_resource(setup);
         Ok(Self { world, schedule: phases(), burst: burst(), dispatch, policy })
@@ -254,11 +265,13 @@ fn phases() -> Schedule {
         (
             systems::open_tick,
             systems::faults,
+            systems::node_faults,
             systems::heartbeat,
             systems::gossip,
             systems::peers,
             systems::metrics,
             systems::completion,
+            systems::failover,
             systems::selection,
             systems::close_tick,
         )
@@ -278,11 +291,13 @@ fn burst() -> Schedule {
 pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.open_tick();
     run.faults();
+    run.node_faults();
     run.heartbeat();
     run.gossip();
     run.peers();
     run.metrics();
     run.completion();
+    run.failover();
     run.selection();
     run.close_tick();
 }

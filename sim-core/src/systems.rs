@@ -14,12 +14,14 @@ use crate::heartbeat::Heartbeats;
 use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
+use crate::node_faults::FragileColumns;
 use crate::owners::NodeColumns;
 use crate::peer_network::{PeerMail, PeerOut};
 use crate::peers::PeerColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
-use crate::selection::{NodeStreams, Replies};
+use crate::roster::Roster;
+use crate::selection::NodeStreams;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::trace_feed::TraceFeed;
@@ -58,7 +60,31 @@ pub fn faults(
     mut shards: Query<(&mut Servers, &mut Responses)>,
 ) {
     columns!(shards => servers, responses);
-    crate::faults::open_tick(&setup, clock.boundary, &mut cursor, servers, responses);
+    crate::faults::open_tick(&setup, &clock, &mut cursor, servers, responses);
+}
+
+/// The columns that change when a node stops or starts, as a query.
+type Fragile = (
+    &'static mut View,
+    &'static mut SelectionIndex,
+    &'static mut InFlight,
+    &'static mut NodeStreams,
+    &'static mut Sharing,
+    &'static mut NodeMeters,
+);
+
+/// See [`crate::node_faults`].
+pub fn node_faults(
+    setup: Res<Setup>,
+    clock: Res<Clock>,
+    mut roster: ResMut<Roster>,
+    mut nodes: Query<Fragile>,
+) {
+    columns!(nodes => views, indexes, in_flight, streams, sharings, meters);
+    let columns = FragileColumns { views, indexes, in_flight, sharings, meters };
+    crate::node_faults::run(&setup, &clock, &mut roster, columns, |node| {
+        SelectionIndex::new(&setup, &mut streams[node].policy)
+    });
 }
 
 /// See [`crate::heartbeat`].
@@ -74,12 +100,13 @@ pub fn heartbeat(
 /// See [`crate::gossip`].
 pub fn gossip(
     clock: Res<Clock>,
+    roster: Res<Roster>,
     mut nodes: Query<(&mut View, &mut SelectionIndex, &mut Mail, &mut Sharing, &mut NodeMeters)>,
     mut shards: Query<(&mut Reports,)>,
 ) {
     columns!(nodes => views, indexes, mails, sharings, meters);
     columns!(shards => reports);
-    crate::gossip::run(&clock, views, indexes, mails, sharings, meters, reports);
+    crate::gossip::run(&clock, &roster, views, indexes, mails, sharings, meters, reports);
 }
 
 /// The columns that change when nodes talk, as a query.
@@ -93,10 +120,10 @@ type Talking = (
 );
 
 /// See [`crate::peers`].
-pub fn peers(setup: Res<Setup>, clock: Res<Clock>, mut nodes: Query<Talking>) {
+pub fn peers(setup: Res<Setup>, clock: Res<Clock>, roster: Res<Roster>, mut nodes: Query<Talking>) {
     columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
     let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
-    crate::peers::run(&setup, &clock, columns);
+    crate::peers::run(&setup, &clock, &roster, columns);
 }
 
 /// See [`crate::metrics`].
@@ -104,13 +131,24 @@ pub fn metrics(
     setup: Res<Setup>,
     mut clock: ResMut<Clock>,
     mut observations: ResMut<Observations>,
+    roster: Res<Roster>,
     mut lanes: ResMut<Lanes>,
     mut shards: Query<(&mut Servers,)>,
     mut nodes: Query<(&mut View, &mut NodeMeters)>,
 ) {
     columns!(shards => servers);
     columns!(nodes => views, meters);
-    crate::metrics::run(&setup, &mut clock, &mut observations, servers, views, meters, &mut lanes);
+    let lanes = &mut lanes;
+    crate::metrics::run(
+        &setup,
+        &mut clock,
+        &mut observations,
+        &roster,
+        servers,
+        views,
+        meters,
+        lanes,
+    );
 }
 
 /// See [`crate::completion`].
@@ -125,13 +163,24 @@ pub fn completion(
     crate::completion::run(&setup, &clock, servers, arrivals, responses, dispatches);
 }
 
+/// See [`crate::failover`].
+pub fn failover(
+    setup: Res<Setup>,
+    clock: Res<Clock>,
+    mut roster: ResMut<Roster>,
+    mut lanes: ResMut<Lanes>,
+    mut nodes: Query<(&mut Traffic, &mut NodeMeters)>,
+) {
+    columns!(nodes => traffic, meters);
+    crate::failover::run(&setup, &clock, &mut roster, traffic, meters, &mut lanes.lanes);
+}
+
 /// The columns that selection changes, as a query.
 type Selecting = (
     &'static mut View,
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -145,10 +194,9 @@ pub fn selection(
     mut nodes: Query<Selecting>,
     mut shards: Query<(&mut Responses,)>,
 ) {
-    columns!(nodes => views, indexes, in_flight, traffic, replies, dispatches, streams, meters);
+    columns!(nodes => views, indexes, in_flight, traffic, dispatches, streams, meters);
     columns!(shards => responses);
-    let columns =
-        NodeColumns { views, indexes, in_flight, traffic, replies, dispatches, streams, meters };
+    let columns = NodeColumns { views, indexes, in_flight, traffic, dispatches, streams, meters };
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
@@ -156,7 +204,6 @@ pub fn selection(
 type Waiting = (
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Mail,
     &'static mut PeerMail,
     &'static mut Sharing,
@@ -168,26 +215,26 @@ pub fn close_tick(
     setup: Res<Setup>,
     mut clock: ResMut<Clock>,
     mut lanes: ResMut<Lanes>,
-    cursor: Res<FaultCursor>,
+    (cursor, roster): (Res<FaultCursor>, Res<Roster>),
     trace: Res<TraceFeed>,
-    mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
+    mut shards: Query<(&mut Servers, &mut Responses, &mut Heartbeats, &mut Reports)>,
     mut nodes: Query<Waiting>,
 ) {
-    columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, dispatches);
+    columns!(shards => servers, responses, heartbeats, reports);
+    columns!(nodes => in_flight, traffic, mails, peer_mails, sharings, dispatches);
     let mut agenda = Agenda {
         servers,
+        responses,
         heartbeats,
         reports,
         in_flight,
         traffic,
-        replies,
         mails,
         peer_mails,
         sharings,
         dispatches,
     };
-    clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
+    clock.close(&setup, &mut lanes.lanes, &cursor, &roster, &trace, &mut agenda);
 }
 
 /// Everything a tick works on, as slices.
@@ -195,6 +242,7 @@ pub struct Run<'a> {
     setup: &'a Setup,
     clock: &'a mut Clock,
     cursor: &'a mut FaultCursor,
+    roster: &'a mut Roster,
     trace: &'a mut TraceFeed,
     lanes: &'a mut Lanes,
     observations: &'a mut Observations,
@@ -207,7 +255,6 @@ pub struct Run<'a> {
     indexes: &'a mut [SelectionIndex],
     in_flight: &'a mut [InFlight],
     traffic: &'a mut [Traffic],
-    replies: &'a mut [Replies],
     dispatches: &'a mut [Dispatches],
     streams: &'a mut [NodeStreams],
     meters: &'a mut [NodeMeters],
@@ -225,9 +272,23 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn faults(&mut self) {
-        let boundary = self.clock.boundary;
-        let Self { setup, cursor, servers, responses, .. } = self;
-        crate::faults::open_tick(setup, boundary, cursor, servers, responses);
+        let Self { setup, clock, cursor, servers, responses, .. } = self;
+        crate::faults::open_tick(setup, clock, cursor, servers, responses);
+    }
+
+    /// As the system of this name.
+    pub fn node_faults(&mut self) {
+        let columns = FragileColumns {
+            views: self.views,
+            indexes: self.indexes,
+            in_flight: self.in_flight,
+            sharings: self.sharings,
+            meters: self.meters,
+        };
+        let Self { setup, clock, roster, streams, .. } = self;
+        crate::node_faults::run(setup, clock, roster, columns, |node| {
+            SelectionIndex::new(setup, &mut streams[node].policy)
+        });
     }
 
     /// As the system of this name.
@@ -238,8 +299,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn gossip(&mut self) {
-        let Self { clock, views, indexes, mails, sharings, meters, reports, .. } = self;
-        crate::gossip::run(clock, views, indexes, mails, sharings, meters, reports);
+        let Self { clock, roster, views, indexes, mails, sharings, meters, reports, .. } = self;
+        crate::gossip::run(clock, roster, views, indexes, mails, sharings, meters, reports);
     }
 
     /// As the system of this name.
@@ -252,13 +313,13 @@ impl Run<'_> {
             outboxes: self.peer_outs,
             meters: self.meters,
         };
-        crate::peers::run(self.setup, self.clock, columns);
+        crate::peers::run(self.setup, self.clock, self.roster, columns);
     }
 
     /// As the system of this name.
     pub fn metrics(&mut self) {
-        let Self { setup, clock, observations, servers, views, meters, lanes, .. } = self;
-        crate::metrics::run(setup, clock, observations, servers, views, meters, lanes);
+        let Self { setup, clock, observations, roster, servers, views, meters, lanes, .. } = self;
+        crate::metrics::run(setup, clock, observations, roster, servers, views, meters, lanes);
     }
 
     /// As the system of this name.
@@ -268,13 +329,18 @@ impl Run<'_> {
     }
 
     /// As the system of this name.
+    pub fn failover(&mut self) {
+        let Self { setup, clock, roster, traffic, meters, lanes, .. } = self;
+        crate::failover::run(setup, clock, roster, traffic, meters, &mut lanes.lanes);
+    }
+
+    /// As the system of this name.
     pub fn selection(&mut self) {
         let columns = NodeColumns {
             views: self.views,
             indexes: self.indexes,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             dispatches: self.dispatches,
             streams: self.streams,
             meters: self.meters,
@@ -287,17 +353,18 @@ impl Run<'_> {
     pub fn close_tick(&mut self) {
         let mut agenda = Agenda {
             servers: self.servers,
+            responses: self.responses,
             heartbeats: self.heartbeats,
             reports: self.reports,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             mails: self.mails,
             peer_mails: self.peer_mails,
             sharings: self.sharings,
             dispatches: self.dispatches,
         };
-        self.clock.close(self.setup, &mut self.lanes.lanes, self.cursor, self.trace, &mut agenda);
+        let Self { setup, clock, lanes, cursor, roster, trace, .. } = self;
+        clock.close(setup, &mut lanes.lanes, cursor, roster, trace, &mut agenda);
     }
 }
 
@@ -306,6 +373,7 @@ type Resources<'w> = (
     Res<'w, Setup>,
     ResMut<'w, Clock>,
     ResMut<'w, FaultCursor>,
+    ResMut<'w, Roster>,
     ResMut<'w, TraceFeed>,
     ResMut<'w, Lanes>,
     ResMut<'w, Observations>,
@@ -326,7 +394,6 @@ type Nodes = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -338,15 +405,17 @@ type Nodes = (
 
 /// Runs ticks until the burst is used up or the run is over.
 pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<Nodes>) {
-    let (setup, mut clock, mut cursor, mut trace, mut lanes, mut observations) = resources;
+    let (setup, mut clock, mut cursor, mut roster, mut trace, mut lanes, mut observations) =
+        resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
+        views, indexes, in_flight, traffic, dispatches, streams, meters, mails,
         peer_mails, peer_outs, sharings);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
         cursor: &mut cursor,
+        roster: &mut roster,
         trace: &mut trace,
         lanes: &mut lanes,
         observations: &mut observations,
@@ -359,7 +428,6 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         indexes,
         in_flight,
         traffic,
-        replies,
         dispatches,
         streams,
         meters,

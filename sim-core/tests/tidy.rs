@@ -53,6 +53,7 @@ const ROWS: [&[&str]; 8] = [
         "traffic",
         "meters",
         "membership",
+        "roster",
     ],
     &["clock", "owners", "trace_feed"],
     &PHASES,
@@ -61,15 +62,23 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// The phases of a tick: none imports another, and `simulation` alone knows their order.
-const PHASES: [&str; 7] =
-    ["faults", "heartbeat", "gossip", "peers", "metrics", "completion", "selection"];
+const PHASES: [&str; 9] = [
+    "faults",
+    "node_faults",
+    "heartbeat",
+    "gossip",
+    "peers",
+    "metrics",
+    "completion",
+    "failover",
+    "selection",
+];
 
 /// Imports against the rows: who, whom, why. One that is no longer there must go from here.
-const EXCEPTIONS: [(&str, &str, &str); 6] = [
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("clock", "faults", "the next busy tick depends on what each phase has pending"),
     ("clock", "heartbeat", "as above"),
     ("clock", "gossip", "as above"),
-    ("clock", "selection", "as above"),
     ("owners", "selection", "the columns of a node are those that selection changes"),
     ("trace_feed", "simulation", "the error type of a run"),
 ];

@@ -16,7 +16,7 @@ const REPEATS_MAX: u64 = 100_000;
 /// Largest factor of a slowdown or a lie.
 const FACTOR_MAX: f64 = 1e6;
 /// Kinds that a scenario may name and no engine simulates yet.
-const UNBUILT: [&str; 4] = ["node_crash", "node_leave", "node_join", "partition"];
+const UNBUILT: [&str; 1] = ["partition"];
 
 /// Where the servers of a fleet begin and end.
 struct Fleet {
