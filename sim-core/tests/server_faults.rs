@@ -253,7 +253,7 @@ fn late_heartbeats_make_views_older_and_doubled_ones_do_not() {
     assert!(mixed > sound + 20.0 && mixed < sound + 200.0, "{mixed} {sound}");
 }
 
-/// A server that understates its load draws traffic in; one that overstates it sends it away.
+/// A server that understates its load draws traffic in.
 #[test]
 fn lies_draw_traffic_in() {
     let policy = || two_choices(LoadSignal::Reported);
@@ -270,8 +270,6 @@ fn lies_draw_traffic_in() {
     // when the other one is idle.
     let scaled = picked(Lie::Scaled { load: 0.0, latency: 1.0 });
     assert!((0.14..0.2).contains(&scaled), "{scaled}");
-    let overstated = picked(Lie::Scaled { load: 100.0, latency: 1.0 });
-    assert!(overstated < 0.03, "{overstated}");
 }
 
 /// Reports whose versions do not rise are not taken in: their server goes stale and out of use.
