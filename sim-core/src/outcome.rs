@@ -44,6 +44,7 @@ pub fn node_result(
         reports: meters.reports,
         peer_messages: meters.peer_messages,
         peer_bytes: meters.peer_bytes,
+        members: meters.members,
         findings,
     }
 }
@@ -91,6 +92,7 @@ pub fn assemble(
         herd_sum_ppm: observations.herd_sum_ppm,
         herd_intervals: observations.herd_intervals,
         consistency: observations.consistency.finish(),
+        membership: observations.agreement.finish(),
     }
 }
 

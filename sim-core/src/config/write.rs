@@ -379,6 +379,7 @@ impl File {
             reconnect_interval_ns,
             reap_ns,
             lifeguard,
+            loss,
             seeds,
         } = membership;
         self.table("[membership]");
@@ -401,6 +402,7 @@ impl File {
         self.key("reconnect_interval", time(*reconnect_interval_ns));
         self.key("reap", time(*reap_ns));
         self.key("lifeguard", lifeguard);
+        self.key("loss", number(*loss));
         self.key("seeds", quote(&format!("{}..{}", seeds.start, seeds.end)));
     }
 
