@@ -19,6 +19,7 @@ use sim_core::config::{Arrivals, Scenario};
 use sim_core::heartbeat;
 use sim_core::ids::{NodeId, ServerId};
 use sim_core::latency_table::LatencyTable;
+use sim_core::links::Links;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan};
 use sim_core::misreport::{self, Misreport};
@@ -43,6 +44,7 @@ enum Event {
     EndCheck,
     Fault(usize),
     ReportFault(usize),
+    Cut,
     Heartbeat { server: u32, due_ns: Nanos },
     Report { node: u32, report: Report },
     Message { node: u32, from: u32, sequence: u32, message: u32 },
@@ -89,6 +91,7 @@ impl Agenda {
             Event::EndCheck => (0, 0, 0, 0),
             Event::Fault(index) => (1, 0, index as u32, 0),
             Event::ReportFault(index) => (1, 1, index as u32, 0),
+            Event::Cut => (1, 2, 0, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
@@ -115,6 +118,9 @@ struct Reference {
     misreports: Vec<Misreport>,
     nodes: Vec<Node>,
     post: Post,
+    links: Links,
+    /// Attempts that a partition kept from their server.
+    cut_off: u64,
     meters: Meters,
     observations: Observations,
     latency: [LatencyTable; 2],
@@ -150,6 +156,8 @@ pub fn simulate(
             .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
             .collect(),
         post: Post::default(),
+        links: Links::default(),
+        cut_off: 0,
         meters: Meters::default(),
         observations: Observations::default(),
         latency: Default::default(),
@@ -174,6 +182,9 @@ impl Reference {
         }
         for (index, planned) in setup.plan.reports.iter().enumerate() {
             self.agenda.add(planned.quantum * quantum_ns, Event::ReportFault(index), &self.jobs);
+        }
+        for cut in &setup.plan.links {
+            self.agenda.add(cut.quantum * quantum_ns, Event::Cut, &self.jobs);
         }
         for id in 0..setup.servers {
             let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(id));
@@ -242,8 +253,20 @@ impl Reference {
                         self.misreports[id as usize].change(planned.change);
                     }
                 }
-                Event::Report { node, report } => self.hear(at_ns, node, report),
-                Event::Message { node, message, .. } => self.message(at_ns, node, message),
+                Event::Cut => {
+                    self.links.advance(&self.setup, at_ns / self.setup.ticks.quantum_ns);
+                }
+                Event::Report { node, report } => {
+                    if !self.links.cut_to_node(report.server, node) {
+                        self.hear(at_ns, node, report);
+                    }
+                }
+                Event::Message { node, from, message, .. } => {
+                    let message = self.post.take(message);
+                    if !self.links.cut_between(from, node) {
+                        self.message(at_ns, node, message);
+                    }
+                }
                 Event::Round { node } => self.round(at_ns, node),
                 Event::Look => self.look(at_ns),
                 Event::Observe => self.observe(at_ns),
@@ -253,6 +276,10 @@ impl Reference {
                 Event::Attempt { server, job } => self.attempt(at_ns, server, job),
                 Event::Response { node, slot, attempt, status } => {
                     let at = &mut self.nodes[node as usize];
+                    let server = at.awaits(slot, attempt);
+                    if server.is_some_and(|server| self.links.cut_to_node(server, node)) {
+                        continue;
+                    }
                     let tables = (&mut self.latency, &mut self.recent);
                     let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
                     self.send(node, sent);
@@ -362,6 +389,11 @@ impl Reference {
     }
 
     fn attempt(&mut self, at_ns: Nanos, id: u32, job: u32) {
+        if self.links.cut_to_server(self.jobs[job].node, id) {
+            self.cut_off += 1;
+            self.jobs.remove(job);
+            return;
+        }
         let server = &mut self.servers[id as usize];
         match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
             Some(status) => self.answer(at_ns, job, status),
@@ -458,6 +490,7 @@ impl Reference {
             latency,
             self.observations,
             on_their_way as u64,
+            self.cut_off,
         )
     }
 }

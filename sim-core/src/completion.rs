@@ -18,6 +18,8 @@ use crate::setup::Setup;
 pub struct Arrivals {
     inbox: Vec<Delivery>,
     sorter: Sorter<Delivery>,
+    /// Attempts that a partition kept from their server.
+    pub cut_off: u64,
 }
 
 /// Serves every shard for the present tick.
@@ -29,31 +31,32 @@ pub fn run(
     responses: &mut [Responses],
     dispatches: &[Dispatches],
 ) {
-    let tick = clock.tick;
     if clock.parallel {
         (servers, arrivals, responses).into_par_iter().enumerate().for_each(
             |(shard, (servers, arrivals, responses))| {
-                serve(setup, tick, shard, servers, arrivals, responses, dispatches);
+                serve(setup, clock, shard, servers, arrivals, responses, dispatches);
             },
         );
     } else {
         for shard in clock.visit.order(servers.len()) {
             let (servers, arrivals) = (&mut servers[shard], &mut arrivals[shard]);
-            serve(setup, tick, shard, servers, arrivals, &mut responses[shard], dispatches);
+            serve(setup, clock, shard, servers, arrivals, &mut responses[shard], dispatches);
         }
     }
 }
 
 fn serve(
     setup: &Setup,
-    tick: u64,
+    clock: &Clock,
     shard: usize,
     servers: &mut Servers,
     arrivals: &mut Arrivals,
     responses: &mut Responses,
     dispatches: &[Dispatches],
 ) {
-    let Arrivals { inbox, sorter } = arrivals;
+    let Clock { tick, links, .. } = clock;
+    let tick = *tick;
+    let Arrivals { inbox, sorter, cut_off } = arrivals;
     inbox.clear();
     for (node, outbox) in (0u32..).zip(dispatches) {
         for slice in outbox.by_shard[shard].slices(tick) {
@@ -66,6 +69,11 @@ fn serve(
                 demand: dispatch.demand,
             }));
         }
+    }
+    if !links.are_whole() {
+        let sent = inbox.len();
+        inbox.retain(|d| !links.cut_to_server(d.node, servers.first + d.server));
+        *cut_off += (sent - inbox.len()) as u64;
     }
     // Only the order at each server matters. The FIFO kernel takes the servers one after the other:
     // memory is walked through in one direction. The event kernel has its own events to merge with.

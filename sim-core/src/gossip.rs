@@ -59,21 +59,21 @@ pub fn run(
     if clock.parallel {
         (views, indexes, mails, sharings, meters).into_par_iter().enumerate().for_each(
             |(node, (view, index, mail, sharing, meters))| {
-                meters.reports += merge(quantum, node, view, index, mail, sharing, reports);
+                meters.reports += merge(clock, node, view, index, mail, sharing, reports);
             },
         );
     } else {
         for node in clock.visit.order(views.len()) {
             let (view, index, mail) = (&mut views[node], &mut indexes[node], &mut mails[node]);
             let sharing = &mut sharings[node];
-            meters[node].reports += merge(quantum, node, view, index, mail, sharing, reports);
+            meters[node].reports += merge(clock, node, view, index, mail, sharing, reports);
         }
     }
 }
 
-/// Merges what has arrived at one node by the boundary `quantum`; returns the number of reports.
+/// Merges what has arrived at one node by the present boundary; returns the number of reports.
 pub fn merge(
-    quantum: u64,
+    clock: &Clock,
     node: usize,
     view: &mut View,
     index: &mut SelectionIndex,
@@ -81,6 +81,7 @@ pub fn merge(
     sharing: &mut Sharing,
     reports: &[Reports],
 ) -> u64 {
+    let Some(quantum) = clock.boundary else { return 0 };
     mail.due.clear();
     mail.pending.take(quantum, &mut mail.due);
     for shard in reports {
@@ -88,16 +89,20 @@ pub fn merge(
             mail.pending.push(arrival, report);
         }
     }
-    if mail.in_order {
+    let apart = mail.in_order || !clock.links.are_whole();
+    if apart {
         for shard in reports {
             for slice in shard.broadcast.slices(quantum) {
                 mail.due.extend_from_slice(slice);
             }
         }
+        mail.due.retain(|report| !clock.links.cut_to_node(report.server, node as u32));
+    }
+    if mail.in_order {
         mail.due.sort_unstable_by_key(Report::order);
     }
     // Else what reaches all nodes at once is read where it lies.
-    let broadcasts = if mail.in_order { &[] } else { reports };
+    let broadcasts = if apart { &[] } else { reports };
     with_policy!(index, policy => {
         let mut merge = |slice: &[Report]| {
             if sharing.is_on {

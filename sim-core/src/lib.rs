@@ -26,6 +26,7 @@ pub mod completion; // phase 6: servers serve
 pub mod selection; // phase 7: nodes choose and dispatch
 
 pub mod membership; // which nodes a node knows
+pub mod links; // which of them are cut
 pub mod network; // messages and the outboxes they wait in
 pub mod peer_network; // messages between nodes
 pub mod exchange; // what nodes tell each other about servers

@@ -54,7 +54,7 @@ pub fn run(setup: &Setup, clock: &Clock, nodes: PeerColumns<'_>) {
             .enumerate()
             .for_each(|(node, (view, index, sharing, mail, outbox, meters))| {
                 let parts = PeerParts { view, index, sharing, mail, outbox, meters };
-                take_turn(setup, quantum, node as u32, parts);
+                take_turn(setup, clock, quantum, node as u32, parts);
             });
     } else {
         for node in clock.visit.order(views.len()) {
@@ -66,17 +66,20 @@ pub fn run(setup: &Setup, clock: &Clock, nodes: PeerColumns<'_>) {
                 outbox: &mut outboxes[node],
                 meters: &mut meters[node],
             };
-            take_turn(setup, quantum, node as u32, parts);
+            take_turn(setup, clock, quantum, node as u32, parts);
         }
     }
     peer_network::deliver(outboxes, mails);
 }
 
 /// First all messages that have arrived, in their order; then what the node does of its own accord.
-fn take_turn(setup: &Setup, quantum: u64, node: u32, parts: PeerParts<'_>) {
+fn take_turn(setup: &Setup, clock: &Clock, quantum: u64, node: u32, parts: PeerParts<'_>) {
     let PeerParts { view, index, sharing, mail, outbox, meters } = parts;
     while let Some(message) = mail.take(quantum) {
         let from = message.from;
+        if clock.links.cut_between(from, node) {
+            continue;
+        }
         match (message.payload, &setup.gossip) {
             (Payload::Gossip(message), Some(config)) => {
                 let answer = sharing.receive(config, view, from, &message, |server, belief| {

@@ -92,7 +92,7 @@ pub fn run(
     let work = |first: usize, mut nodes: NodeColumns<'_>, lane: &mut Lane| {
         for node in clock.visit.order(nodes.views.len()) {
             let parts = nodes.node(node);
-            decide(setup, clock.tick, first + node, &clock.freshness, parts, lane, responses);
+            decide(setup, clock, first + node, parts, lane, responses);
         }
     };
     let tasks = if clock.parallel { lanes.len() } else { 1 };
@@ -101,13 +101,14 @@ pub fn run(
 
 fn decide(
     setup: &Setup,
-    tick: u64,
+    clock: &Clock,
     node: usize,
-    freshness: &Freshness,
     parts: NodeParts<'_>,
     lane: &mut Lane,
     responses: &[Responses],
 ) {
+    let Clock { tick, freshness, links, .. } = clock;
+    let tick = *tick;
     let start_ns = setup.ticks.start_ns(tick);
     let end_ns = start_ns + setup.ticks.tick_ns;
     let NodeParts { view, index, in_flight, traffic, replies, dispatches, streams, meters } = parts;
@@ -124,6 +125,13 @@ fn decide(
     let Replies { pending, due } = replies;
     due.clear();
     pending.take(tick, due);
+    if !links.are_whole() {
+        // An answer to an attempt that nobody waits for is let in, and then ignored.
+        due.retain(|answer| {
+            let waiting = in_flight.answered(answer.slot, answer.attempt);
+            waiting.is_none_or(|request| !links.cut_to_node(request.server, node as u32))
+        });
+    }
     lane.sorter.sort(
         due,
         setup.ticks.tick_ns,

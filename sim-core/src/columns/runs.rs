@@ -188,6 +188,12 @@ pub static METRICS: &[Metric] = &[
         "Attempts of the whole run that their server answered with an error.",
         |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
     ),
+    run(
+        "dispatched_cut_total",
+        "attempts",
+        "Attempts of the whole run that a partition kept from their server.",
+        |_, r| count(r.cut_off),
+    ),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(
         "peer_messages_per_s",
