@@ -27,6 +27,7 @@ mod faults; // what breaks, read
 mod chaos; // what breaks by chance
 mod expect; // what must be shown
 mod validate; // what is impossible
+mod write; // from scenario to text
 pub mod keys; // every key there is
 
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};

@@ -139,7 +139,9 @@ fn added(rng: &mut Stream, scenario: &Scenario) -> ServerGroup {
     ServerGroup {
         name: rng.random_bool(0.5).then(|| format!("new-{}", rng.random_range(0..1000))),
         count: rng.random_range(1..5),
-        service: ServiceLaw::Exponential { mean_ns: scenario.servers[like].service.mean_ns() },
+        service: ServiceLaw::Exponential {
+            mean_ns: scenario.servers[like].service.mean_ns().round(),
+        },
         ..scenario.servers[like].clone()
     }
 }
