@@ -8,6 +8,7 @@
 //! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
 //! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
 
+mod arrivals;
 mod node;
 mod peers;
 mod server;
@@ -28,6 +29,7 @@ use sim_core::outcome;
 use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
+use sim_core::roster::{Roster, Standing};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
@@ -45,6 +47,7 @@ enum Event {
     Fault(usize),
     ReportFault(usize),
     Cut,
+    NodeFaults,
     Heartbeat { server: u32, due_ns: Nanos },
     Report { node: u32, report: Report },
     Message { node: u32, from: u32, sequence: u32, message: u32 },
@@ -56,7 +59,7 @@ enum Event {
     Response { node: u32, slot: u32, attempt: u32, status: Status },
     Deadline { node: u32, slot: u32, name: u32 },
     Arrival { node: u32 },
-    Recorded { node: u32 },
+    Recorded,
 }
 
 /// When it happens, and before or after what else: `kind`, then the three parts of the tie rule.
@@ -92,6 +95,7 @@ impl Agenda {
             Event::Fault(index) => (1, 0, index as u32, 0),
             Event::ReportFault(index) => (1, 1, index as u32, 0),
             Event::Cut => (1, 2, 0, 0),
+            Event::NodeFaults => (1, 3, 0, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
@@ -102,7 +106,8 @@ impl Agenda {
             Event::Attempt { server, job } => (9, server, jobs[job].node, jobs[job].attempt),
             Event::Response { node, attempt, status, .. } => (10, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (11, node, name, 0),
-            Event::Arrival { node } | Event::Recorded { node } => (12, node, 0, 0),
+            Event::Arrival { node } => (12, node, 0, 0),
+            Event::Recorded => (12, 0, 0, 0),
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
     }
@@ -117,6 +122,8 @@ struct Reference {
     heartbeat_streams: Vec<Stream>,
     misreports: Vec<Misreport>,
     nodes: Vec<Node>,
+    roster: Roster,
+    choice: LatencyChoice,
     post: Post,
     links: Links,
     /// Attempts that a partition kept from their server.
@@ -127,8 +134,10 @@ struct Reference {
     recent: RecentTable,
     trace: Option<Box<dyn TraceSource>>,
     trace_turn: u32,
-    /// The record of the `Recorded` event on the agenda.
-    recorded: Option<TraceRecord>,
+    /// The records of the `Recorded` event on the agenda with their nodes: those of one moment.
+    recorded: Vec<(u32, TraceRecord)>,
+    /// The record after them, if it has been read.
+    next_record: Option<TraceRecord>,
 }
 
 /// Runs `policy` of a checked scenario in `replication` and gives what the windowed engine must
@@ -155,6 +164,8 @@ pub fn simulate(
         nodes: (0..setup.nodes)
             .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
             .collect(),
+        roster: Roster::new(&setup),
+        choice,
         post: Post::default(),
         links: Links::default(),
         cut_off: 0,
@@ -164,7 +175,8 @@ pub fn simulate(
         recent: RecentTable::default(),
         trace,
         trace_turn: 0,
-        recorded: None,
+        recorded: Vec::new(),
+        next_record: None,
         setup,
     };
     reference.plan(matches!(scenario.workload.arrivals, Arrivals::Trace(_)));
@@ -185,6 +197,9 @@ impl Reference {
         }
         for cut in &setup.plan.links {
             self.agenda.add(cut.quantum * quantum_ns, Event::Cut, &self.jobs);
+        }
+        for planned in &setup.plan.nodes {
+            self.agenda.add(planned.quantum * quantum_ns, Event::NodeFaults, &self.jobs);
         }
         for id in 0..setup.servers {
             let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(id));
@@ -218,18 +233,6 @@ impl Reference {
         }
     }
 
-    fn read_trace(&mut self) {
-        let source = self.trace.as_mut().expect("a trace scenario is given a trace");
-        if let Some(record) = source.next().expect("the trace is readable")
-            && record.at_ns < self.setup.window_end_ns
-        {
-            let node = self.trace_turn % self.setup.nodes;
-            self.trace_turn += 1;
-            self.recorded = Some(record);
-            self.agenda.add(record.at_ns, Event::Recorded { node }, &self.jobs);
-        }
-    }
-
     /// Events in order, until the run is over; returns when that was [ns].
     fn run(&mut self) -> Nanos {
         while let Some(Reverse(Entry((at_ns, ..), event))) = self.agenda.0.pop() {
@@ -246,6 +249,7 @@ impl Reference {
                     );
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
+                Event::NodeFaults => self.node_faults(at_ns),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
                 Event::ReportFault(index) => {
                     let planned = self.setup.plan.reports[index].clone();
@@ -257,7 +261,8 @@ impl Reference {
                     self.links.advance(&self.setup, at_ns / self.setup.ticks.quantum_ns);
                 }
                 Event::Report { node, report } => {
-                    if !self.links.cut_to_node(report.server, node) {
+                    let cut = self.links.cut_to_node(report.server, node);
+                    if !cut && self.roster.standing(node) != Standing::Down {
                         self.hear(at_ns, node, report);
                     }
                 }
@@ -294,25 +299,16 @@ impl Reference {
                         self.agenda.add(next_ns, Event::Arrival { node }, &self.jobs);
                     }
                 }
-                Event::Recorded { node } => {
-                    if let Some(record) = self.recorded.take() {
+                Event::Recorded => {
+                    for (node, record) in std::mem::take(&mut self.recorded) {
                         self.nodes[node as usize].traffic.feed(record);
+                        self.arrive(at_ns, node);
                     }
-                    self.arrive(at_ns, node);
                     self.read_trace();
                 }
             }
         }
         unreachable!("the check for the end is always on the agenda")
-    }
-
-    fn arrive(&mut self, at_ns: Nanos, node: u32) {
-        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns);
-        if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
-            let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
-            self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
-        }
-        self.send(node, sent);
     }
 
     fn send(&mut self, node: u32, sent: Option<(Nanos, u32, Job)>) {
@@ -444,13 +440,16 @@ impl Reference {
             }
             let loads: Vec<u32> =
                 plan.servers().map(|id| self.servers[id as usize].load()).collect();
-            let views = self.nodes.iter().map(|node| &node.view);
+            let roster = &self.roster;
+            let running = (0..).zip(&self.nodes).filter(|&(id, _)| roster.is_running(id));
+            let views = running.map(|(_, node)| &node.view);
             self.observations.sample_views(setup, quantum, views, &plan, &loads, &mut bin);
             let meters = self.nodes.iter().map(|node| &node.meters);
             self.observations.close_bin(bin, meters, &mut self.recent);
             if at_ns >= setup.window_start_ns {
                 let held = |node: usize, server: u32| {
-                    Some(self.nodes[node].view.versions[server as usize])
+                    let versions = &self.nodes[node].view.versions;
+                    self.roster.is_running(node as u32).then(|| versions[server as usize])
                 };
                 let looking = self.observations.consistency.is_watching();
                 self.observations.consistency.watch(setup, quantum, held);
@@ -464,8 +463,11 @@ impl Reference {
     /// Looks at every boundary, as long as a change is watched.
     fn look(&mut self, at_ns: Nanos) {
         let quantum_ns = self.setup.ticks.quantum_ns;
-        let held = |node: usize, server: u32| Some(self.nodes[node].view.versions[server as usize]);
-        self.observations.consistency.look(&self.setup, at_ns / quantum_ns, held);
+        let Self { setup, roster, nodes, observations, .. } = self;
+        let held = |node: usize, server: u32| {
+            roster.is_running(node as u32).then(|| nodes[node].view.versions[server as usize])
+        };
+        observations.consistency.look(setup, at_ns / quantum_ns, held);
         if self.observations.consistency.is_watching() {
             self.agenda.add(at_ns + quantum_ns, Event::Look, &self.jobs);
         }

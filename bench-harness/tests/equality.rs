@@ -1,6 +1,7 @@
 //! The windowed engine and the reference engine give the same result, bit for bit.
 
 mod breakage;
+mod nodes;
 mod shrink;
 
 use bench_harness::fleet;
@@ -82,6 +83,7 @@ fn random_case(seed: u64) -> Case {
     let mut scenario = random_scenario(seed, unit, &mut rng);
     let trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+    nodes::add_node_faults(&mut scenario);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -301,12 +303,9 @@ fn random_scenarios_survive_being_written_and_name_every_fault() {
     }
     for kind in keys::FAULTS {
         let count = kinds.get(kind).copied().unwrap_or(0);
-        assert!(count >= 5 || UNBUILT.contains(kind), "{kind} in {count} cases: {kinds:?}");
+        assert!(count >= 5, "{kind} in {count} cases: {kinds:?}");
     }
 }
-
-/// Kinds of fault that no scenario can ask for yet.
-const UNBUILT: [&str; 3] = ["node_crash", "node_leave", "node_join"];
 
 /// Goal: no scenario tells the engines apart. Method: cases from seeds, both engines, equality of
 /// everything a run leaves behind.

@@ -12,6 +12,7 @@ use crate::network::{Dispatches, Reports};
 use crate::owners::Visit;
 use crate::peer_network::PeerMail;
 use crate::request::InFlight;
+use crate::roster::Roster;
 use crate::selection::Replies;
 use crate::server::Servers;
 use crate::setup::Setup;
@@ -122,6 +123,7 @@ impl Clock {
         setup: &Setup,
         lanes: &mut [Lane],
         cursor: &FaultCursor,
+        roster: &Roster,
         trace: &TraceFeed,
         agenda: &mut Agenda<'_>,
     ) {
@@ -129,7 +131,7 @@ impl Clock {
         self.parallel = self.always_parallel || events > PARALLEL_EVENTS;
         let mut next = self.tick + 1;
         if events == 0 {
-            next = agenda.next_busy(setup, self, *cursor, trace).max(next);
+            next = agenda.next_busy(setup, self, (*cursor, roster), trace).max(next);
             for outbox in agenda.dispatches.iter_mut() {
                 outbox.by_shard.iter_mut().for_each(|wheel| wheel.advance(next));
             }
@@ -160,7 +162,7 @@ impl Agenda<'_> {
         &self,
         setup: &Setup,
         clock: &Clock,
-        cursor: FaultCursor,
+        (cursor, roster): (FaultCursor, &Roster),
         trace: &TraceFeed,
     ) -> u64 {
         let per_quantum = setup.ticks.per_quantum;
@@ -173,6 +175,7 @@ impl Agenda<'_> {
         let planned =
             (start > quantum).then_some(start).into_iter().chain(cursor.next_quantum(setup));
         let planned = planned.chain(clock.links.next_quantum(setup));
+        let planned = planned.chain(roster.next_quantum(setup));
         let beats = self.heartbeats.iter().filter_map(Heartbeats::next_due);
         let reports = self.reports.iter().filter_map(|r| r.next_due(quantum));
         let mail = self.mails.iter().filter_map(Mail::next_due);

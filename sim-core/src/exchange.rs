@@ -195,6 +195,11 @@ impl Sharing {
         self.rounds.restart(setup, quantum);
     }
 
+    /// The node has stopped: no round happens until it is reset.
+    pub fn pause(&mut self) {
+        self.rounds.stop();
+    }
+
     /// Log entries looked at so far: what the exchanges have cost.
     pub const fn looked_at(&self) -> u64 {
         self.log.looked_at

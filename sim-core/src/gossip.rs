@@ -13,6 +13,7 @@ use crate::ids::ServerId;
 use crate::meters::NodeMeters;
 use crate::network::{Report, Reports};
 use crate::policy::{Policy, SelectionIndex, with_policy};
+use crate::roster::Roster;
 use crate::setup::Setup;
 use crate::view::View;
 use crate::wheel::Wheel;
@@ -37,11 +38,30 @@ impl Mail {
     pub fn next_due(&self) -> Option<u64> {
         self.pending.next_due()
     }
+
+    /// Takes what has arrived by the boundary `quantum`, and files what was sent on it.
+    fn collect(&mut self, quantum: u64, node: usize, reports: &[Reports]) {
+        self.due.clear();
+        self.pending.take(quantum, &mut self.due);
+        for shard in reports {
+            for &(arrival, report) in &shard.by_node[node] {
+                self.pending.push(arrival, report);
+            }
+        }
+    }
+
+    /// Lets what has arrived by the boundary `quantum` go by: the node is down.
+    fn pass_over(&mut self, quantum: u64, node: usize, reports: &[Reports]) {
+        self.collect(quantum, node, reports);
+        self.due.clear();
+    }
 }
 
 /// Merges what has arrived at every node, when the present tick starts on a boundary.
+#[expect(clippy::too_many_arguments, reason = "one argument a column")]
 pub fn run(
     clock: &Clock,
+    roster: &Roster,
     views: &mut [View],
     indexes: &mut [SelectionIndex],
     mails: &mut [Mail],
@@ -59,11 +79,19 @@ pub fn run(
     if clock.parallel {
         (views, indexes, mails, sharings, meters).into_par_iter().enumerate().for_each(
             |(node, (view, index, mail, sharing, meters))| {
-                meters.reports += merge(clock, node, view, index, mail, sharing, reports);
+                if roster.is_running(node as u32) {
+                    meters.reports += merge(clock, node, view, index, mail, sharing, reports);
+                } else {
+                    mail.pass_over(quantum, node, reports);
+                }
             },
         );
     } else {
         for node in clock.visit.order(views.len()) {
+            if !roster.is_running(node as u32) {
+                mails[node].pass_over(quantum, node, reports);
+                continue;
+            }
             let (view, index, mail) = (&mut views[node], &mut indexes[node], &mut mails[node]);
             let sharing = &mut sharings[node];
             meters[node].reports += merge(clock, node, view, index, mail, sharing, reports);
@@ -82,13 +110,7 @@ pub fn merge(
     reports: &[Reports],
 ) -> u64 {
     let Some(quantum) = clock.boundary else { return 0 };
-    mail.due.clear();
-    mail.pending.take(quantum, &mut mail.due);
-    for shard in reports {
-        for &(arrival, report) in &shard.by_node[node] {
-            mail.pending.push(arrival, report);
-        }
-    }
+    mail.collect(quantum, node, reports);
     let apart = mail.in_order || !clock.links.are_whole();
     if apart {
         for shard in reports {

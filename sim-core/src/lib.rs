@@ -18,13 +18,16 @@ pub mod plan; // what breaks and heals, and when
 pub mod setup; // the same, worked out for one run
 
 pub mod faults; // phase 1: servers break and heal
+pub mod node_faults; // phase 1b: nodes stop and start
 pub mod heartbeat; // phase 2: servers report
 pub mod gossip; // phase 3: nodes merge reports
 pub mod peers; // phase 4: nodes tell each other what they know
 pub mod metrics; // phase 5: boundaries are looked at
 pub mod completion; // phase 6: servers serve
+pub mod failover; // phase 5b: requests of nodes that are out go elsewhere
 pub mod selection; // phase 7: nodes choose and dispatch
 
+pub mod roster; // which nodes are there
 pub mod membership; // which nodes a node knows
 pub mod links; // which of them are cut
 pub mod network; // messages and the outboxes they wait in

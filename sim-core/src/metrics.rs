@@ -13,6 +13,7 @@ use crate::ids::ServerId;
 use crate::latency_table::LatencyTable;
 use crate::meters::{Lanes, NodeMeters, RecentTable};
 use crate::result::{Bin, Counts};
+use crate::roster::Roster;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -173,10 +174,12 @@ impl SamplePlan {
 }
 
 /// Looks at everything that is due, when the present tick starts on a boundary.
+#[expect(clippy::too_many_arguments, reason = "one argument a source")]
 pub fn run(
     setup: &Setup,
     clock: &mut Clock,
     observations: &mut Observations,
+    roster: &Roster,
     servers: &mut [Servers],
     views: &[View],
     meters: &[NodeMeters],
@@ -193,14 +196,16 @@ pub fn run(
         let (most, total) = picks.fold((0, 0), |(most, sum), (m, n)| (m.max(most), sum + n));
         observations.note_picks(setup, now_ns, most, total);
     }
-    let held = |node: usize, server: u32| Some(views[node].versions[server as usize]);
+    let held = |node: usize, server: u32| {
+        roster.is_running(node as u32).then(|| views[node].versions[server as usize])
+    };
     if observations.consistency.is_watching() {
         observations.consistency.look(setup, quantum, held);
     }
     if quantum == clock.next_sample {
         clock.next_sample += setup.sample_quanta;
         if now_ns <= setup.window_end_ns {
-            sample(setup, quantum, observations, servers, views, meters, lanes);
+            sample(setup, quantum, observations, roster, servers, views, meters, lanes);
             if now_ns >= setup.window_start_ns {
                 observations.consistency.watch(setup, quantum, held);
             }
@@ -208,10 +213,12 @@ pub fn run(
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "one argument a source")]
 fn sample(
     setup: &Setup,
     quantum: u64,
     observations: &mut Observations,
+    roster: &Roster,
     servers: &mut [Servers],
     views: &[View],
     meters: &[NodeMeters],
@@ -232,7 +239,9 @@ fn sample(
             }
         }
     }
-    observations.sample_views(setup, quantum, views.iter(), &plan, &loads, &mut bin);
+    let running = (0..).zip(views).filter(|&(node, _)| roster.is_running(node));
+    let running = running.map(|(_, view)| view);
+    observations.sample_views(setup, quantum, running, &plan, &loads, &mut bin);
     let mut recent = RecentTable::default();
     for lane in &mut lanes.lanes {
         recent.take(&mut lane.recent);

@@ -12,6 +12,7 @@ use crate::exchange::{Message, Sharing};
 use crate::meters::NodeMeters;
 use crate::peer_network::{self, PACKET_BYTES, Payload, PeerMail, PeerOut, Postage};
 use crate::policy::{Policy, SelectionIndex};
+use crate::roster::Roster;
 use crate::setup::Setup;
 use crate::view::View;
 
@@ -42,7 +43,7 @@ struct PeerParts<'a> {
 }
 
 /// Lets every node take its turn, when the present tick starts on a boundary.
-pub fn run(setup: &Setup, clock: &Clock, nodes: PeerColumns<'_>) {
+pub fn run(setup: &Setup, clock: &Clock, roster: &Roster, nodes: PeerColumns<'_>) {
     let Some(quantum) = clock.boundary else { return };
     if !setup.nodes_talk {
         return;
@@ -54,7 +55,7 @@ pub fn run(setup: &Setup, clock: &Clock, nodes: PeerColumns<'_>) {
             .enumerate()
             .for_each(|(node, (view, index, sharing, mail, outbox, meters))| {
                 let parts = PeerParts { view, index, sharing, mail, outbox, meters };
-                take_turn(setup, clock, quantum, node as u32, parts);
+                take_turn(setup, clock, quantum, roster, node as u32, parts);
             });
     } else {
         for node in clock.visit.order(views.len()) {
@@ -66,15 +67,27 @@ pub fn run(setup: &Setup, clock: &Clock, nodes: PeerColumns<'_>) {
                 outbox: &mut outboxes[node],
                 meters: &mut meters[node],
             };
-            take_turn(setup, clock, quantum, node as u32, parts);
+            take_turn(setup, clock, quantum, roster, node as u32, parts);
         }
     }
     peer_network::deliver(outboxes, mails);
 }
 
 /// First all messages that have arrived, in their order; then what the node does of its own accord.
-fn take_turn(setup: &Setup, clock: &Clock, quantum: u64, node: u32, parts: PeerParts<'_>) {
+fn take_turn(
+    setup: &Setup,
+    clock: &Clock,
+    quantum: u64,
+    roster: &Roster,
+    node: u32,
+    parts: PeerParts<'_>,
+) {
     let PeerParts { view, index, sharing, mail, outbox, meters } = parts;
+    if !roster.is_up(node) {
+        // What arrives finds nobody.
+        while mail.take(quantum).is_some() {}
+        return;
+    }
     while let Some(message) = mail.take(quantum) {
         let from = message.from;
         if clock.links.cut_between(from, node) {

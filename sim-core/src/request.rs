@@ -177,6 +177,19 @@ impl InFlight {
         enough
     }
 
+    /// Ends all requests, calling `each` with every one: the node has stopped. Attempts are
+    /// numbered on, so answers to the old ones fit nothing any more.
+    pub fn abandon(&mut self, mut each: impl FnMut(&Request)) {
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].server != FREE {
+                each(&self.slots[slot]);
+                self.close(slot as u32);
+            }
+        }
+        self.deadlines.clear();
+        self.budget_ppm = RETRIES_AT_START * RETRY_PPM;
+    }
+
     /// Number of requests in flight.
     pub const fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -27,6 +27,8 @@ pub struct Setup {
     pub limit_ns: Nanos,
     /// Number of LB nodes.
     pub nodes: u32,
+    /// Time until the world notices that a node is gone or back [ns].
+    pub failover_delay_ns: Nanos,
     /// Number of servers that are ever there.
     pub servers: u32,
     /// Number of servers that are there from the start; faults add the others.
@@ -143,6 +145,7 @@ impl Setup {
             window_end_ns,
             limit_ns,
             nodes: scenario.nodes.count,
+            failover_delay_ns: scenario.nodes.failover_delay_ns,
             servers: first,
             configured: scenario.configured_count(),
             groups,

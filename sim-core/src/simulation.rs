@@ -40,6 +40,7 @@ use crate::peer_network::{PeerMail, PeerOut};
 use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::RunResult;
+use crate::roster::Roster;
 use crate::selection::{NodeStreams, Replies};
 use crate::server::{KernelKind, Servers};
 use crate::setup::Setup;
@@ -169,8 +170,13 @@ impl Simulation {
                 },
             ));
         }
+        let roster = Roster::new(&setup);
         for node in (0..setup.nodes).map(NodeId) {
             let mut streams = NodeStreams::new(&setup, node);
+            let mut sharing = Sharing::new(&setup, node);
+            if !roster.is_up(node.0) {
+                sharing.pause();
+            }
             world.spawn((
                 View::new(&setup, corrects_own_sends(&setup.policy)),
                 SelectionIndex::new(&setup, &mut streams.policy),
@@ -186,7 +192,7 @@ impl Simulation {
                 Mail::new(&setup),
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
-                Sharing::new(&setup, node),
+                sharing,
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
@@ -195,6 +201,7 @@ impl Simulation {
         world.insert_resource(Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect() });
         world.insert_resource(trace);
         world.insert_resource(FaultCursor::default());
+        world.insert_resource(roster);
         world.insert_resource(Observations::default());
         world.insert_resource(setup);
         Ok(Self { world, schedule: phases(), burst: burst(), dispatch, policy })
@@ -254,11 +261,13 @@ fn phases() -> Schedule {
         (
             systems::open_tick,
             systems::faults,
+            systems::node_faults,
             systems::heartbeat,
             systems::gossip,
             systems::peers,
             systems::metrics,
             systems::completion,
+            systems::failover,
             systems::selection,
             systems::close_tick,
         )
@@ -278,11 +287,13 @@ fn burst() -> Schedule {
 pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.open_tick();
     run.faults();
+    run.node_faults();
     run.heartbeat();
     run.gossip();
     run.peers();
     run.metrics();
     run.completion();
+    run.failover();
     run.selection();
     run.close_tick();
 }

@@ -14,11 +14,13 @@ use crate::heartbeat::Heartbeats;
 use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
+use crate::node_faults::FragileColumns;
 use crate::owners::NodeColumns;
 use crate::peer_network::{PeerMail, PeerOut};
 use crate::peers::PeerColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
+use crate::roster::Roster;
 use crate::selection::{NodeStreams, Replies};
 use crate::server::Servers;
 use crate::setup::Setup;
@@ -61,6 +63,30 @@ pub fn faults(
     crate::faults::open_tick(&setup, clock.boundary, &mut cursor, servers, responses);
 }
 
+/// The columns that change when a node stops or starts, as a query.
+type Fragile = (
+    &'static mut View,
+    &'static mut SelectionIndex,
+    &'static mut InFlight,
+    &'static mut NodeStreams,
+    &'static mut Sharing,
+    &'static mut NodeMeters,
+);
+
+/// See [`crate::node_faults`].
+pub fn node_faults(
+    setup: Res<Setup>,
+    clock: Res<Clock>,
+    mut roster: ResMut<Roster>,
+    mut nodes: Query<Fragile>,
+) {
+    columns!(nodes => views, indexes, in_flight, streams, sharings, meters);
+    let columns = FragileColumns { views, indexes, in_flight, sharings, meters };
+    crate::node_faults::run(&setup, &clock, &mut roster, columns, |node| {
+        SelectionIndex::new(&setup, &mut streams[node].policy)
+    });
+}
+
 /// See [`crate::heartbeat`].
 pub fn heartbeat(
     setup: Res<Setup>,
@@ -74,12 +100,13 @@ pub fn heartbeat(
 /// See [`crate::gossip`].
 pub fn gossip(
     clock: Res<Clock>,
+    roster: Res<Roster>,
     mut nodes: Query<(&mut View, &mut SelectionIndex, &mut Mail, &mut Sharing, &mut NodeMeters)>,
     mut shards: Query<(&mut Reports,)>,
 ) {
     columns!(nodes => views, indexes, mails, sharings, meters);
     columns!(shards => reports);
-    crate::gossip::run(&clock, views, indexes, mails, sharings, meters, reports);
+    crate::gossip::run(&clock, &roster, views, indexes, mails, sharings, meters, reports);
 }
 
 /// The columns that change when nodes talk, as a query.
@@ -93,10 +120,10 @@ type Talking = (
 );
 
 /// See [`crate::peers`].
-pub fn peers(setup: Res<Setup>, clock: Res<Clock>, mut nodes: Query<Talking>) {
+pub fn peers(setup: Res<Setup>, clock: Res<Clock>, roster: Res<Roster>, mut nodes: Query<Talking>) {
     columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
     let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
-    crate::peers::run(&setup, &clock, columns);
+    crate::peers::run(&setup, &clock, &roster, columns);
 }
 
 /// See [`crate::metrics`].
@@ -104,13 +131,24 @@ pub fn metrics(
     setup: Res<Setup>,
     mut clock: ResMut<Clock>,
     mut observations: ResMut<Observations>,
+    roster: Res<Roster>,
     mut lanes: ResMut<Lanes>,
     mut shards: Query<(&mut Servers,)>,
     mut nodes: Query<(&mut View, &mut NodeMeters)>,
 ) {
     columns!(shards => servers);
     columns!(nodes => views, meters);
-    crate::metrics::run(&setup, &mut clock, &mut observations, servers, views, meters, &mut lanes);
+    let lanes = &mut lanes;
+    crate::metrics::run(
+        &setup,
+        &mut clock,
+        &mut observations,
+        &roster,
+        servers,
+        views,
+        meters,
+        lanes,
+    );
 }
 
 /// See [`crate::completion`].
@@ -123,6 +161,18 @@ pub fn completion(
     columns!(shards => servers, arrivals, responses);
     columns!(nodes => dispatches);
     crate::completion::run(&setup, &clock, servers, arrivals, responses, dispatches);
+}
+
+/// See [`crate::failover`].
+pub fn failover(
+    setup: Res<Setup>,
+    clock: Res<Clock>,
+    mut roster: ResMut<Roster>,
+    mut lanes: ResMut<Lanes>,
+    mut nodes: Query<(&mut Traffic, &mut NodeMeters)>,
+) {
+    columns!(nodes => traffic, meters);
+    crate::failover::run(&setup, &clock, &mut roster, traffic, meters, &mut lanes.lanes);
 }
 
 /// The columns that selection changes, as a query.
@@ -168,7 +218,7 @@ pub fn close_tick(
     setup: Res<Setup>,
     mut clock: ResMut<Clock>,
     mut lanes: ResMut<Lanes>,
-    cursor: Res<FaultCursor>,
+    (cursor, roster): (Res<FaultCursor>, Res<Roster>),
     trace: Res<TraceFeed>,
     mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
     mut nodes: Query<Waiting>,
@@ -187,7 +237,7 @@ pub fn close_tick(
         sharings,
         dispatches,
     };
-    clock.close(&setup, &mut lanes.lanes, &cursor, &trace, &mut agenda);
+    clock.close(&setup, &mut lanes.lanes, &cursor, &roster, &trace, &mut agenda);
 }
 
 /// Everything a tick works on, as slices.
@@ -195,6 +245,7 @@ pub struct Run<'a> {
     setup: &'a Setup,
     clock: &'a mut Clock,
     cursor: &'a mut FaultCursor,
+    roster: &'a mut Roster,
     trace: &'a mut TraceFeed,
     lanes: &'a mut Lanes,
     observations: &'a mut Observations,
@@ -231,6 +282,21 @@ impl Run<'_> {
     }
 
     /// As the system of this name.
+    pub fn node_faults(&mut self) {
+        let columns = FragileColumns {
+            views: self.views,
+            indexes: self.indexes,
+            in_flight: self.in_flight,
+            sharings: self.sharings,
+            meters: self.meters,
+        };
+        let Self { setup, clock, roster, streams, .. } = self;
+        crate::node_faults::run(setup, clock, roster, columns, |node| {
+            SelectionIndex::new(setup, &mut streams[node].policy)
+        });
+    }
+
+    /// As the system of this name.
     pub fn heartbeat(&mut self) {
         let Self { setup, clock, servers, heartbeats, reports, .. } = self;
         crate::heartbeat::run(setup, clock, servers, heartbeats, reports);
@@ -238,8 +304,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn gossip(&mut self) {
-        let Self { clock, views, indexes, mails, sharings, meters, reports, .. } = self;
-        crate::gossip::run(clock, views, indexes, mails, sharings, meters, reports);
+        let Self { clock, roster, views, indexes, mails, sharings, meters, reports, .. } = self;
+        crate::gossip::run(clock, roster, views, indexes, mails, sharings, meters, reports);
     }
 
     /// As the system of this name.
@@ -252,19 +318,25 @@ impl Run<'_> {
             outboxes: self.peer_outs,
             meters: self.meters,
         };
-        crate::peers::run(self.setup, self.clock, columns);
+        crate::peers::run(self.setup, self.clock, self.roster, columns);
     }
 
     /// As the system of this name.
     pub fn metrics(&mut self) {
-        let Self { setup, clock, observations, servers, views, meters, lanes, .. } = self;
-        crate::metrics::run(setup, clock, observations, servers, views, meters, lanes);
+        let Self { setup, clock, observations, roster, servers, views, meters, lanes, .. } = self;
+        crate::metrics::run(setup, clock, observations, roster, servers, views, meters, lanes);
     }
 
     /// As the system of this name.
     pub fn completion(&mut self) {
         let Self { setup, clock, servers, arrivals, responses, dispatches, .. } = self;
         crate::completion::run(setup, clock, servers, arrivals, responses, dispatches);
+    }
+
+    /// As the system of this name.
+    pub fn failover(&mut self) {
+        let Self { setup, clock, roster, traffic, meters, lanes, .. } = self;
+        crate::failover::run(setup, clock, roster, traffic, meters, &mut lanes.lanes);
     }
 
     /// As the system of this name.
@@ -297,7 +369,8 @@ impl Run<'_> {
             sharings: self.sharings,
             dispatches: self.dispatches,
         };
-        self.clock.close(self.setup, &mut self.lanes.lanes, self.cursor, self.trace, &mut agenda);
+        let Self { setup, clock, lanes, cursor, roster, trace, .. } = self;
+        clock.close(setup, &mut lanes.lanes, cursor, roster, trace, &mut agenda);
     }
 }
 
@@ -306,6 +379,7 @@ type Resources<'w> = (
     Res<'w, Setup>,
     ResMut<'w, Clock>,
     ResMut<'w, FaultCursor>,
+    ResMut<'w, Roster>,
     ResMut<'w, TraceFeed>,
     ResMut<'w, Lanes>,
     ResMut<'w, Observations>,
@@ -338,7 +412,8 @@ type Nodes = (
 
 /// Runs ticks until the burst is used up or the run is over.
 pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<Nodes>) {
-    let (setup, mut clock, mut cursor, mut trace, mut lanes, mut observations) = resources;
+    let (setup, mut clock, mut cursor, mut roster, mut trace, mut lanes, mut observations) =
+        resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
         views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
@@ -347,6 +422,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         setup: &setup,
         clock: &mut clock,
         cursor: &mut cursor,
+        roster: &mut roster,
         trace: &mut trace,
         lanes: &mut lanes,
         observations: &mut observations,

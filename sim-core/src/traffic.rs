@@ -18,6 +18,9 @@ pub struct Traffic {
     next_ns: Nanos,
     demand: Stream,
     end_ns: Nanos,
+    node: u32,
+    /// Meant for nodes that are out, by time and node; taken with the arrivals of their tick.
+    handed: Vec<(u32, Arrival)>,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,8 @@ impl Traffic {
             next_ns: Nanos::MAX,
             demand: setup.node_stream(Purpose::Demand, node),
             end_ns: setup.window_end_ns,
+            node: node.0,
+            handed: Vec::new(),
         };
         traffic.advance();
         traffic
@@ -67,11 +72,37 @@ impl Traffic {
     /// Takes every request that arrives before `end_ns`, in order.
     #[inline]
     pub fn take_before(&mut self, end_ns: Nanos, out: &mut Vec<Arrival>) {
+        let from = out.len();
         while self.next_ns < end_ns {
             let at_ns = self.next_ns;
             let demand = self.take();
             out.push(Arrival { at_ns, demand });
         }
+        if !self.handed.is_empty() {
+            self.merge_handed(from, out);
+        }
+    }
+
+    /// Takes over a request of the present tick that was meant for node `origin`. Such requests
+    /// come by time, then origin.
+    pub fn hand(&mut self, origin: u32, arrival: Arrival) {
+        self.handed.push((origin, arrival));
+    }
+
+    /// Puts what was handed over among the arrivals from `from` on: by time, then the node they
+    /// were meant for.
+    #[cold]
+    fn merge_handed(&mut self, from: usize, out: &mut Vec<Arrival>) {
+        let own = out.split_off(from);
+        let mut own = own.into_iter().peekable();
+        for (origin, handed) in self.handed.drain(..) {
+            let before = |own: &Arrival| (own.at_ns, self.node) <= (handed.at_ns, origin);
+            while let Some(arrival) = own.next_if(before) {
+                out.push(arrival);
+            }
+            out.push(handed);
+        }
+        out.extend(own);
     }
 
     /// Takes the next request; returns its demand.

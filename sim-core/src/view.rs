@@ -110,6 +110,16 @@ impl View {
         view
     }
 
+    /// The view of a node that knows nobody.
+    pub fn empty(setup: &Setup, own_sends: bool) -> Self {
+        Self {
+            beliefs: vec![Belief::default(); setup.servers as usize],
+            versions: vec![0; setup.servers as usize],
+            barred: Barred::all_unknown(setup.servers),
+            own_sends,
+        }
+    }
+
     /// Takes in a report; false when it is not news.
     #[inline]
     pub fn merge(&mut self, report: &Report) -> bool {

@@ -54,6 +54,7 @@ const ROWS: [&[&str]; 8] = [
         "traffic",
         "meters",
         "membership",
+        "roster",
     ],
     &["clock", "owners", "trace_feed"],
     &PHASES,
@@ -62,8 +63,17 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// The phases of a tick: none imports another, and `simulation` alone knows their order.
-const PHASES: [&str; 7] =
-    ["faults", "heartbeat", "gossip", "peers", "metrics", "completion", "selection"];
+const PHASES: [&str; 9] = [
+    "faults",
+    "node_faults",
+    "heartbeat",
+    "gossip",
+    "peers",
+    "metrics",
+    "completion",
+    "failover",
+    "selection",
+];
 
 /// Imports against the rows: who, whom, why. One that is no longer there must go from here.
 const EXCEPTIONS: [(&str, &str, &str); 6] = [

@@ -34,6 +34,24 @@ pub enum Chooser {
 }
 
 impl Chooser {
+    fn new(setup: &Setup, choice: LatencyChoice, stream: &mut Stream) -> Self {
+        match (&setup.policy, choice) {
+            (PolicyConfig::LowestLatency { ties, capacity_gate, .. }, LatencyChoice::Scan) => {
+                let mut rank = |_| match ties {
+                    LatencyTies::Random => policy::tie_step(stream),
+                    LatencyTies::Id => 0,
+                };
+                Self::Scan(LatencyScan {
+                    rank: (0..setup.servers).map(&mut rank).collect(),
+                    virtual_time: 0,
+                    ties: *ties,
+                    capacity_gate: *capacity_gate,
+                })
+            }
+            _ => Self::Shared(SelectionIndex::new(setup, stream)),
+        }
+    }
+
     /// The node has merged a report. A scan has nothing to note.
     pub fn on_report(&mut self, server: ServerId, belief: &Belief) {
         if let Self::Shared(index) = self {
@@ -92,21 +110,7 @@ struct Request {
 impl Node {
     pub fn new(setup: &Setup, arrivals: &Arrivals, id: NodeId, choice: LatencyChoice) -> Self {
         let mut streams = NodeStreams::new(setup, id);
-        let chooser = match (&setup.policy, choice) {
-            (PolicyConfig::LowestLatency { ties, capacity_gate, .. }, LatencyChoice::Scan) => {
-                let mut rank = |_| match ties {
-                    LatencyTies::Random => policy::tie_step(&mut streams.policy),
-                    LatencyTies::Id => 0,
-                };
-                Chooser::Scan(LatencyScan {
-                    rank: (0..setup.servers).map(&mut rank).collect(),
-                    virtual_time: 0,
-                    ties: *ties,
-                    capacity_gate: *capacity_gate,
-                })
-            }
-            _ => Chooser::Shared(SelectionIndex::new(setup, &mut streams.policy)),
-        };
+        let chooser = Chooser::new(setup, choice, &mut streams.policy);
         Self {
             view: View::new(setup, policy::corrects_own_sends(&setup.policy)),
             meters: NodeMeters::default(),
@@ -134,9 +138,40 @@ impl Node {
         }
     }
 
+    /// A request that nobody takes in ends at once.
+    pub fn miss(&mut self, setup: &Setup, at_ns: Nanos, outcome: Outcome) {
+        let measured = at_ns >= setup.window_start_ns;
+        self.meters.counts[usize::from(measured)].arrived += 1;
+        self.meters.end(measured, outcome);
+    }
+
+    /// The node stops, with everything it has in flight.
+    pub fn stop(&mut self, setup: &Setup) {
+        for slot in 0..self.requests.len() {
+            if let Some(request) = self.requests[slot] {
+                let measured = request.arrived_ns >= setup.window_start_ns;
+                self.meters.end(measured, Outcome::Lost);
+                self.close(slot as u32);
+            }
+        }
+        self.budget_ppm = 10_000_000;
+        self.talk.stop();
+    }
+
+    /// The node starts anew and knows nobody.
+    pub fn start(&mut self, setup: &Setup, choice: LatencyChoice, starts: u32, quantum: u64) {
+        self.view = View::empty(setup, policy::corrects_own_sends(&setup.policy));
+        self.chooser = Chooser::new(setup, choice, &mut self.streams.policy);
+        self.talk.start(setup, starts, quantum);
+    }
+
     /// A request arrives; returns its first attempt: arrival, server, job.
-    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos) -> Option<(Nanos, u32, Job)> {
-        let demand = self.traffic.take();
+    pub fn arrive(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        demand: u64,
+    ) -> Option<(Nanos, u32, Job)> {
         let measured = at_ns >= setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
         let earned = u64::from(setup.retry_budget_ppm);

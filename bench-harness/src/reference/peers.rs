@@ -5,6 +5,7 @@ use sim_core::ids::NodeId;
 use sim_core::network::Report;
 use sim_core::peer_network::{Letter, Payload, PeerMessage, PeerOut};
 use sim_core::peers;
+use sim_core::roster::Standing;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 
@@ -20,6 +21,16 @@ pub struct Talk {
 impl Talk {
     pub fn new(setup: &Setup, id: NodeId) -> Self {
         Self { sharing: Sharing::new(setup, id), outbox: PeerOut::new(setup, id) }
+    }
+
+    /// The node has stopped.
+    pub fn stop(&mut self) {
+        self.sharing.pause();
+    }
+
+    /// The node has started for the `starts`-th time after its first.
+    pub fn start(&mut self, setup: &Setup, starts: u32, quantum: u64) {
+        self.sharing.reset(setup, starts, quantum);
     }
 
     /// A server's report was news.
@@ -56,10 +67,16 @@ impl Post {
 impl Reference {
     /// Puts every node's first round on the agenda.
     pub(super) fn plan_rounds(&mut self) {
-        (0..self.setup.nodes).for_each(|node| self.plan_round(node));
+        for node in 0..self.setup.nodes {
+            if self.roster.standing(node) == Standing::Up {
+                self.plan_round(node);
+            } else {
+                self.nodes[node as usize].talk.stop();
+            }
+        }
     }
 
-    fn plan_round(&mut self, node: u32) {
+    pub(super) fn plan_round(&mut self, node: u32) {
         let rounds = &self.nodes[node as usize].talk.sharing.rounds;
         if let Some(quantum) = rounds.next_due() {
             let at_ns = quantum * self.setup.ticks.quantum_ns;
@@ -69,7 +86,11 @@ impl Reference {
 
     pub(super) fn round(&mut self, at_ns: Nanos, node: u32) {
         let quantum = at_ns / self.setup.ticks.quantum_ns;
-        let Some(config) = &self.setup.gossip else { return };
+        // A node that has stopped since holds no round, nor one that has planned another.
+        let due = self.nodes[node as usize].talk.sharing.rounds.next_due();
+        let Some(config) = self.setup.gossip.as_ref().filter(|_| due == Some(quantum)) else {
+            return;
+        };
         let Node { talk, view, .. } = &mut self.nodes[node as usize];
         let opened: Vec<(u32, Message)> =
             peers::peers(&self.setup, config, node, &mut talk.sharing)
@@ -86,6 +107,9 @@ impl Reference {
     pub(super) fn message(&mut self, at_ns: Nanos, node: u32, message: PeerMessage) {
         let quantum = at_ns / self.setup.ticks.quantum_ns;
         let PeerMessage { from, payload, .. } = message;
+        if self.roster.standing(node) != Standing::Up {
+            return;
+        }
         let Payload::Gossip(message) = payload;
         let Some(config) = &self.setup.gossip else { return };
         if let Some(answer) = self.nodes[node as usize].receive(config, from, &message) {

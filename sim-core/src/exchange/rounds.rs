@@ -33,6 +33,11 @@ impl Rounds {
         self.quantum = Some(setup.ticks.quantum_from(self.due_ns).max(quantum + 1));
     }
 
+    /// No round until the rounds are restarted.
+    pub fn stop(&mut self) {
+        self.quantum = None;
+    }
+
     /// The quantum of the next round, if there is one.
     pub const fn next_due(&self) -> Option<u64> {
         self.quantum

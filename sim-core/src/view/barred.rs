@@ -100,6 +100,11 @@ pub struct Barred {
 }
 
 impl Barred {
+    /// The table of a view that knows none of `servers`.
+    pub(super) fn all_unknown(servers: u32) -> Self {
+        Self { unknown: servers, ..Self::default() }
+    }
+
     const fn binds(&self, reasons: Reasons) -> bool {
         !reasons.without(self.waived).is_empty()
     }

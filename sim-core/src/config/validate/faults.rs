@@ -15,8 +15,6 @@ use crate::time::{Nanos, seconds};
 const REPEATS_MAX: u64 = 100_000;
 /// Largest factor of a slowdown or a lie.
 const FACTOR_MAX: f64 = 1e6;
-/// Kinds that a scenario may name and no engine simulates yet.
-const UNBUILT: [&str; 3] = ["node_crash", "node_leave", "node_join"];
 
 /// Where the servers of a fleet begin and end.
 struct Fleet {
@@ -108,10 +106,6 @@ impl Checker {
         scenario: &Scenario,
         fleet: &Fleet,
     ) {
-        let name = kind.name();
-        self.check(!UNBUILT.contains(&name), kind_key, &[], || {
-            ConfigFault::new("", format!("{name} is not simulated yet")).fix("leave this fault out")
-        });
         if let Some(servers) = kind.servers() {
             self.servers(&format!("{kind_key}.servers"), servers, scenario, fleet);
         }
@@ -366,11 +360,6 @@ impl Checker {
             ConfigFault::new("", "a campaign needs a kind of fault")
                 .found("[]")
                 .fix("write kinds = [\"crash\"], say")
-        });
-        let unbuilt =
-            kinds.iter().map(|kind: &ChaosKind| kind.name()).find(|n| UNBUILT.contains(n));
-        self.check(unbuilt.is_none(), "chaos.kinds", &[], || {
-            ConfigFault::new("", format!("{} is not simulated yet", unbuilt.unwrap_or_default()))
         });
         if kinds.contains(&ChaosKind::Partition) {
             self.patience("chaos.kinds", scenario);

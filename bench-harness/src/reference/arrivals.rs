@@ -1,0 +1,72 @@
+//! What arrives at the nodes of the reference engine, and where it goes when a node is out.
+
+use sim_core::plan::NodeChange;
+use sim_core::result::Outcome;
+use sim_core::roster::Place;
+use sim_core::time::Nanos;
+
+use super::{Event, Reference};
+
+impl Reference {
+    /// Reads the records of the next moment; nodes take turns in the order of the trace, and what
+    /// comes at one moment comes by node.
+    pub(super) fn read_trace(&mut self) {
+        let source = self.trace.as_mut().expect("a trace scenario is given a trace");
+        let mut read = || source.next().expect("the trace is readable");
+        let mut next = self.next_record.take().or_else(&mut read);
+        let at_ns = next.map_or(Nanos::MAX, |record| record.at_ns);
+        if at_ns >= self.setup.window_end_ns {
+            return;
+        }
+        while let Some(record) = next.filter(|record| record.at_ns == at_ns) {
+            self.recorded.push((self.trace_turn % self.setup.nodes, record));
+            self.trace_turn += 1;
+            next = read();
+        }
+        self.next_record = next;
+        self.recorded.sort_by_key(|&(node, _)| node);
+        self.agenda.add(at_ns, Event::Recorded, &self.jobs);
+    }
+
+    /// A request arrives that is meant for `node`, wherever it goes.
+    pub(super) fn arrive(&mut self, at_ns: Nanos, node: u32) {
+        let demand = self.nodes[node as usize].traffic.take();
+        match self.roster.place(node, at_ns) {
+            Place::Here => self.take_in(at_ns, node, demand),
+            Place::At(other) => self.take_in(at_ns, other, demand),
+            Place::Lost => self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Lost),
+            Place::Nowhere => {
+                self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Rejected);
+            }
+        }
+    }
+
+    fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64) {
+        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns, demand);
+        if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
+            let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
+            self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
+        }
+        self.send(node, sent);
+    }
+
+    /// Nodes stop and start.
+    pub(super) fn node_faults(&mut self, at_ns: Nanos) {
+        let Self { setup, roster, nodes, choice, .. } = self;
+        let quantum = at_ns / setup.ticks.quantum_ns;
+        let mut started = Vec::new();
+        while roster.change(setup, quantum, |id, change, starts| {
+            let node = &mut nodes[id as usize];
+            match change {
+                NodeChange::Leave => node.talk.stop(),
+                NodeChange::Crash => node.stop(setup),
+                NodeChange::Recover | NodeChange::Join => {
+                    node.stop(setup);
+                    node.start(setup, *choice, starts, quantum);
+                    started.push(id);
+                }
+            }
+        }) {}
+        started.into_iter().for_each(|id| self.plan_round(id));
+    }
+}

@@ -1,0 +1,76 @@
+//! Node faults: LB nodes crash, recover, join and leave on quantum boundaries.
+//!
+//! A node that stops takes its requests in flight with it: they end `lost`. What it has sent goes
+//! on: servers serve its attempts, and their answers find nobody. Its attempts are numbered on, so
+//! an answer to an earlier life fits nothing in a later one. A node starts with an empty view and
+//! a policy that has chosen nothing yet; its random streams go on where they were.
+
+use crate::clock::Clock;
+use crate::exchange::Sharing;
+use crate::meters::NodeMeters;
+use crate::plan::NodeChange;
+use crate::policy::{SelectionIndex, corrects_own_sends};
+use crate::request::InFlight;
+use crate::result::Outcome;
+use crate::roster::Roster;
+use crate::setup::Setup;
+use crate::view::View;
+
+/// What changes when a node stops or starts: equal-length slices.
+pub struct FragileColumns<'a> {
+    /// Beliefs.
+    pub views: &'a mut [View],
+    /// Policies.
+    pub indexes: &'a mut [SelectionIndex],
+    /// Requests.
+    pub in_flight: &'a mut [InFlight],
+    /// What each has to share.
+    pub sharings: &'a mut [Sharing],
+    /// Counts.
+    pub meters: &'a mut [NodeMeters],
+}
+
+/// Carries out what is planned for the nodes, when the present tick starts on a boundary. A node
+/// that starts gets its policy from `fresh`, which draws from the node's own stream.
+pub fn run(
+    setup: &Setup,
+    clock: &Clock,
+    roster: &mut Roster,
+    mut nodes: FragileColumns<'_>,
+    mut fresh: impl FnMut(usize) -> SelectionIndex,
+) {
+    if setup.plan.nodes.is_empty() {
+        return;
+    }
+    roster.settle(clock.now_ns(setup));
+    let Some(quantum) = clock.boundary else { return };
+    while roster.change(setup, quantum, |node, change, starts| {
+        apply(setup, quantum, node as usize, (change, starts), &mut nodes, &mut fresh);
+    }) {}
+}
+
+fn apply(
+    setup: &Setup,
+    quantum: u64,
+    node: usize,
+    (change, starts): (NodeChange, u32),
+    nodes: &mut FragileColumns<'_>,
+    fresh: &mut impl FnMut(usize) -> SelectionIndex,
+) {
+    if change == NodeChange::Leave {
+        nodes.sharings[node].pause();
+        return;
+    }
+    let meters = &mut nodes.meters[node];
+    // A node that leaves and starts again at once has not finished.
+    nodes.in_flight[node].abandon(|request| {
+        meters.end(request.arrived_ns >= setup.window_start_ns, Outcome::Lost);
+    });
+    if change == NodeChange::Crash {
+        nodes.sharings[node].pause();
+    } else {
+        nodes.sharings[node].reset(setup, starts, quantum);
+        nodes.views[node] = View::empty(setup, corrects_own_sends(&setup.policy));
+        nodes.indexes[node] = fresh(node);
+    }
+}
