@@ -26,14 +26,14 @@ fn completion_by_kernel(c: &mut Criterion) {
         for (name, kernel) in [("fifo", KernelKind::Fifo), ("event", KernelKind::Event)] {
             group.bench_with_input(BenchmarkId::new(name, servers), &inboxes, |b, inboxes| {
                 let fresh = || {
-                    let out = Responses { by_node: vec![Vec::new(); NODES as usize] };
+                    let out = Responses::new(NODES, 256);
                     (Servers::new(&setup, 0, servers, kernel), out)
                 };
                 b.iter_batched_ref(
                     fresh,
                     |(servers, out)| {
                         for (tick, inbox) in (0..).zip(inboxes) {
-                            out.by_node.iter_mut().for_each(Vec::clear);
+                            out.open(&setup.ticks, tick);
                             servers.serve(&setup, tick, inbox, out);
                         }
                     },

@@ -76,7 +76,7 @@ pub fn runs(scenario: &Scenario) -> Vec<RunResult> {
 fn run(policy: usize, replication: u32) -> RunResult {
     let unit_ns = MILLISECOND * (policy as u64 + 1) + MICROSECOND * u64::from(replication);
     let mut latency = LatencyTable::default();
-    (1..=990).for_each(|i| latency.record(i * unit_ns));
+    (1..=990).for_each(|i| _ = latency.record(i * unit_ns));
     let latency_sum_ns = 990 * 991 / 2 * u128::from(unit_ns);
     let counts = Counts { arrived: 1000, by_outcome: [990, 0, 10, 0, 0, 0, 0] };
     let server = ServerResult { busy_ns: 5 * u128::from(SECOND), ..ServerResult::default() };

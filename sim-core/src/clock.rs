@@ -8,12 +8,11 @@ use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::links::Links;
 use crate::meters::Lane;
-use crate::network::{Dispatches, Reports};
+use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::Visit;
 use crate::peer_network::PeerMail;
 use crate::request::InFlight;
 use crate::roster::Roster;
-use crate::selection::Replies;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -42,12 +41,23 @@ pub struct Clock {
     pub visit: Visit,
     /// Split phases over threads: there is enough work in a tick.
     pub parallel: bool,
-    /// Split phases over threads whatever the work.
-    pub always_parallel: bool,
+    /// When phases may be split over threads.
+    pub split: Split,
     /// Ticks the present burst may still run.
     pub burst_left: u32,
     /// The run is over; nothing may happen any more.
     pub finished: bool,
+}
+
+/// When phases are split over threads. It changes no result; tests prove it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// There is one thread: a phase never leaves it.
+    Never,
+    /// When a tick holds enough work.
+    BusyTicks,
+    /// However little work there is.
+    Always,
 }
 
 /// Below this many events in a tick, splitting a phase costs more than it saves: a split costs
@@ -58,6 +68,8 @@ const PARALLEL_EVENTS: u64 = 400;
 pub struct Agenda<'a> {
     /// Servers with events of their own.
     pub servers: &'a [Servers],
+    /// Answers on their way.
+    pub responses: &'a [Responses],
     /// Heartbeats due.
     pub heartbeats: &'a [Heartbeats],
     /// Reports on their way to all nodes.
@@ -66,8 +78,6 @@ pub struct Agenda<'a> {
     pub in_flight: &'a [InFlight],
     /// Arrivals.
     pub traffic: &'a [Traffic],
-    /// Responses on their way.
-    pub replies: &'a [Replies],
     /// Reports on their way to one node.
     pub mails: &'a [Mail],
     /// Messages on their way from other nodes.
@@ -80,7 +90,7 @@ pub struct Agenda<'a> {
 
 impl Clock {
     /// At time 0.
-    pub fn new(setup: &Setup, visit: Visit, always_parallel: bool) -> Self {
+    pub fn new(setup: &Setup, visit: Visit, split: Split) -> Self {
         Self {
             tick: 0,
             boundary: None,
@@ -90,8 +100,8 @@ impl Clock {
             freshness: Freshness::new(&setup.ticks, 0, setup.heartbeat.failure_timeout_ns),
             links: Links::default(),
             visit,
-            parallel: always_parallel,
-            always_parallel,
+            parallel: split == Split::Always,
+            split,
             burst_left: 0,
             finished: false,
         }
@@ -128,7 +138,11 @@ impl Clock {
         agenda: &mut Agenda<'_>,
     ) {
         let events: u64 = lanes.iter_mut().map(|lane| std::mem::take(&mut lane.events)).sum();
-        self.parallel = self.always_parallel || events > PARALLEL_EVENTS;
+        self.parallel = match self.split {
+            Split::Never => false,
+            Split::BusyTicks => events > PARALLEL_EVENTS,
+            Split::Always => true,
+        };
         let mut next = self.tick + 1;
         if events == 0 {
             next = agenda.next_busy(setup, self, (*cursor, roster), trace).max(next);
@@ -194,7 +208,7 @@ impl Agenda<'_> {
             next = next.min(setup.ticks.tick_of(moment_ns));
         }
         let served = self.servers.iter().filter_map(Servers::next_due);
-        let replied = self.replies.iter().filter_map(Replies::next_due);
+        let replied = self.responses.iter().filter_map(Responses::next_due);
         let wheels = self.dispatches.iter().flat_map(|outbox| &outbox.by_shard);
         let sent = wheels.filter_map(crate::wheel::Wheel::next_due);
         served.chain(replied).chain(sent).fold(next, u64::min)

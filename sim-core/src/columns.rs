@@ -232,7 +232,7 @@ pub(crate) mod fixture {
     /// 1 000 requests, 990 of them answered after 1 ms to 990 ms.
     pub fn result() -> RunResult {
         let mut latency = LatencyTable::default();
-        (1..=990).for_each(|ms| latency.record(ms * MILLISECOND));
+        (1..=990).for_each(|ms| _ = latency.record(ms * MILLISECOND));
         let latency_sum_ns = 990 * 991 / 2 * u128::from(MILLISECOND);
         let measured = Counts { arrived: 1000, by_outcome: [990, 1, 4, 2, 1, 1, 1] };
         let server = |busy_s: u128, picks| ServerResult {

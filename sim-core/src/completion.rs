@@ -8,18 +8,85 @@ use bevy_ecs::prelude::Component;
 use rayon::prelude::*;
 
 use crate::clock::Clock;
-use crate::network::{Dispatches, Responses};
-use crate::order::Sorter;
+use crate::links::Links;
+use crate::network::{Dispatch, Dispatches, Responses};
+use crate::order::{Inbox, Sorter};
 use crate::server::{Delivery, KernelKind, Servers};
 use crate::setup::Setup;
 
-/// A shard's inbox of the present tick, with the buffers to sort it.
+/// The buffers in which a shard sorts what arrives in a tick.
 #[derive(Component, Debug, Default)]
 pub struct Arrivals {
-    inbox: Vec<Delivery>,
     sorter: Sorter<Delivery>,
     /// Attempts that a partition kept from their server.
     pub cut_off: u64,
+}
+
+/// What arrives at one shard in one tick, from all nodes.
+struct Door<'a> {
+    outboxes: &'a [Dispatches],
+    shard: usize,
+    /// Id of the shard's first server.
+    first: u32,
+    tick: u64,
+}
+
+impl Door<'_> {
+    fn slices(&self) -> impl Iterator<Item = (u32, &[Dispatch])> {
+        (0u32..).zip(self.outboxes).flat_map(|(node, outbox)| {
+            outbox.by_shard[self.shard].slices(self.tick).map(move |slice| (node, slice))
+        })
+    }
+}
+
+impl Inbox<Delivery> for Door<'_> {
+    fn len(&self) -> usize {
+        self.slices().map(|(_, slice)| slice.len()).sum()
+    }
+
+    #[inline]
+    fn for_each(&self, mut visit: impl FnMut(Delivery)) {
+        for (node, outbox) in (0u32..).zip(self.outboxes) {
+            for slice in outbox.by_shard[self.shard].slices(self.tick) {
+                for dispatch in slice {
+                    visit(Delivery {
+                        offset_ns: dispatch.offset_ns,
+                        server: dispatch.server - self.first,
+                        node,
+                        slot: dispatch.slot,
+                        attempt: dispatch.attempt,
+                        demand: dispatch.demand,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What partitions let through of it.
+struct Passed(Vec<Delivery>);
+
+impl Passed {
+    #[cold]
+    fn through(links: &Links, door: &Door<'_>) -> Self {
+        let mut passed = Vec::new();
+        door.for_each(|delivery| {
+            if !links.cut_to_server(delivery.node, door.first + delivery.server) {
+                passed.push(delivery);
+            }
+        });
+        Self(passed)
+    }
+}
+
+impl Inbox<Delivery> for Passed {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn for_each(&self, visit: impl FnMut(Delivery)) {
+        self.0.iter().copied().for_each(visit);
+    }
 }
 
 /// Serves every shard for the present tick.
@@ -54,30 +121,29 @@ fn serve(
     responses: &mut Responses,
     dispatches: &[Dispatches],
 ) {
-    let Clock { tick, links, .. } = clock;
-    let tick = *tick;
-    let Arrivals { inbox, sorter, cut_off } = arrivals;
-    inbox.clear();
-    for (node, outbox) in (0u32..).zip(dispatches) {
-        for slice in outbox.by_shard[shard].slices(tick) {
-            inbox.extend(slice.iter().map(|dispatch| Delivery {
-                offset_ns: dispatch.offset_ns,
-                server: dispatch.server - servers.first,
-                node,
-                slot: dispatch.slot,
-                attempt: dispatch.attempt,
-                demand: dispatch.demand,
-            }));
-        }
-    }
-    if !links.are_whole() {
-        let sent = inbox.len();
-        inbox.retain(|d| !links.cut_to_server(d.node, servers.first + d.server));
-        *cut_off += (sent - inbox.len()) as u64;
-    }
-    // Only the order at each server matters. The FIFO kernel takes the servers one after the other:
-    // memory is walked through in one direction. The event kernel has its own events to merge with.
-    // Names break ties: overflow that was refiled comes after later attempts of its node.
+    let tick = clock.tick;
+    let door = Door { outboxes: dispatches, shard, first: servers.first, tick };
+    let Arrivals { sorter, cut_off } = arrivals;
+    let inbox = if clock.links.are_whole() {
+        sorted(setup, servers, sorter, &door)
+    } else {
+        let passed = Passed::through(&clock.links, &door);
+        *cut_off += (door.len() - passed.len()) as u64;
+        sorted(setup, servers, sorter, &passed)
+    };
+    servers.serve(setup, tick, inbox, responses);
+}
+
+/// Only the order at each server matters. The FIFO kernel takes the servers one after the other:
+/// memory is walked through in one direction. The event kernel has its own events to merge with.
+/// Names break ties: overflow that was refiled comes after later attempts of its node.
+#[inline]
+fn sorted<'a>(
+    setup: &Setup,
+    servers: &Servers,
+    sorter: &'a mut Sorter<Delivery>,
+    inbox: &impl Inbox<Delivery>,
+) -> &'a [Delivery] {
     let by_time = |d: &Delivery| (d.offset_ns, d.node, d.attempt);
     match servers.kernel_kind() {
         KernelKind::Fifo => sorter.sort(
@@ -88,8 +154,7 @@ fn serve(
         ),
         KernelKind::Event => {
             let span = setup.ticks.tick_ns;
-            sorter.sort(inbox, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b));
+            sorter.sort(inbox, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b))
         }
     }
-    servers.serve(setup, tick, inbox, responses);
 }

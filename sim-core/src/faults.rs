@@ -5,6 +5,7 @@
 
 use bevy_ecs::prelude::Resource;
 
+use crate::clock::Clock;
 use crate::network::Responses;
 use crate::plan::{Change, Planned};
 use crate::server::Servers;
@@ -26,15 +27,15 @@ impl FaultCursor {
 /// Clears the outboxes of the last tick and, on a boundary, applies what is planned for it.
 pub fn open_tick(
     setup: &Setup,
-    boundary: Option<u64>,
+    clock: &Clock,
     cursor: &mut FaultCursor,
     servers: &mut [Servers],
     responses: &mut [Responses],
 ) {
     for outbox in responses.iter_mut() {
-        outbox.by_node.iter_mut().for_each(Vec::clear);
+        outbox.open(&setup.ticks, clock.tick);
     }
-    let Some(quantum) = boundary else { return };
+    let Some(quantum) = clock.boundary else { return };
     while let Some(fault) = setup.plan.servers.get(cursor.next)
         && fault.quantum <= quantum
     {

@@ -32,14 +32,14 @@ pub struct LatencyTable {
 /// The bucket of a duration. Branch-free and consecutive: values below 2^11 are their own index,
 /// and each further octave drops one more low bit.
 #[inline]
-const fn bucket_of(ns: Nanos) -> usize {
+pub const fn bucket_of(ns: Nanos) -> usize {
     // The low bits are set so that short durations need no case of their own: they drop no bit.
     let dropped_bits = (ns | (2 * OCTAVE as u64 - 1)).ilog2() - OCTAVE_BITS;
     ((dropped_bits as usize) << OCTAVE_BITS) + (ns >> dropped_bits) as usize
 }
 
 /// The largest duration of a bucket.
-const fn highest_of(bucket: usize) -> Nanos {
+pub const fn highest_of(bucket: usize) -> Nanos {
     let dropped_bits = (bucket >> OCTAVE_BITS).saturating_sub(1);
     let kept = (bucket - (dropped_bits << OCTAVE_BITS)) as u64;
     (kept << dropped_bits) + ((1 << dropped_bits) - 1)
@@ -51,15 +51,16 @@ impl LatencyTable {
         Self::default()
     }
 
-    /// Counts one duration.
+    /// Counts one duration; returns its bucket.
     #[inline]
-    pub fn record(&mut self, ns: Nanos) {
+    pub fn record(&mut self, ns: Nanos) -> usize {
         let bucket = bucket_of(ns);
         self.max_ns = self.max_ns.max(ns);
         match self.counts.get_mut(bucket) {
             Some(count) => *count += 1,
             None => self.record_longest(bucket),
         }
+        bucket
     }
 
     #[cold]

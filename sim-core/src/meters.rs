@@ -6,7 +6,7 @@
 
 use bevy_ecs::prelude::{Component, Resource};
 
-use crate::latency_table::LatencyTable;
+use crate::latency_table::{LatencyTable, bucket_of, highest_of};
 use crate::network::Response;
 use crate::order::Sorter;
 use crate::result::{Counts, Outcome};
@@ -67,10 +67,11 @@ pub struct Lane {
     pub threads_seen: u64,
 }
 
-/// Sub-buckets an octave of [`RecentTable`].
-const RECENT_SUB: u32 = 32;
+/// A bucket of [`RecentTable`] is this many of [`LatencyTable`], as a power of two.
+const RECENT_SHIFT: u32 = 5;
 
-/// A coarse table of latencies, cheap to read and clear: buckets of 3 % of their value.
+/// A coarse table of latencies, cheap to fill, read and clear: buckets of 3 % of their value, 32
+/// ns at least.
 #[derive(Clone, Debug)]
 pub struct RecentTable {
     counts: Vec<u32>,
@@ -78,23 +79,15 @@ pub struct RecentTable {
 
 impl Default for RecentTable {
     fn default() -> Self {
-        Self { counts: vec![0; 64 * RECENT_SUB as usize] }
+        Self { counts: vec![0; (bucket_of(Nanos::MAX) >> RECENT_SHIFT) + 1] }
     }
 }
 
 impl RecentTable {
-    /// Counts a latency.
+    /// Counts a latency by its bucket in a [`LatencyTable`].
     #[inline]
-    pub fn record(&mut self, latency_ns: Nanos) {
-        self.counts[Self::bucket(latency_ns)] += 1;
-    }
-
-    #[inline]
-    fn bucket(latency_ns: Nanos) -> usize {
-        let value = latency_ns.max(u64::from(RECENT_SUB));
-        let octave = value.ilog2();
-        let sub = (value >> (octave - RECENT_SUB.ilog2())) as u32 % RECENT_SUB;
-        (octave * RECENT_SUB + sub) as usize
+    pub fn record(&mut self, bucket: usize) {
+        self.counts[bucket >> RECENT_SHIFT] += 1;
     }
 
     /// Adds another table and empties it.
@@ -114,9 +107,7 @@ impl RecentTable {
         for (bucket, count) in self.counts.iter_mut().enumerate() {
             if seen < wanted {
                 seen += u64::from(*count);
-                let octave = bucket as u32 / RECENT_SUB;
-                let sub = u64::from(bucket as u32 % RECENT_SUB) + u64::from(RECENT_SUB) + 1;
-                quantile_ns = (sub << octave.saturating_sub(RECENT_SUB.ilog2())) - 1;
+                quantile_ns = highest_of((bucket + 1 << RECENT_SHIFT) - 1);
             }
             *count = 0;
         }
@@ -133,7 +124,7 @@ mod tests {
         let mut table = RecentTable::default();
         assert_eq!(table.take_quantile_ns(0.99), 0);
         for value in 1..=1_000_u64 {
-            table.record(value * 10_007);
+            table.record(bucket_of(value * 10_007));
         }
         let p99 = table.take_quantile_ns(0.99);
         assert!((9_906_930..=9_906_930 * 33 / 32).contains(&p99), "{p99}");

@@ -7,6 +7,8 @@
 
 use bevy_ecs::prelude::Component;
 
+use crate::order::{Inbox, Sorter};
+use crate::ticks::Ticks;
 use crate::time::Nanos;
 use crate::wheel::Wheel;
 
@@ -40,29 +42,37 @@ pub enum Status {
     Failed,
 }
 
-/// An answer on its way to a node. 16 bytes: there is one a request.
+/// An answer on its way to a node, filed under the tick of its arrival there. 16 bytes: there is
+/// one a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Response {
-    /// Arrival at the node [ns] and, in the two lowest bits, the status: orders as they do.
+    /// Whom it goes to, then arrival as an offset into its tick [ns, below 2^30] and, in the two
+    /// lowest bits, the status: orders as they do.
     key: u64,
     /// As in the dispatch.
     pub slot: u32,
-    /// As in the dispatch. One node never uses it twice, so (arrival, status, attempt) is a total
-    /// order of the responses at a node.
+    /// As in the dispatch. One node never uses it twice, so (node, arrival, status, attempt) is a
+    /// total order of the responses of a tick.
     pub attempt: u32,
 }
 
 impl Response {
-    /// The answer `status` to an attempt, arriving at `at_ns`, which is below 2^62.
+    /// The answer `status` to an attempt of `node`, arriving `offset_ns` into a tick.
     #[inline]
-    pub const fn new(at_ns: Nanos, status: Status, slot: u32, attempt: u32) -> Self {
-        Self { key: at_ns << 2 | status as u64, slot, attempt }
+    const fn new(node: u32, offset_ns: u32, status: Status, slot: u32, attempt: u32) -> Self {
+        Self { key: (node as u64) << 32 | (offset_ns << 2 | status as u32) as u64, slot, attempt }
     }
 
-    /// Arrival at the node [ns].
+    /// Whom it goes to.
     #[inline]
-    pub const fn at_ns(&self) -> Nanos {
-        self.key >> 2
+    pub const fn node(&self) -> u32 {
+        (self.key >> 32) as u32
+    }
+
+    /// Arrival at the node, as an offset into its tick [ns].
+    #[inline]
+    pub const fn offset_ns(&self) -> u32 {
+        self.key as u32 >> 2
     }
 
     /// How the attempt ended.
@@ -76,10 +86,10 @@ impl Response {
         }
     }
 
-    /// What decides the order of two responses at one node.
+    /// Whether it precedes another one of the same tick: by node, arrival, status, attempt.
     #[inline]
-    pub const fn order(&self) -> (u64, u32) {
-        (self.key, self.attempt)
+    pub const fn precedes(&self, other: &Self) -> bool {
+        self.key < other.key || (self.key == other.key && self.attempt < other.attempt)
     }
 }
 
@@ -140,13 +150,10 @@ pub struct Dispatches {
 
 impl Dispatches {
     /// Files an attempt under the tick of its arrival.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, tick: u64, dispatch: Dispatch) {
-        if let [wheel] = self.by_shard.as_mut_slice() {
-            wheel.push(tick, dispatch);
-        } else {
-            self.by_shard[(dispatch.server / self.shard_size) as usize].push(tick, dispatch);
-        }
+        let shard = if self.by_shard.len() == 1 { 0 } else { dispatch.server / self.shard_size };
+        self.by_shard[shard as usize].push(tick, dispatch);
     }
 
     /// Attempts on their way.
@@ -155,11 +162,109 @@ impl Dispatches {
     }
 }
 
-/// A shard's answers of one tick, by node.
+/// A shard's answers, by tick of arrival; those of the present tick in order, for the nodes to
+/// read.
 #[derive(Component, Debug)]
 pub struct Responses {
-    /// One list a node, in the order the shard served.
-    pub by_node: Vec<Vec<Response>>,
+    pending: Wheel<Response>,
+    due: Sorter<Response>,
+    nodes: u32,
+}
+
+impl Responses {
+    /// Nothing on its way to any of `nodes`; `horizon` ticks ahead are filed without detour.
+    pub fn new(nodes: u32, horizon: u64) -> Self {
+        Self { pending: Wheel::new(horizon), due: Sorter::default(), nodes }
+    }
+
+    /// Opens a tick: sorts what arrives in it, by node and time. Whatever is pushed from now on
+    /// arrives later.
+    pub fn open(&mut self, ticks: &Ticks, tick: u64) {
+        let Self { pending, due, nodes } = self;
+        pending.advance(tick);
+        // A key has room for the node and as many leading bits of the offset as still fit.
+        let offset_bits = u64::BITS - ticks.tick_ns.leading_zeros();
+        let node_bits = u32::BITS - nodes.leading_zeros();
+        let kept_bits = offset_bits.min(31 - node_bits);
+        let dropped_bits = offset_bits - kept_bits;
+        due.sort(
+            &Due { pending, tick },
+            u64::from(*nodes) << kept_bits,
+            |r| r.node() << kept_bits | r.offset_ns() >> dropped_bits,
+            Response::precedes,
+        );
+        pending.clear(tick);
+        pending.advance(tick + 1);
+    }
+
+    /// Files an answer to an attempt of `node`, to arrive at `at_ns`.
+    #[inline]
+    pub fn push(
+        &mut self,
+        ticks: &Ticks,
+        node: u32,
+        at_ns: Nanos,
+        status: Status,
+        (slot, attempt): (u32, u32),
+    ) {
+        let tick = ticks.tick_of(at_ns);
+        let offset_ns = (at_ns - ticks.start_ns(tick)) as u32;
+        self.pending.push(tick, Response::new(node, offset_ns, status, slot, attempt));
+    }
+
+    /// What arrives at a node in the present tick, in order.
+    pub fn to_node(&self, node: u32) -> &[Response] {
+        let sorted = self.due.sorted();
+        let from = sorted.partition_point(|response| response.node() < node);
+        let rest = &sorted[from..];
+        &rest[..rest.partition_point(|response| response.node() == node)]
+    }
+
+    /// The first tick after the present one in which an answer arrives.
+    pub fn next_due(&self) -> Option<u64> {
+        self.pending.next_due()
+    }
+}
+
+/// The answers of a shard that arrive in one tick.
+struct Due<'a> {
+    pending: &'a Wheel<Response>,
+    tick: u64,
+}
+
+impl Inbox<Response> for Due<'_> {
+    fn len(&self) -> usize {
+        self.pending.slices(self.tick).map(<[Response]>::len).sum()
+    }
+
+    #[inline]
+    fn for_each(&self, mut visit: impl FnMut(Response)) {
+        for slice in self.pending.slices(self.tick) {
+            for response in slice {
+                visit(*response);
+            }
+        }
+    }
+}
+
+/// What arrives at one node in one tick, from several shards.
+pub struct Replies<'a> {
+    /// The outboxes of all shards.
+    pub shards: &'a [Responses],
+    /// Whose answers.
+    pub node: u32,
+}
+
+impl Inbox<Response> for Replies<'_> {
+    fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.to_node(self.node).len()).sum()
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(Response)) {
+        for shard in self.shards {
+            shard.to_node(self.node).iter().for_each(|response| visit(*response));
+        }
+    }
 }
 
 /// A shard's heartbeats.

@@ -4,58 +4,92 @@
 //! buckets as records leaves almost nothing to do for the insertion sort that finishes: O(n)
 //! expected, stable, no allocation once the buffers have grown.
 
-/// Buffers for sorting, reused tick after tick.
+/// Records that arrive in a tick, wherever they wait.
+pub trait Inbox<T> {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// True when nothing arrives.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Visits each once, in the same order every time.
+    fn for_each(&self, visit: impl FnMut(T));
+}
+
+/// Sorts what arrives in a tick, with buffers that are reused tick after tick.
 #[derive(Clone, Debug, Default)]
 pub struct Sorter<T> {
     ends: Vec<u32>,
-    scattered: Vec<T>,
+    sorted: Vec<T>,
+    len: usize,
 }
 
 /// Up to this many records the insertion sort alone is faster.
-const SMALL: usize = 16;
+const SMALL: usize = 12;
 
 impl<T: Copy + Default> Sorter<T> {
-    /// Sorts `records` by `key`, which is below `span`; equal keys fall back to `less`.
+    /// Copies the records of an inbox in order: by `key`, which is below `span`; equal keys fall
+    /// back to `less`.
     ///
     /// Stable: records that neither precedes stay in the order they came in.
     #[inline]
     pub fn sort(
         &mut self,
-        records: &mut [T],
+        inbox: &impl Inbox<T>,
         span: u64,
         key: impl Fn(&T) -> u32,
         less: impl Fn(&T, &T) -> bool,
-    ) {
-        if records.len() > SMALL {
-            self.scatter(records, span, key);
+    ) -> &[T] {
+        let len = inbox.len();
+        self.len = len;
+        if self.sorted.len() < len {
+            self.sorted.resize(len, T::default());
         }
-        insertion_sort(records, less);
+        if len > SMALL {
+            self.scatter(inbox, len, span, key);
+        } else {
+            let mut places = self.sorted.iter_mut();
+            inbox.for_each(|record| {
+                if let Some(place) = places.next() {
+                    *place = record;
+                }
+            });
+        }
+        let sorted = &mut self.sorted[..len];
+        insertion_sort(sorted, less);
+        sorted
     }
 
-    fn scatter(&mut self, records: &mut [T], span: u64, key: impl Fn(&T) -> u32) {
-        let buckets = records.len().next_power_of_two();
+    /// The records sorted last.
+    #[inline]
+    pub fn sorted(&self) -> &[T] {
+        &self.sorted[..self.len]
+    }
+
+    #[inline]
+    fn scatter(&mut self, inbox: &impl Inbox<T>, len: usize, span: u64, key: impl Fn(&T) -> u32) {
+        let buckets = len.next_power_of_two();
         // floor(key * scale / 2^32) < buckets for every key < span: scale is rounded down.
         let scale = ((buckets as u64) << 32) / span;
         let bucket = |record: &T| ((u64::from(key(record)) * scale) >> 32) as usize;
         self.ends.clear();
-        self.ends.resize(buckets + 1, 0);
-        for record in records.iter() {
-            self.ends[bucket(record) + 1] += 1;
-        }
+        self.ends.resize(buckets, 0);
+        let ends = &mut self.ends[..];
+        inbox.for_each(|record| ends[bucket(&record)] += 1);
         let mut sum = 0;
-        for end in &mut self.ends {
+        for end in &mut *ends {
+            let start = sum;
             sum += *end;
-            *end = sum;
+            *end = start;
         }
-        if self.scattered.len() < records.len() {
-            self.scattered.resize(records.len(), T::default());
-        }
-        for record in records.iter() {
-            let slot = &mut self.ends[bucket(record)];
-            self.scattered[*slot as usize] = *record;
+        let sorted = &mut self.sorted[..];
+        inbox.for_each(|record| {
+            let slot = &mut ends[bucket(&record)];
+            sorted[*slot as usize] = record;
             *slot += 1;
-        }
-        records.copy_from_slice(&self.scattered[..records.len()]);
+        });
     }
 }
 
@@ -82,6 +116,18 @@ mod tests {
     use super::*;
     use crate::rng::{Purpose, RngExt, stream};
 
+    struct Slice<'a>(&'a [(u32, u32)]);
+
+    impl Inbox<(u32, u32)> for Slice<'_> {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn for_each(&self, visit: impl FnMut((u32, u32))) {
+            self.0.iter().copied().for_each(visit);
+        }
+    }
+
     #[test]
     fn sorts_stably_like_the_library_does() {
         let mut rng = stream(1, 0, Purpose::Policy, 0);
@@ -91,10 +137,9 @@ mod tests {
             let n = rng.random_range(0..300_u32);
             let mut records: Vec<(u32, u32)> =
                 (0..n).map(|i| (rng.random_range(0..span) as u32, i)).collect();
-            let mut expected = records.clone();
-            expected.sort_by_key(|r| r.0);
-            sorter.sort(&mut records, span, |r| r.0, |a, b| a.0 < b.0);
-            assert_eq!(records, expected, "round {round}, span {span}");
+            let sorted = sorter.sort(&Slice(&records), span, |r| r.0, |a, b| a.0 < b.0).to_vec();
+            records.sort_by_key(|r| r.0);
+            assert_eq!(sorted, records, "round {round}, span {span}");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::meters::{Lane, NodeMeters};
 use crate::network::Dispatches;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
-use crate::selection::{NodeParts, NodeStreams, Replies};
+use crate::selection::{NodeParts, NodeStreams};
 use crate::traffic::Traffic;
 use crate::view::View;
 
@@ -41,8 +41,6 @@ pub struct NodeColumns<'a> {
     pub in_flight: &'a mut [InFlight],
     /// Arrivals.
     pub traffic: &'a mut [Traffic],
-    /// Responses on their way.
-    pub replies: &'a mut [Replies],
     /// Attempts on their way.
     pub dispatches: &'a mut [Dispatches],
     /// Chance.
@@ -63,7 +61,6 @@ impl NodeColumns<'_> {
             index: &mut self.indexes[i],
             in_flight: &mut self.in_flight[i],
             traffic: &mut self.traffic[i],
-            replies: &mut self.replies[i],
             dispatches: &mut self.dispatches[i],
             streams: &mut self.streams[i],
             meters: &mut self.meters[i],
@@ -75,18 +72,16 @@ impl NodeColumns<'_> {
         let (indexes, indexes_2) = self.indexes.split_at_mut(cut);
         let (in_flight, in_flight_2) = self.in_flight.split_at_mut(cut);
         let (traffic, traffic_2) = self.traffic.split_at_mut(cut);
-        let (replies, replies_2) = self.replies.split_at_mut(cut);
         let (dispatches, dispatches_2) = self.dispatches.split_at_mut(cut);
         let (streams, streams_2) = self.streams.split_at_mut(cut);
         let (meters, meters_2) = self.meters.split_at_mut(cut);
         (
-            Self { views, indexes, in_flight, traffic, replies, dispatches, streams, meters },
+            Self { views, indexes, in_flight, traffic, dispatches, streams, meters },
             Self {
                 views: views_2,
                 indexes: indexes_2,
                 in_flight: in_flight_2,
                 traffic: traffic_2,
-                replies: replies_2,
                 dispatches: dispatches_2,
                 streams: streams_2,
                 meters: meters_2,

@@ -78,14 +78,7 @@ impl SelectionIndex {
                 RoundRobin::new(setup.servers, random_start, capacity_gate, stream),
             ),
             PolicyConfig::TwoChoices { choices, replacement, signal, ties, capacity_gate } => {
-                Self::TwoChoices(TwoChoices {
-                    choices,
-                    replacement,
-                    signal,
-                    ties,
-                    capacity_gate,
-                    drawn: Vec::new(),
-                })
+                Self::TwoChoices(TwoChoices::new(choices, replacement, signal, ties, capacity_gate))
             }
         }
     }

@@ -14,7 +14,7 @@ pub struct Request {
     pub arrived_ns: Nanos,
     /// Where the present attempt went; `FREE`: the slot is free.
     pub server: u32,
-    /// Running number of the present attempt.
+    /// Running number of the present attempt; of a free slot, the free slot to be used after it.
     pub attempt: u32,
 }
 
@@ -31,6 +31,8 @@ pub struct Dossier {
 
 /// In `server`: no request is in this slot.
 const FREE: u32 = u32::MAX;
+/// End of the chain of free slots: there is never a slot of this number.
+const NO_SLOT: u32 = u32::MAX;
 
 /// A client's patience runs out.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +48,9 @@ pub struct InFlight {
     slots: Vec<Request>,
     /// By slot; kept only where requests can be retried or given up.
     dossiers: Vec<Dossier>,
-    /// Free slots, reused last in, first out: they stay in the cache.
-    free: Vec<u32>,
+    /// The first of the chain of free slots, reused last in, first out: they stay in the cache.
+    free: u32,
+    len: usize,
     next_attempt: u32,
     keeps_dossiers: bool,
     patience_ns: Option<Nanos>,
@@ -71,7 +74,8 @@ impl InFlight {
         Self {
             slots: Vec::new(),
             dossiers: Vec::new(),
-            free: Vec::new(),
+            free: NO_SLOT,
+            len: 0,
             next_attempt: 0,
             keeps_dossiers: setup.retries_max > 0 || setup.timeout_ns.is_some(),
             patience_ns: setup.timeout_ns,
@@ -87,17 +91,32 @@ impl InFlight {
         let attempt = self.next_attempt;
         self.next_attempt = attempt.wrapping_add(1);
         let request = Request { arrived_ns, server, attempt };
-        let slot = if let Some(slot) = self.free.pop() {
-            self.slots[slot as usize] = request;
-            slot
+        let slot = self.free;
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            self.free = place.attempt;
+            *place = request;
         } else {
-            self.slots.push(request);
-            (self.slots.len() - 1) as u32
-        };
+            return self.open_new(request, demand);
+        }
+        self.len += 1;
         if self.keeps_dossiers {
             self.file(slot, arrived_ns, Dossier { demand, name: attempt, tries: 1 });
         }
         (slot, attempt)
+    }
+
+    /// Takes in a request where no slot is free.
+    #[cold]
+    #[inline(never)]
+    fn open_new(&mut self, request: Request, demand: u64) -> (u32, u32) {
+        let slot = self.slots.len() as u32;
+        self.slots.push(request);
+        self.len += 1;
+        if self.keeps_dossiers {
+            let dossier = Dossier { demand, name: request.attempt, tries: 1 };
+            self.file(slot, request.arrived_ns, dossier);
+        }
+        (slot, request.attempt)
     }
 
     fn file(&mut self, slot: u32, arrived_ns: Nanos, dossier: Dossier) {
@@ -144,8 +163,10 @@ impl InFlight {
     /// Forgets a request.
     #[inline]
     pub fn close(&mut self, slot: u32) {
-        self.slots[slot as usize].server = FREE;
-        self.free.push(slot);
+        let request = &mut self.slots[slot as usize];
+        (request.server, request.attempt) = (FREE, self.free);
+        self.free = slot;
+        self.len -= 1;
     }
 
     /// The next moment a client may run out of patience [ns]; `Nanos::MAX` when nobody waits.
@@ -192,7 +213,7 @@ impl InFlight {
 
     /// Number of requests in flight.
     pub const fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.len
     }
 
     /// True when nothing is in flight.

@@ -11,7 +11,7 @@ use bevy_ecs::prelude::Component;
 use crate::clock::Clock;
 use crate::ids::{NodeId, ServerId};
 use crate::meters::{Lane, NodeMeters};
-use crate::network::{Dispatch, Dispatches, Response, Responses, Status};
+use crate::network::{Dispatch, Dispatches, Replies, Response, Responses, Status};
 use crate::owners::NodeColumns;
 use crate::policy::{Policy, SelectionIndex, with_policy};
 use crate::request::{InFlight, Request};
@@ -20,27 +20,7 @@ use crate::rng::{Purpose, Stream};
 use crate::setup::Setup;
 use crate::time::Nanos;
 use crate::traffic::{Arrival, Traffic};
-use crate::view::{Candidates, Freshness, View};
-use crate::wheel::Wheel;
-
-/// Responses on their way to one node, by tick of arrival.
-#[derive(Component, Debug)]
-pub struct Replies {
-    pending: Wheel<Response>,
-    due: Vec<Response>,
-}
-
-impl Replies {
-    /// Nothing on its way; `horizon` ticks ahead are filed without detour.
-    pub fn new(horizon: u64) -> Self {
-        Self { pending: Wheel::new(horizon), due: Vec::new() }
-    }
-
-    /// The first tick from the present one on in which a response arrives.
-    pub fn next_due(&self) -> Option<u64> {
-        self.pending.next_due()
-    }
-}
+use crate::view::{Candidates, Freshness, TOUCH_SERVERS, View};
 
 /// A node's streams for choices and for the delays of its dispatches.
 #[derive(Component, Debug)]
@@ -71,8 +51,6 @@ pub struct NodeParts<'a> {
     pub in_flight: &'a mut InFlight,
     /// What arrives at it.
     pub traffic: &'a mut Traffic,
-    /// What is on its way to it.
-    pub replies: &'a mut Replies,
     /// What it has sent.
     pub dispatches: &'a mut Dispatches,
     /// Its chance.
@@ -111,33 +89,32 @@ fn decide(
     let tick = *tick;
     let start_ns = setup.ticks.start_ns(tick);
     let end_ns = start_ns + setup.ticks.tick_ns;
-    let NodeParts { view, index, in_flight, traffic, replies, dispatches, streams, meters } = parts;
+    let NodeParts { view, index, in_flight, traffic, dispatches, streams, meters } = parts;
     for wheel in &mut dispatches.by_shard {
         // The shards have read what arrives in this tick.
         wheel.clear(tick);
         wheel.advance(tick + 1);
     }
-    for shard in responses {
-        for response in &shard.by_node[node] {
-            replies.pending.push(setup.ticks.tick_of(response.at_ns()), *response);
-        }
-    }
-    let Replies { pending, due } = replies;
-    due.clear();
-    pending.take(tick, due);
-    if !links.are_whole() {
+    let mut sorter = std::mem::take(&mut lane.sorter);
+    let node = node as u32;
+    let due = if let [shard] = responses {
+        shard.to_node(node)
+    } else {
+        let inbox = Replies { shards: responses, node };
+        sorter.sort(&inbox, setup.ticks.tick_ns, Response::offset_ns, Response::precedes)
+    };
+    let passed: Vec<Response>;
+    let due = if links.are_whole() {
+        due
+    } else {
         // An answer to an attempt that nobody waits for is let in, and then ignored.
-        due.retain(|answer| {
+        let is_cut = |answer: &&Response| {
             let waiting = in_flight.answered(answer.slot, answer.attempt);
-            waiting.is_none_or(|request| !links.cut_to_node(request.server, node as u32))
-        });
-    }
-    lane.sorter.sort(
-        due,
-        setup.ticks.tick_ns,
-        |response| (response.at_ns() - start_ns) as u32,
-        |a, b| a.order() < b.order(),
-    );
+            waiting.is_some_and(|request| links.cut_to_node(request.server, node))
+        };
+        passed = due.iter().filter(|answer| !is_cut(answer)).copied().collect();
+        &passed
+    };
     let mut arrivals = std::mem::take(&mut lane.arrivals);
     arrivals.clear();
     traffic.take_before(end_ns, &mut arrivals);
@@ -151,15 +128,13 @@ fn decide(
     }
     with_policy!(index, policy => {
         let mut desk = Desk {
-            setup, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
+            setup, start_ns, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
         };
         desk.work(due, &arrivals, end_ns);
     });
     lane.arrivals = arrivals;
+    lane.sorter = sorter;
 }
-
-/// Views of more servers than this do not stay in the second-level cache.
-const TOUCH_SERVERS: usize = 4_096;
 
 /// Reads what the responses of the tick will need, all at once: loads that do not depend on each
 /// other overlap, so the tick waits for memory once or twice instead of once a response.
@@ -173,6 +148,8 @@ fn touch_ahead(view: &View, in_flight: &InFlight, due: &[Response]) {
 /// One node at work: the columns and the policy, statically known.
 struct Desk<'a, P> {
     setup: &'a Setup,
+    /// Start of the tick [ns].
+    start_ns: Nanos,
     freshness: &'a Freshness,
     view: &'a mut View,
     policy: &'a mut P,
@@ -185,20 +162,23 @@ struct Desk<'a, P> {
 
 impl<P: Policy> Desk<'_, P> {
     /// The events before `end_ns` in time order: three sorted sources are merged.
+    #[inline(never)]
     fn work(&mut self, due: &[Response], arrivals: &[Arrival], end_ns: Nanos) {
         let mut due = due.iter();
         let mut arrivals = arrivals.iter();
         let mut response = due.next();
         let mut arrival = arrivals.next();
-        let mut response_ns = response.map_or(Nanos::MAX, Response::at_ns);
+        let start_ns = self.start_ns;
+        let arrival_of = |r: &Response| start_ns + Nanos::from(r.offset_ns());
+        let mut response_ns = response.map_or(Nanos::MAX, arrival_of);
         let mut arrival_ns = arrival.map_or(Nanos::MAX, |arrival| arrival.at_ns);
         loop {
             let deadline_ns = self.in_flight.next_deadline_ns();
             if response_ns <= deadline_ns && response_ns <= arrival_ns {
                 let Some(present) = response else { break };
-                self.respond(present);
+                self.respond(response_ns, present);
                 response = due.next();
-                response_ns = response.map_or(Nanos::MAX, Response::at_ns);
+                response_ns = response.map_or(Nanos::MAX, arrival_of);
             } else if deadline_ns <= arrival_ns {
                 if deadline_ns >= end_ns {
                     break;
@@ -242,7 +222,7 @@ impl<P: Policy> Desk<'_, P> {
         chosen
     }
 
-    #[inline]
+    #[inline(always)]
     fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.view.beliefs[server.index()].own += 1;
         self.meters.dispatched += 1;
@@ -255,7 +235,7 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     #[inline]
-    fn respond(&mut self, response: &Response) {
+    fn respond(&mut self, at_ns: Nanos, response: &Response) {
         // Otherwise the client gave up before: nobody waits for this answer.
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
             return;
@@ -263,14 +243,14 @@ impl<P: Policy> Desk<'_, P> {
         self.release(ServerId(request.server));
         if response.status() == Status::Ok {
             let measured = usize::from(self.is_measured(&request));
-            let latency_ns = response.at_ns() - request.arrived_ns;
+            let latency_ns = at_ns - request.arrived_ns;
             self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
-            self.lane.latency[measured].record(latency_ns);
-            self.lane.recent.record(latency_ns);
+            let bucket = self.lane.latency[measured].record(latency_ns);
+            self.lane.recent.record(bucket);
             self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += 1;
             self.in_flight.close(response.slot);
         } else {
-            self.try_again(response, &request);
+            self.try_again(at_ns, response, &request);
         }
     }
 
@@ -285,18 +265,18 @@ impl<P: Policy> Desk<'_, P> {
 
     /// An attempt was refused, lost or failed: another server, if the rules and the budget allow.
     #[cold]
-    fn try_again(&mut self, response: &Response, request: &Request) {
+    fn try_again(&mut self, at_ns: Nanos, response: &Response, request: &Request) {
         let server = ServerId(request.server);
         if response.status() == Status::Refused {
             self.view.mark_full(server);
         }
         if self.in_flight.tries(response.slot) <= self.setup.retries_max {
             if self.in_flight.spend() {
-                if let Some(other) = self.choose(response.at_ns(), Some(server)) {
+                if let Some(other) = self.choose(at_ns, Some(server)) {
                     self.meters.retried += 1;
                     let slot = response.slot;
                     let (attempt, demand) = self.in_flight.attempt_again(slot, other.0);
-                    self.dispatch(response.at_ns(), other, slot, attempt, demand);
+                    self.dispatch(at_ns, other, slot, attempt, demand);
                     return;
                 }
             } else {

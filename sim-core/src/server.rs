@@ -100,14 +100,23 @@ pub struct TickSums {
 }
 
 impl TickSums {
-    /// Counts an attempt that is completed, if it belongs to the window.
+    /// Counts an attempt that is completed, if it lies in the window from arrival to finish; says
+    /// whether it does.
     #[inline]
-    pub const fn complete(&mut self, setup: &Setup, arrived: Nanos, start: Nanos, finish: Nanos) {
-        if arrived >= setup.window_start_ns && finish < setup.window_end_ns {
+    pub const fn complete(
+        &mut self,
+        setup: &Setup,
+        arrived: Nanos,
+        start: Nanos,
+        finish: Nanos,
+    ) -> bool {
+        let inside = arrived >= setup.window_start_ns && finish < setup.window_end_ns;
+        if inside {
             self.wait_ns += start - arrived;
             self.service_ns += finish - start;
             self.served += 1;
         }
+        inside
     }
 
     /// Adds the tick to the run.

@@ -8,7 +8,7 @@ use crate::law::{DelaySampler, ServiceSampler};
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
-use crate::time::Nanos;
+use crate::time::{Nanos, rounded};
 
 /// See the module documentation.
 #[derive(Clone, Debug, Resource)]
@@ -111,9 +111,7 @@ impl GroupSetup {
             Some(Slowdown::Factor(factor)) => healthy * factor,
             Some(Slowdown::Fixed(ns)) => return ns,
         };
-        // Adding one half and truncating rounds to nearest without a call into libm; by way of
-        // `i64`, which the processor converts to in one instruction. 292 years are enough.
-        ((service + 0.5) as i64 as u64).max(1)
+        rounded(service).unwrap_or(service as u64).max(1)
     }
 }
 

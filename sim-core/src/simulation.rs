@@ -23,7 +23,7 @@
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Split};
 use crate::completion::Arrivals;
 use crate::config::Scenario;
 use crate::exchange::Sharing;
@@ -41,7 +41,7 @@ use crate::policy::{SelectionIndex, corrects_own_sends};
 use crate::request::InFlight;
 use crate::result::RunResult;
 use crate::roster::Roster;
-use crate::selection::{NodeStreams, Replies};
+use crate::selection::NodeStreams;
 use crate::server::{KernelKind, Servers};
 use crate::setup::Setup;
 use crate::systems;
@@ -161,7 +161,7 @@ impl Simulation {
             world.spawn((
                 Servers::new(&setup, first, len, kernel),
                 Arrivals::default(),
-                Responses { by_node: vec![Vec::new(); setup.nodes as usize] },
+                Responses::new(setup.nodes, horizon),
                 Heartbeats::new(&setup, first, len),
                 Reports {
                     broadcast: Wheel::new(64),
@@ -182,7 +182,6 @@ impl Simulation {
                 SelectionIndex::new(&setup, &mut streams.policy),
                 InFlight::new(&setup),
                 Traffic::new(&setup, &scenario.workload.arrivals, node),
-                Replies::new(horizon),
                 Dispatches {
                     by_shard: vec![Wheel::new(dispatch_horizon); starts.len()],
                     shard_size,
@@ -196,7 +195,12 @@ impl Simulation {
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
-        world.insert_resource(Clock::new(&setup, options.visit, options.always_parallel));
+        let split = match (options.always_parallel, threads) {
+            (true, _) => Split::Always,
+            (false, 1) => Split::Never,
+            (false, _) => Split::BusyTicks,
+        };
+        world.insert_resource(Clock::new(&setup, options.visit, split));
         let lanes = threads.min(setup.nodes as usize);
         world.insert_resource(Lanes { lanes: (0..lanes).map(|_| Lane::default()).collect() });
         world.insert_resource(trace);

@@ -21,7 +21,7 @@ use crate::peers::PeerColumns;
 use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::roster::Roster;
-use crate::selection::{NodeStreams, Replies};
+use crate::selection::NodeStreams;
 use crate::server::Servers;
 use crate::setup::Setup;
 use crate::trace_feed::TraceFeed;
@@ -60,7 +60,7 @@ pub fn faults(
     mut shards: Query<(&mut Servers, &mut Responses)>,
 ) {
     columns!(shards => servers, responses);
-    crate::faults::open_tick(&setup, clock.boundary, &mut cursor, servers, responses);
+    crate::faults::open_tick(&setup, &clock, &mut cursor, servers, responses);
 }
 
 /// The columns that change when a node stops or starts, as a query.
@@ -181,7 +181,6 @@ type Selecting = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -195,10 +194,9 @@ pub fn selection(
     mut nodes: Query<Selecting>,
     mut shards: Query<(&mut Responses,)>,
 ) {
-    columns!(nodes => views, indexes, in_flight, traffic, replies, dispatches, streams, meters);
+    columns!(nodes => views, indexes, in_flight, traffic, dispatches, streams, meters);
     columns!(shards => responses);
-    let columns =
-        NodeColumns { views, indexes, in_flight, traffic, replies, dispatches, streams, meters };
+    let columns = NodeColumns { views, indexes, in_flight, traffic, dispatches, streams, meters };
     crate::selection::run(&setup, &clock, columns, &mut lanes.lanes, responses);
 }
 
@@ -206,7 +204,6 @@ pub fn selection(
 type Waiting = (
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Mail,
     &'static mut PeerMail,
     &'static mut Sharing,
@@ -220,18 +217,18 @@ pub fn close_tick(
     mut lanes: ResMut<Lanes>,
     (cursor, roster): (Res<FaultCursor>, Res<Roster>),
     trace: Res<TraceFeed>,
-    mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
+    mut shards: Query<(&mut Servers, &mut Responses, &mut Heartbeats, &mut Reports)>,
     mut nodes: Query<Waiting>,
 ) {
-    columns!(shards => servers, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, replies, mails, peer_mails, sharings, dispatches);
+    columns!(shards => servers, responses, heartbeats, reports);
+    columns!(nodes => in_flight, traffic, mails, peer_mails, sharings, dispatches);
     let mut agenda = Agenda {
         servers,
+        responses,
         heartbeats,
         reports,
         in_flight,
         traffic,
-        replies,
         mails,
         peer_mails,
         sharings,
@@ -258,7 +255,6 @@ pub struct Run<'a> {
     indexes: &'a mut [SelectionIndex],
     in_flight: &'a mut [InFlight],
     traffic: &'a mut [Traffic],
-    replies: &'a mut [Replies],
     dispatches: &'a mut [Dispatches],
     streams: &'a mut [NodeStreams],
     meters: &'a mut [NodeMeters],
@@ -276,9 +272,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn faults(&mut self) {
-        let boundary = self.clock.boundary;
-        let Self { setup, cursor, servers, responses, .. } = self;
-        crate::faults::open_tick(setup, boundary, cursor, servers, responses);
+        let Self { setup, clock, cursor, servers, responses, .. } = self;
+        crate::faults::open_tick(setup, clock, cursor, servers, responses);
     }
 
     /// As the system of this name.
@@ -346,7 +341,6 @@ impl Run<'_> {
             indexes: self.indexes,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             dispatches: self.dispatches,
             streams: self.streams,
             meters: self.meters,
@@ -359,11 +353,11 @@ impl Run<'_> {
     pub fn close_tick(&mut self) {
         let mut agenda = Agenda {
             servers: self.servers,
+            responses: self.responses,
             heartbeats: self.heartbeats,
             reports: self.reports,
             in_flight: self.in_flight,
             traffic: self.traffic,
-            replies: self.replies,
             mails: self.mails,
             peer_mails: self.peer_mails,
             sharings: self.sharings,
@@ -400,7 +394,6 @@ type Nodes = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut Traffic,
-    &'static mut Replies,
     &'static mut Dispatches,
     &'static mut NodeStreams,
     &'static mut NodeMeters,
@@ -416,7 +409,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         resources;
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
-        views, indexes, in_flight, traffic, replies, dispatches, streams, meters, mails,
+        views, indexes, in_flight, traffic, dispatches, streams, meters, mails,
         peer_mails, peer_outs, sharings);
     let mut run = Run {
         setup: &setup,
@@ -435,7 +428,6 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         indexes,
         in_flight,
         traffic,
-        replies,
         dispatches,
         streams,
         meters,

@@ -49,8 +49,14 @@ impl Ticks {
         if at < self.magic_limit_ns {
             ((u128::from(at) * u128::from(self.magic)) >> 64) as u64
         } else {
-            at / self.tick_ns
+            self.tick_of_far(at)
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    const fn tick_of_far(&self, at: Nanos) -> u64 {
+        at / self.tick_ns
     }
 
     /// Start of a tick [ns].

@@ -91,6 +91,9 @@ impl Freshness {
     }
 }
 
+/// Views of more servers than this do not stay in the second-level cache.
+pub const TOUCH_SERVERS: usize = 4_096;
+
 impl View {
     /// The view of a node that knows the configured fleet, all idle, as of time 0, and nothing of
     /// the servers that faults add.
@@ -108,6 +111,19 @@ impl View {
         let mut view = Self { beliefs, versions, barred: Barred::default(), own_sends };
         (setup.configured..setup.servers).for_each(|server| view.forget(ServerId(server)));
         view
+    }
+
+    /// Reads what the merge of `reports` will need, all at once: loads that do not depend on each
+    /// other overlap. Only in views that are too large for the cache.
+    #[inline]
+    pub fn touch_ahead(&self, reports: &[Report]) {
+        if self.beliefs.len() > TOUCH_SERVERS {
+            let touch = |sum, report: &Report| {
+                let server = report.server as usize;
+                sum ^ self.versions[server] ^ self.beliefs[server].sent_quantum
+            };
+            std::hint::black_box(reports.iter().fold(0, touch));
+        }
     }
 
     /// The view of a node that knows nobody.
@@ -203,7 +219,13 @@ impl<'a> Candidates<'a> {
     /// Estimated load of a server.
     #[inline]
     pub fn load(&self, server: u32) -> u32 {
-        self.view.load(self.belief(server))
+        self.load_by(self.belief(server))
+    }
+
+    /// The same, for a server whose belief is at hand.
+    #[inline]
+    pub fn load_by(&self, belief: &Belief) -> u32 {
+        self.view.load(belief)
     }
 
     /// The server to be passed over, if any: a retry goes elsewhere.
@@ -227,7 +249,15 @@ impl<'a> Candidates<'a> {
     /// Available, not excluded and, with `gate`, below capacity.
     #[inline]
     pub fn is_eligible(&self, server: u32, gate: bool) -> bool {
-        self.is_available(server) && server != self.exclude && (!gate || self.has_room(server))
+        self.is_eligible_by(server, self.belief(server), gate)
+    }
+
+    /// The same, for a server whose belief is at hand.
+    #[inline]
+    pub fn is_eligible_by(&self, server: u32, belief: &Belief, gate: bool) -> bool {
+        belief.sent_quantum >= self.oldest_live
+            && server != self.exclude
+            && (!gate || self.load_by(belief) < u32::from(belief.capacity))
     }
 }
 

@@ -64,24 +64,36 @@ impl<T: Copy + Default> Wheel<T> {
     /// Files `record` under `tick`, which has not been taken yet.
     #[inline]
     pub fn push(&mut self, tick: u64, record: T) {
+        *self.place(tick) = record;
+    }
+
+    /// Where a record under `tick`, which has not been taken yet, is to be written.
+    ///
+    /// The record itself is no argument: given to the cold paths below it would have to be in
+    /// memory, and every record would be built on the stack and copied from there.
+    #[inline]
+    fn place(&mut self, tick: u64) -> &mut T {
         debug_assert!(tick >= self.base, "tick {tick} was taken, the wheel is at {}", self.base);
         if tick - self.base > self.mask {
-            return self.push_far(tick, record);
+            return self.place_far(tick);
         }
         let slot = (tick & self.mask) as usize;
-        if (self.buckets[slot].cursor as usize).is_multiple_of(BLOCK) {
+        if self.buckets[slot].cursor.is_multiple_of(BLOCK as u32) {
             self.grow(slot);
         }
         let cursor = &mut self.buckets[slot].cursor;
-        self.records[*cursor as usize] = record;
+        let at = *cursor as usize;
         *cursor += 1;
+        &mut self.records[at]
     }
 
     #[cold]
     #[inline(never)]
-    fn push_far(&mut self, tick: u64, record: T) {
+    fn place_far(&mut self, tick: u64) -> &mut T {
         self.refile_at = self.refile_at.min(tick);
-        self.overflow.push((tick, record));
+        self.overflow.push((tick, T::default()));
+        let last = self.overflow.len() - 1;
+        &mut self.overflow[last].1
     }
 
     /// Adds a block to a bucket that has no place left.

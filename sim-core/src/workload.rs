@@ -12,7 +12,7 @@
 use crate::config::Arrivals;
 use crate::ids::NodeId;
 use crate::rng::{Purpose, Rng, Stream, stream};
-use crate::time::{Nanos, SECOND, seconds};
+use crate::time::{Nanos, SECOND, rounded, seconds};
 use crate::ziggurat::{Exponential, unit};
 
 /// The arrivals of one node.
@@ -74,6 +74,34 @@ impl ArrivalProcess {
             return clock.whole_ns();
         }
         self.next_other_ns()
+    }
+
+    /// Hands every arrival before `limit_ns` to `each`; `next_ns` is the first. Returns the first
+    /// one that is left.
+    ///
+    /// The usual process works on copies of its state: they stay in registers.
+    #[inline]
+    pub fn take_before(
+        &mut self,
+        mut next_ns: Nanos,
+        limit_ns: Nanos,
+        mut each: impl FnMut(Nanos),
+    ) -> Nanos {
+        if let Process::Poisson { mean_gap_ns, exponential, stream, clock } = &mut self.0 {
+            let (mut present, mut draws) = (*clock, stream.clone());
+            while next_ns < limit_ns {
+                each(next_ns);
+                present.advance(*mean_gap_ns * exponential.draw(&mut draws));
+                next_ns = present.whole_ns();
+            }
+            (*clock, *stream) = (present, draws);
+        } else {
+            while next_ns < limit_ns {
+                each(next_ns);
+                next_ns = self.next_other_ns();
+            }
+        }
+        next_ns
     }
 
     fn next_other_ns(&mut self) -> Nanos {
@@ -139,11 +167,10 @@ impl Clock {
 
     #[inline]
     fn advance(&mut self, gap_ns: f64) {
-        let steps = gap_ns * Self::STEPS + 0.5;
-        if steps < i64::MAX as f64 {
-            self.0 += steps as i64 as u128; // Cheaper than the general case; gaps below 39 hours.
-        } else {
-            self.0 = self.0.saturating_add(steps as u128);
+        let steps = gap_ns * Self::STEPS;
+        match rounded(steps) {
+            Some(steps) => self.0 += u128::from(steps), // Cheaper; gaps below 19 hours.
+            None => self.0 = self.0.saturating_add((steps + 0.5) as u128),
         }
     }
 

@@ -76,11 +76,10 @@ const PHASES: [&str; 9] = [
 ];
 
 /// Imports against the rows: who, whom, why. One that is no longer there must go from here.
-const EXCEPTIONS: [(&str, &str, &str); 6] = [
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("clock", "faults", "the next busy tick depends on what each phase has pending"),
     ("clock", "heartbeat", "as above"),
     ("clock", "gossip", "as above"),
-    ("clock", "selection", "as above"),
     ("owners", "selection", "the columns of a node are those that selection changes"),
     ("trace_feed", "simulation", "the error type of a run"),
 ];

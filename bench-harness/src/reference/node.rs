@@ -251,8 +251,8 @@ impl Node {
             Status::Ok => {
                 let latency_ns = at_ns - request.arrived_ns;
                 self.meters.latency_sum_ns[usize::from(measured)] += u128::from(latency_ns);
-                latency[usize::from(measured)].record(latency_ns);
-                recent.record(latency_ns);
+                let bucket = latency[usize::from(measured)].record(latency_ns);
+                recent.record(bucket);
                 Outcome::Ok
             }
             Status::Refused => {

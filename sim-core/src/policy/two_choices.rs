@@ -11,7 +11,7 @@
 use crate::config::{Choices, DrawTies, LoadSignal};
 use crate::ids::ServerId;
 use crate::rng::{Stream, below, distinct_pair};
-use crate::view::{Candidates, View};
+use crate::view::{Belief, Candidates, View};
 
 use super::{Policy, draw_by_scan, draw_eligible};
 
@@ -19,17 +19,19 @@ use super::{Policy, draw_by_scan, draw_eligible};
 #[derive(Clone, Debug)]
 pub struct TwoChoices {
     /// How many are drawn.
-    pub choices: Choices,
+    choices: Choices,
     /// Whether one server may be drawn twice.
-    pub replacement: bool,
+    replacement: bool,
     /// What "loaded" means.
-    pub signal: LoadSignal,
+    signal: LoadSignal,
     /// Who wins among equal loads.
-    pub ties: DrawTies,
+    ties: DrawTies,
     /// Pass over servers believed full.
-    pub capacity_gate: bool,
+    capacity_gate: bool,
+    /// Two distinct ones are drawn: the common case.
+    distinct_pair: bool,
     /// The servers drawn for the present decision.
-    pub(super) drawn: Vec<u32>,
+    drawn: Vec<u32>,
 }
 
 /// The best so far: reservoir sampling keeps each of the tied with equal chance.
@@ -58,15 +60,31 @@ impl Best {
 }
 
 impl TwoChoices {
+    /// The policy with these parameters.
+    pub const fn new(
+        choices: Choices,
+        replacement: bool,
+        signal: LoadSignal,
+        ties: DrawTies,
+        capacity_gate: bool,
+    ) -> Self {
+        let distinct_pair = matches!(choices, Choices::Count(2)) && !replacement;
+        let drawn = Vec::new();
+        Self { choices, replacement, signal, ties, capacity_gate, distinct_pair, drawn }
+    }
+
     #[inline]
     fn load(&self, candidates: &Candidates<'_>, server: u32) -> u32 {
-        match self.signal {
-            LoadSignal::Own => candidates.belief(server).own,
-            LoadSignal::Reported | LoadSignal::Combined => candidates.load(server),
-        }
+        self.load_by(candidates, candidates.belief(server))
+    }
+
+    #[inline]
+    fn load_by(&self, candidates: &Candidates<'_>, belief: &Belief) -> u32 {
+        if self.signal == LoadSignal::Own { belief.own } else { candidates.load_by(belief) }
     }
 
     /// One draw after the other, each among all eligible servers.
+    #[inline(never)]
     fn choose_in_turn(
         &mut self,
         candidates: &Candidates<'_>,
@@ -120,23 +138,29 @@ impl TwoChoices {
 }
 
 impl Policy for TwoChoices {
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
-        if self.choices == Choices::Count(2) && !self.replacement && candidates.len() >= 2 {
+        if self.distinct_pair && candidates.len() >= 2 {
             // The common case in one draw: both eligible. Given that, the pair is uniform.
             let (a, b) = distinct_pair(stream, candidates.len());
+            let (of_a, of_b) = (candidates.belief(a), candidates.belief(b));
             let gate = self.capacity_gate;
-            if candidates.is_eligible(a, gate) && candidates.is_eligible(b, gate) {
-                let mut best = Best::new(a, self.load(candidates, a));
-                best.challenge(b, self.load(candidates, b), self.ties, stream);
-                return Some(ServerId(best.server));
+            if candidates.is_eligible_by(a, of_a, gate) && candidates.is_eligible_by(b, of_b, gate)
+            {
+                let load_a = self.load_by(candidates, of_a);
+                let load_b = self.load_by(candidates, of_b);
+                if load_a == load_b && self.ties == DrawTies::Random {
+                    return Some(ServerId(if below(stream, 2) == 0 { b } else { a }));
+                }
+                // No branch: which of two is the lighter cannot be predicted.
+                return Some(ServerId(std::hint::select_unpredictable(load_b < load_a, b, a)));
             }
         }
         self.choose_in_turn(candidates, stream)
     }
 
     fn touch_ahead(&self, view: &View, stream: &Stream, arrivals: usize) {
-        if self.choices == Choices::Count(2) && !self.replacement {
+        if self.distinct_pair {
             let mut stream = stream.clone();
             let servers = view.beliefs.len() as u32;
             let touch = |sum, _| {

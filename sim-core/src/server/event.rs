@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use crate::config::Slowdown;
 use crate::ids::ServerId;
-use crate::network::{Response, Responses, Stage, Status};
+use crate::network::{Responses, Stage, Status};
 use crate::plan::Change;
 use crate::result::ServerResult;
 use crate::rng::{Purpose, RngExt, Stream};
@@ -208,8 +208,8 @@ impl EventServers {
         if let Some((status, silent)) = server.turn_away(group, at_ns, alpha) {
             if !silent {
                 let answer_ns = at_ns + answer_delay_ns;
-                let answer = Response::new(answer_ns, status, delivery.slot, delivery.attempt);
-                out.by_node[delivery.node as usize].push(answer);
+                let name = (delivery.slot, delivery.attempt);
+                out.push(&setup.ticks, delivery.node, answer_ns, status, name);
             }
             return;
         }
@@ -293,8 +293,7 @@ impl EventServers {
         let free_slot = state.active.len() < state.slots as usize;
         let next = if free_slot { state.waiting.pop_front() } else { None };
         let answer_ns = at_ns + job.answer_delay_ns;
-        let answer = Response::new(answer_ns, Status::Ok, job.slot, job.attempt);
-        out.by_node[job.node as usize].push(answer);
+        out.push(&setup.ticks, job.node, answer_ns, Status::Ok, (job.slot, job.attempt));
         self.release(index);
         if let Some(next) = next {
             self.begin(setup, tick, at_ns, server, next);
@@ -365,8 +364,7 @@ impl EventServers {
             let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[job as usize];
             if !silent {
                 let reset_ns = at_ns + answer_delay_ns;
-                let reset = Response::new(reset_ns, Status::Lost, slot, attempt);
-                out.by_node[node as usize].push(reset);
+                out.push(&setup.ticks, node, reset_ns, Status::Lost, (slot, attempt));
             }
             self.release(job);
         }

@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use crate::ids::ServerId;
-use crate::network::{Response, Responses, Stage, Status};
+use crate::network::{Responses, Stage, Status};
 use crate::result::ServerResult;
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -36,7 +36,7 @@ pub struct FifoServers {
 }
 
 /// What has no place in the ring: finish time [ns] and sojourn time [ns].
-type Spill = Option<Box<VecDeque<(Nanos, f32)>>>;
+type Spill = VecDeque<(Nanos, f32)>;
 
 const _: () = assert!(size_of::<Line>() == 192, "a server is three cache lines");
 
@@ -88,27 +88,37 @@ impl Line {
 
     /// The `position`-th finish time [ns].
     #[inline]
-    fn finish_ns(&self, spill: &Spill, position: usize) -> Nanos {
+    fn finish_ns(&self, spills: &[Spill], server: usize, position: usize) -> Nanos {
         if position < self.len as usize {
             self.epoch_ns + Nanos::from(self.ring[self.at(position)].finish_ns)
         } else {
-            let spill = spill.as_ref().expect("counted attempts are in the ring or the spill");
-            spill[position - self.len as usize].0
+            spills[server][position - self.len as usize].0
         }
     }
 
     /// Takes out everything that finished before `limit_ns`.
     #[inline]
-    fn complete_before(&mut self, spill: &mut Spill, limit_ns: Nanos, alpha: f32) {
+    fn complete_before(
+        &mut self,
+        spills: &mut [Spill],
+        server: usize,
+        limit_ns: Nanos,
+        alpha: f32,
+    ) {
+        let limit = limit_ns - self.epoch_ns;
         loop {
-            if self.len == 0 && (self.spilled == 0 || !self.refill(spill, limit_ns)) {
+            if self.len == 0 {
+                // Cold: the ring is refilled, and its epoch with it.
+                if self.spilled > 0 && self.refill(&mut spills[server], limit_ns) {
+                    return self.complete_before(spills, server, limit_ns, alpha);
+                }
                 return;
             }
             let Entry { finish_ns, sojourn_ns } = self.ring[self.at(0)];
-            let finish_ns = self.epoch_ns + Nanos::from(finish_ns);
-            if finish_ns >= limit_ns {
+            if Nanos::from(finish_ns) >= limit {
                 return;
             }
+            let finish_ns = self.epoch_ns + Nanos::from(finish_ns);
             let mut latency = self.latency();
             latency.observe(finish_ns, sojourn_ns, alpha);
             (self.latency_mean_ns, self.latency_last_ns) = (latency.mean_ns, latency.last_ns);
@@ -121,11 +131,16 @@ impl Line {
     /// so the new epoch is past no later arrival. False when it is not.
     #[cold]
     fn refill(&mut self, spill: &mut Spill, limit_ns: Nanos) -> bool {
-        let Some(spill) = spill else { return false };
         match spill.front() {
             Some(first) if first.0 < limit_ns => self.epoch_ns = first.0,
             _ => return false,
         }
+        self.take_back(spill);
+        true
+    }
+
+    /// Moves from the spill what the ring has room for.
+    fn take_back(&mut self, spill: &mut Spill) {
         while (self.len as usize) < RING
             && let Some(&(finish_ns, sojourn_ns)) = spill.front()
             && let Ok(finish_ns) = u32::try_from(finish_ns - self.epoch_ns)
@@ -135,19 +150,6 @@ impl Line {
             self.len += 1;
             self.spilled -= 1;
             spill.pop_front();
-        }
-        true
-    }
-
-    /// Files an attempt by its finish time, behind its equals. `now_ns` is past no finish time.
-    #[inline]
-    fn insert(&mut self, spill: &mut Spill, now_ns: Nanos, finish_ns: Nanos, sojourn_ns: f32) {
-        let since_epoch = finish_ns - self.epoch_ns;
-        let fits = self.spilled == 0 && (self.len as usize) < RING;
-        if fits && since_epoch <= Nanos::from(u32::MAX) {
-            self.insert_in_ring(since_epoch as u32, sojourn_ns);
-        } else {
-            self.insert_beyond(spill, now_ns, finish_ns, sojourn_ns);
         }
     }
 
@@ -168,7 +170,8 @@ impl Line {
         self.len += 1;
     }
 
-    /// Files an attempt when the ring is full, when there is a spill, or far ahead in time.
+    /// Files an attempt when the ring is full, when there is a spill, or far ahead in time. `now_ns`
+    /// is past no finish time.
     #[cold]
     #[inline(never)]
     fn insert_beyond(
@@ -181,7 +184,7 @@ impl Line {
         if finish_ns - self.epoch_ns > Nanos::from(u32::MAX) {
             self.rebase(now_ns);
         }
-        let spill = spill.get_or_insert_default();
+        self.take_back(spill);
         // The ring takes what finishes before its last, or before the spill if it is empty.
         let last = self.ring[self.at((self.len as usize).saturating_sub(1))];
         let last_ns = if self.len == 0 {
@@ -238,7 +241,7 @@ impl FifoServers {
         };
         Self {
             lines: (first..first + len).map(line).collect(),
-            spills: (0..len).map(|_| None).collect(),
+            spills: vec![Spill::new(); len as usize],
             refused: vec![0; len as usize],
         }
     }
@@ -268,8 +271,7 @@ impl FifoServers {
                 let (status, done_ns) = self.admit(setup, at_ns, delivery, alpha, &mut sums);
                 let answer_ns = done_ns + answers.delay_ns(setup, delivery.server);
                 let Delivery { node, slot, attempt, .. } = *delivery;
-                let answer = Response::new(answer_ns, status, slot, attempt);
-                out.by_node[node as usize].push(answer);
+                out.push(&setup.ticks, node, answer_ns, status, (slot, attempt));
             }
         }
         sums.add_to(meters);
@@ -286,9 +288,9 @@ impl FifoServers {
         sums: &mut TickSums,
     ) -> (Status, Nanos) {
         let server = delivery.server as usize;
-        let (line, spill) = (&mut self.lines[server], &mut self.spills[server]);
+        let line = &mut self.lines[server];
         // Completions go before arrivals of the same moment.
-        line.complete_before(spill, at_ns + 1, alpha);
+        line.complete_before(&mut self.spills, server, at_ns + 1, alpha);
         line.arrivals = line.arrivals.wrapping_add(1);
         let group = &setup.groups[line.group as usize];
         let in_server = line.in_server();
@@ -299,13 +301,24 @@ impl FifoServers {
         let begin_ns = if in_server < group.capacity {
             at_ns
         } else {
-            line.finish_ns(spill, (in_server - group.capacity) as usize)
+            line.finish_ns(&self.spills, server, (in_server - group.capacity) as usize)
         };
         assert!(begin_ns >= at_ns, "more than {} attempts in service", group.capacity);
         let finish_ns = begin_ns + group.service_ns(delivery.demand, setup.demand_is_service, None);
-        line.busy_ns += overlap_ns(setup, begin_ns, finish_ns);
-        sums.complete(setup, at_ns, begin_ns, finish_ns);
-        line.insert(spill, at_ns, finish_ns, (finish_ns - at_ns) as f32);
+        if sums.complete(setup, at_ns, begin_ns, finish_ns) {
+            line.busy_ns += finish_ns - begin_ns;
+        } else {
+            line.busy_ns += overlap_ns(setup, begin_ns, finish_ns);
+        }
+        // By way of `i64`: one instruction, where `u64` takes a branch.
+        let sojourn_ns = (finish_ns - at_ns) as i64 as f32;
+        let since_epoch_ns = finish_ns - line.epoch_ns;
+        let fits = line.spilled == 0 && (line.len as usize) < RING;
+        if fits && since_epoch_ns <= Nanos::from(u32::MAX) {
+            line.insert_in_ring(since_epoch_ns as u32, sojourn_ns);
+        } else {
+            line.insert_beyond(&mut self.spills[server], at_ns, finish_ns, sojourn_ns);
+        }
         (Status::Ok, finish_ns)
     }
 
@@ -328,7 +341,7 @@ impl FifoServers {
     pub fn load(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> (u32, u32) {
         let alpha = setup.heartbeat.latency_alpha as f32;
         let line = &mut self.lines[index as usize];
-        line.complete_before(&mut self.spills[index as usize], at_ns, alpha);
+        line.complete_before(&mut self.spills, index as usize, at_ns, alpha);
         let in_server = line.in_server();
         let active = in_server.min(setup.groups[line.group as usize].capacity);
         (active, in_server - active)
