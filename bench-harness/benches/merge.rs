@@ -61,7 +61,7 @@ fn listening_node(setup: &Setup, first: &[Report]) -> (View, SelectionIndex) {
     let mut index = SelectionIndex::new(setup, &mut stream);
     let mut view = View::new(setup, corrects_own_sends(&setup.policy));
     merge_reports(&mut view, &mut index, first);
-    let freshness = Freshness::new(&setup.ticks, 0, setup.heartbeat.failure_timeout_ns);
+    let freshness = Freshness::new(&setup.ticks, 0, setup.silence_ns);
     let candidates = Candidates::new(&view, &freshness, 0, None);
     index.choose(&candidates, &mut stream).expect("every server is up");
     (view, index)

@@ -8,23 +8,26 @@
 //! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
 //! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
 
+mod agenda;
 mod arrivals;
+mod judge;
 mod node;
 mod peers;
 mod server;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use sim_core::config::{Arrivals, Scenario};
 use sim_core::heartbeat;
 use sim_core::ids::{NodeId, ServerId};
+use sim_core::judge::track::Now;
 use sim_core::latency_table::LatencyTable;
 use sim_core::links::Links;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan};
 use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
+use sim_core::oracle::Oracle;
 use sim_core::outcome;
 use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
@@ -33,85 +36,14 @@ use sim_core::roster::{Roster, Standing};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
+use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
 
+use agenda::{Agenda, Entry, Event};
 pub use node::LatencyChoice;
 use node::Node;
 use peers::Post;
 use server::{Job, Jobs, Server};
-
-/// Something that will happen.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    EndCheck,
-    Fault(usize),
-    ReportFault(usize),
-    Cut,
-    NodeFaults,
-    Heartbeat { server: u32, due_ns: Nanos },
-    Report { node: u32, report: Report },
-    Message { node: u32, from: u32, sequence: u32, message: u32 },
-    Round { node: u32 },
-    Look,
-    Observe,
-    Completion { server: u32, epoch: u32, job: u32 },
-    Attempt { server: u32, job: u32 },
-    Response { node: u32, slot: u32, attempt: u32, status: Status },
-    Deadline { node: u32, slot: u32, name: u32 },
-    Arrival { node: u32 },
-    Recorded,
-}
-
-/// When it happens, and before or after what else: `kind`, then the three parts of the tie rule.
-type Order = (Nanos, u8, u32, u32, u32);
-
-struct Entry(Order, Event);
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(&other.0)
-    }
-}
-
-/// The events to come.
-#[derive(Default)]
-struct Agenda(BinaryHeap<Reverse<Entry>>);
-
-impl Agenda {
-    fn add(&mut self, at_ns: Nanos, event: Event, jobs: &Jobs) {
-        let (kind, a, b, c) = match event {
-            Event::EndCheck => (0, 0, 0, 0),
-            Event::Fault(index) => (1, 0, index as u32, 0),
-            Event::ReportFault(index) => (1, 1, index as u32, 0),
-            Event::Cut => (1, 2, 0, 0),
-            Event::NodeFaults => (1, 3, 0, 0),
-            Event::Heartbeat { server, .. } => (2, server, 0, 0),
-            Event::Report { node, report } => (3, node, report.server, report.version),
-            Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
-            Event::Round { node } => (5, node, 0, 0),
-            Event::Look => (6, 0, 0, 0),
-            Event::Observe => (7, 0, 0, 0),
-            Event::Completion { server, job, .. } => (8, server, jobs[job].admission, 0),
-            Event::Attempt { server, job } => (9, server, jobs[job].node, jobs[job].attempt),
-            Event::Response { node, attempt, status, .. } => (10, status as u32, attempt, node),
-            Event::Deadline { node, name, .. } => (11, node, name, 0),
-            Event::Arrival { node } => (12, node, 0, 0),
-            Event::Recorded => (12, 0, 0, 0),
-        };
-        self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
-    }
-}
 
 /// The whole state of a run.
 struct Reference {
@@ -128,6 +60,8 @@ struct Reference {
     links: Links,
     /// Attempts that a partition kept from their server.
     cut_off: u64,
+    truth: Truth,
+    oracle: Oracle,
     meters: Meters,
     observations: Observations,
     latency: [LatencyTable; 2],
@@ -169,6 +103,8 @@ pub fn simulate(
         post: Post::default(),
         links: Links::default(),
         cut_off: 0,
+        truth: Truth::new(&setup),
+        oracle: Oracle::default(),
         meters: Meters::default(),
         observations: Observations::default(),
         latency: Default::default(),
@@ -179,6 +115,9 @@ pub fn simulate(
         next_record: None,
         setup,
     };
+    for (id, node) in (0u32..).zip(&mut reference.nodes) {
+        node.bench.rules.is_running = reference.roster.is_running(id);
+    }
     reference.plan(matches!(scenario.workload.arrivals, Arrivals::Trace(_)));
     let end_ns = reference.run();
     reference.finish(policy, end_ns)
@@ -228,6 +167,7 @@ impl Reference {
             }
         }
         self.plan_rounds();
+        self.agenda.add(0, Event::Judge, &self.jobs);
         if traced {
             self.read_trace();
         }
@@ -274,23 +214,37 @@ impl Reference {
                 }
                 Event::Round { node } => self.round(at_ns, node),
                 Event::Look => self.look(at_ns),
+                Event::Judge => {
+                    self.judge(at_ns);
+                    for (node, waiting) in (0u32..).zip(&self.nodes) {
+                        if !waiting.bench.waiters.is_empty() {
+                            self.agenda.add(at_ns, Event::Serve { node }, &self.jobs);
+                        }
+                    }
+                }
                 Event::Observe => self.observe(at_ns),
+                Event::Serve { node } => self.serve(at_ns, node),
                 Event::Completion { server, epoch, job } => {
                     self.complete(at_ns, server, epoch, job);
                 }
                 Event::Attempt { server, job } => self.attempt(at_ns, server, job),
                 Event::Response { node, slot, attempt, status } => {
                     let at = &mut self.nodes[node as usize];
-                    let server = at.awaits(slot, attempt);
-                    if server.is_some_and(|server| self.links.cut_to_node(server, node)) {
-                        continue;
-                    }
                     let tables = (&mut self.latency, &mut self.recent);
-                    let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
-                    self.send(node, sent);
+                    let server = at.awaits(slot, attempt);
+                    if server.is_some_and(|server| !self.links.cut_to_node(server, node)) {
+                        let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
+                        self.send(node, sent);
+                        self.serve(at_ns, node);
+                    }
                 }
                 Event::Deadline { node, slot, name } => {
-                    self.nodes[node as usize].give_up(&self.setup, slot, name);
+                    if self.nodes[node as usize].give_up(&self.setup, at_ns, slot, name) {
+                        self.serve(at_ns, node);
+                    }
+                }
+                Event::WaitEnd { node, serial } => {
+                    self.nodes[node as usize].send_away(&self.setup, serial);
                 }
                 Event::Arrival { node } => {
                     self.arrive(at_ns, node);
@@ -355,6 +309,7 @@ impl Reference {
             self.agenda.0.pop();
         }
         heard.sort_by_key(Report::order);
+        self.nodes[node as usize].listen(&self.setup, at_ns);
         for report in &heard {
             self.nodes[node as usize].hear(report);
         }
@@ -473,12 +428,15 @@ impl Reference {
         }
     }
 
-    fn finish(self, policy: usize, end_ns: Nanos) -> RunResult {
+    fn finish(mut self, policy: usize, end_ns: Nanos) -> RunResult {
         let setup = &self.setup;
+        let quantum = end_ns / setup.ticks.quantum_ns;
+        self.truth.advance(setup, quantum);
+        let now = Now { setup, truth: &self.truth, quantum };
         let on_their_way = self.agenda.0.iter();
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
-        let nodes = self.nodes.iter().map(|node| node.result(setup)).collect();
+        let nodes = self.nodes.iter_mut().map(|node| node.result(&now)).collect();
         let servers =
             self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
         let [_, latency] = self.latency;

@@ -1,6 +1,7 @@
 //! The windowed engine and the reference engine give the same result, bit for bit.
 
 mod breakage;
+mod judging;
 mod nodes;
 mod shrink;
 
@@ -196,6 +197,9 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     }
     if rng.random_bool(0.6) {
         breakage::add_faults(rng, &mut scenario);
+    }
+    if rng.random_bool(0.6) {
+        judging::add(rng, &mut scenario);
     }
     scenario
 }

@@ -6,6 +6,7 @@ use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
+use crate::judge::Judge;
 use crate::links::Links;
 use crate::meters::Lane;
 use crate::network::{Dispatches, Reports, Responses};
@@ -84,6 +85,8 @@ pub struct Agenda<'a> {
     pub peer_mails: &'a [PeerMail],
     /// Exchanges with other nodes.
     pub sharings: &'a [Sharing],
+    /// What nodes have to judge.
+    pub judges: &'a [Judge],
     /// Attempts on their way; moved on with the clock.
     pub dispatches: &'a mut [Dispatches],
 }
@@ -97,8 +100,8 @@ impl Clock {
             next_boundary: (0, 0),
             next_herd: setup.herd_quanta,
             next_sample: setup.sample_quanta,
-            freshness: Freshness::new(&setup.ticks, 0, setup.heartbeat.failure_timeout_ns),
             links: Links::default(),
+            freshness: Freshness::new(&setup.ticks, 0, setup.silence_ns),
             visit,
             parallel: split == Split::Always,
             split,
@@ -195,7 +198,18 @@ impl Agenda<'_> {
         let mail = self.mails.iter().filter_map(Mail::next_due);
         let peer_mail = self.peer_mails.iter().filter_map(PeerMail::next_due);
         let rounds = self.sharings.iter().filter_map(|sharing| sharing.rounds.next_due());
-        let due = planned.chain(beats).chain(reports).chain(mail).chain(peer_mail).chain(rounds);
+        let judged = self.judges.iter().filter_map(|judge| judge.next_due(setup, quantum));
+        // An oracle looks on every boundary, and so does who waits for a server.
+        let waits = self.in_flight.iter().any(|requests| !requests.waiting.is_empty());
+        let each = (waits || setup.judgement.oracle).then_some(quantum + 1);
+        let due = planned
+            .chain(judged)
+            .chain(each)
+            .chain(beats)
+            .chain(reports)
+            .chain(mail)
+            .chain(peer_mail)
+            .chain(rounds);
         for due in due {
             boundary = boundary.min(due);
         }
@@ -203,6 +217,7 @@ impl Agenda<'_> {
         let mut moment_ns = trace.next_ns().unwrap_or(Nanos::MAX);
         for (requests, traffic) in self.in_flight.iter().zip(self.traffic) {
             moment_ns = moment_ns.min(requests.next_deadline_ns()).min(traffic.next_ns());
+            moment_ns = moment_ns.min(requests.waiting.next_end_ns());
         }
         if moment_ns < Nanos::MAX {
             next = next.min(setup.ticks.tick_of(moment_ns));

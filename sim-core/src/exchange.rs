@@ -211,6 +211,11 @@ impl Sharing {
         self.log.push(report, from, versions);
     }
 
+    /// The node has forgotten a server.
+    pub fn forget(&mut self, server: ServerId) {
+        self.log.forget_server(server.0);
+    }
+
     /// Notes what was heard of servers on the present boundary, by server: the order in which
     /// reports of different servers were merged is nobody's business.
     pub fn note_heard(&mut self, versions: &[u32]) {

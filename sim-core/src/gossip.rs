@@ -30,7 +30,7 @@ pub struct Mail {
 impl Mail {
     /// Nothing on its way.
     pub fn new(setup: &Setup) -> Self {
-        let in_order = !setup.plan.reports.is_empty();
+        let in_order = !setup.plan.reports.is_empty() || setup.judgement.trust.is_some();
         Self { pending: Wheel::new(64), due: Vec::new(), in_order }
     }
 
@@ -60,6 +60,7 @@ impl Mail {
 /// Merges what has arrived at every node, when the present tick starts on a boundary.
 #[expect(clippy::too_many_arguments, reason = "one argument a column")]
 pub fn run(
+    setup: &Setup,
     clock: &Clock,
     roster: &Roster,
     views: &mut [View],
@@ -70,6 +71,10 @@ pub fn run(
     reports: &[Reports],
 ) {
     let Some(quantum) = clock.boundary else { return };
+    let oldest_live = clock.freshness.oldest_live(clock.now_ns(setup));
+    for view in views.iter_mut() {
+        view.listen(oldest_live);
+    }
     let nothing_sent = reports
         .iter()
         .all(|shard| !shard.broadcast.is_due(quantum) && shard.by_node.iter().all(Vec::is_empty));

@@ -64,16 +64,7 @@ pub fn quantum_after(setup: &Setup, due_ns: Nanos, previous: u64) -> u64 {
 
 /// What a server reports.
 pub fn report(server: ServerId, quantum: u64, snapshot: &Snapshot) -> Report {
-    Report {
-        server: server.0,
-        version: quantum as u32,
-        sent_quantum: quantum as u32,
-        load: (snapshot.active + snapshot.waiting).min(u32::from(u16::MAX)) as u16,
-        active: snapshot.active.min(snapshot.capacity) as u16,
-        capacity: snapshot.capacity as u16,
-        stage: snapshot.stage,
-        latency_ns: snapshot.latency_ns,
-    }
+    snapshot.report(server, quantum)
 }
 
 /// True when a heartbeat reaches all nodes at the same moment without a draw.

@@ -22,10 +22,12 @@ pub mod node_faults; // phase 1b: nodes stop and start
 pub mod heartbeat; // phase 2: servers report
 pub mod gossip; // phase 3: nodes merge reports
 pub mod peers; // phase 4: nodes tell each other what they know
-pub mod metrics; // phase 5: boundaries are looked at
-pub mod completion; // phase 6: servers serve
-pub mod failover; // phase 5b: requests of nodes that are out go elsewhere
-pub mod selection; // phase 7: nodes choose and dispatch
+pub mod oracle; // phase 5: the control: nodes see the truth
+pub mod detection; // phase 6: nodes judge the servers
+pub mod metrics; // phase 7: boundaries are looked at
+pub mod completion; // phase 8: servers serve
+pub mod failover; // phase 9: requests of nodes that are out go elsewhere
+pub mod selection; // phase 10: nodes choose and dispatch
 
 pub mod roster; // which nodes are there
 pub mod membership; // which nodes a node knows
@@ -36,6 +38,8 @@ pub mod exchange; // what nodes tell each other about servers
 pub mod misreport; // heartbeats that are not what they should be
 pub mod server; // servers and their two kernels
 pub mod view; // what a node believes
+pub mod judge; // what a node makes of the servers beyond that
+pub mod truth; // which servers are really up
 pub mod policy; // how a node chooses
 pub mod request; // what a node has in flight
 pub mod traffic; // what arrives at a node

@@ -125,7 +125,7 @@ impl Observations {
                 }
                 let belief = &view.beliefs[server.index()];
                 // The stamp of a server whose clock is fast lies ahead of the present.
-                let sent_ns = u64::from(view.stamp(server)) * setup.ticks.quantum_ns;
+                let sent_ns = u64::from(view.stamp(server)).saturating_mul(setup.ticks.quantum_ns);
                 let age_ns = now_ns.saturating_sub(sent_ns);
                 let error = u64::from(view.load(belief).abs_diff(load));
                 bin.view_age_sum_ns += u128::from(age_ns);

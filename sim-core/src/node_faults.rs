@@ -7,6 +7,7 @@
 
 use crate::clock::Clock;
 use crate::exchange::Sharing;
+use crate::judge::Judge;
 use crate::meters::NodeMeters;
 use crate::plan::NodeChange;
 use crate::policy::{SelectionIndex, corrects_own_sends};
@@ -28,6 +29,8 @@ pub struct FragileColumns<'a> {
     pub sharings: &'a mut [Sharing],
     /// Counts.
     pub meters: &'a mut [NodeMeters],
+    /// What nodes make of the servers.
+    pub judges: &'a mut [Judge],
 }
 
 /// Carries out what is planned for the nodes, when the present tick starts on a boundary. A node
@@ -66,9 +69,12 @@ fn apply(
     nodes.in_flight[node].abandon(|request| {
         meters.end(request.arrived_ns >= setup.window_start_ns, Outcome::Lost);
     });
+    let rules = &mut nodes.judges[node].rules;
+    rules.stop(&nodes.views[node]);
     if change == NodeChange::Crash {
         nodes.sharings[node].pause();
     } else {
+        rules.start(quantum);
         nodes.sharings[node].reset(setup, starts, quantum);
         nodes.views[node] = View::empty(setup, corrects_own_sends(&setup.policy));
         nodes.indexes[node] = fresh(node);

@@ -7,20 +7,25 @@ use bevy_ecs::prelude::*;
 
 use crate::clock::Clock;
 use crate::completion::Arrivals;
+use crate::judge::Judge;
+use crate::judge::track::Now;
 use crate::latency_table::LatencyTable;
 use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::Dispatches;
 use crate::request::InFlight;
-use crate::result::{Counts, NodeResult, Outcome, RunResult, ServerResult};
+use crate::result::{Counts, Findings, NodeResult, Outcome, RunResult, ServerResult};
 use crate::server::{Meters, Servers};
 use crate::setup::Setup;
 use crate::time::Nanos;
+use crate::truth::Truth;
+use crate::view::View;
 
 /// What is left in a node when the run ends.
 pub fn node_result(
     setup: &Setup,
     mut meters: NodeMeters,
+    findings: Findings,
     in_flight_since_ns: impl Iterator<Item = Nanos>,
 ) -> NodeResult {
     for arrived_ns in in_flight_since_ns {
@@ -40,6 +45,7 @@ pub fn node_result(
         reports: meters.reports,
         peer_messages: meters.peer_messages,
         peer_bytes: meters.peer_bytes,
+        findings,
     }
 }
 
@@ -97,10 +103,16 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
     let end_ns = world.resource::<Clock>().now_ns(&setup);
     let mut on_their_way = 0;
     let mut nodes = Vec::with_capacity(setup.nodes as usize);
-    let mut query = world.query::<(&NodeMeters, &InFlight, &Dispatches)>();
-    for (meters, in_flight, dispatches) in query.iter(world) {
+    let mut truth = world.resource::<Truth>().clone();
+    let quantum = end_ns / setup.ticks.quantum_ns;
+    truth.advance(&setup, quantum);
+    let now = Now { setup: &setup, truth: &truth, quantum };
+    let mut query = world.query::<(&NodeMeters, &InFlight, &Dispatches, &mut Judge, &View)>();
+    for (meters, in_flight, dispatches, mut judge, view) in query.iter_mut(world) {
         let left = in_flight.iter().map(|request| request.arrived_ns);
-        nodes.push(node_result(&setup, meters.clone(), left));
+        let left = left.chain(in_flight.waiting.iter().map(|waiter| waiter.arrived_ns));
+        let findings = judge.rules.finish(&now, view);
+        nodes.push(node_result(&setup, meters.clone(), findings, left));
         on_their_way += dispatches.pending() as u64;
     }
     let mut servers = Vec::with_capacity(setup.servers as usize);

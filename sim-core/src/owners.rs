@@ -5,6 +5,7 @@
 
 use rayon::join;
 
+use crate::judge::Judge;
 use crate::meters::{Lane, NodeMeters};
 use crate::network::Dispatches;
 use crate::policy::SelectionIndex;
@@ -47,6 +48,8 @@ pub struct NodeColumns<'a> {
     pub streams: &'a mut [NodeStreams],
     /// Counts.
     pub meters: &'a mut [NodeMeters],
+    /// What nodes make of the servers.
+    pub judges: &'a mut [Judge],
 }
 
 impl NodeColumns<'_> {
@@ -64,6 +67,7 @@ impl NodeColumns<'_> {
             dispatches: &mut self.dispatches[i],
             streams: &mut self.streams[i],
             meters: &mut self.meters[i],
+            judge: &mut self.judges[i],
         }
     }
 
@@ -75,8 +79,9 @@ impl NodeColumns<'_> {
         let (dispatches, dispatches_2) = self.dispatches.split_at_mut(cut);
         let (streams, streams_2) = self.streams.split_at_mut(cut);
         let (meters, meters_2) = self.meters.split_at_mut(cut);
+        let (judges, judges_2) = self.judges.split_at_mut(cut);
         (
-            Self { views, indexes, in_flight, traffic, dispatches, streams, meters },
+            Self { views, indexes, in_flight, traffic, dispatches, streams, meters, judges },
             Self {
                 views: views_2,
                 indexes: indexes_2,
@@ -85,6 +90,7 @@ impl NodeColumns<'_> {
                 dispatches: dispatches_2,
                 streams: streams_2,
                 meters: meters_2,
+                judges: judges_2,
             },
         )
     }

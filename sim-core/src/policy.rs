@@ -3,6 +3,7 @@
 //! A policy sees [`Candidates`], the node's beliefs at one moment, and never a server. The built-in
 //! ones and your own keep the same contract.
 
+pub mod least_bad;
 mod lowest_latency;
 mod random;
 mod round_robin;

@@ -1,11 +1,15 @@
 //! The requests one node has in flight, and when it gives up on them.
 
+pub mod waiting;
+
 use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
 
 use crate::setup::Setup;
 use crate::time::Nanos;
+
+use waiting::Waiting;
 
 /// What an answer needs to know of its request. Four fit a cache line.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +63,8 @@ pub struct InFlight {
     deadlines: VecDeque<Deadline>,
     /// Retries in hand [millionths].
     budget_ppm: u64,
+    /// Requests that no server has been found for yet.
+    pub waiting: Waiting,
 }
 
 /// A retry costs this much budget [millionths].
@@ -81,6 +87,7 @@ impl InFlight {
             patience_ns: setup.timeout_ns,
             deadlines: VecDeque::new(),
             budget_ppm: RETRIES_AT_START * RETRY_PPM,
+            waiting: Waiting::new(setup),
         }
     }
 
@@ -207,18 +214,27 @@ impl InFlight {
                 self.close(slot as u32);
             }
         }
+        for waiter in self.waiting.iter() {
+            each(&Request { arrived_ns: waiter.arrived_ns, server: FREE, attempt: 0 });
+        }
+        self.waiting.clear();
         self.deadlines.clear();
         self.budget_ppm = RETRIES_AT_START * RETRY_PPM;
     }
 
-    /// Number of requests in flight.
+    /// Number of requests in flight, at servers or on their way.
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// True when nothing is in flight.
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// True when nothing is in flight and nobody waits for a server.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0 && self.waiting.is_empty()
+    }
+
+    /// Whether there is a request in a slot.
+    pub fn holds(&self, slot: u32) -> bool {
+        self.slots[slot as usize].server != FREE
     }
 
     /// All requests in flight, in no order.

@@ -186,6 +186,40 @@ pub struct NodeResult {
     pub peer_messages: u64,
     /// Bytes of those packets, total.
     pub peer_bytes: u64,
+    /// What it made of the servers.
+    pub findings: Findings,
+}
+
+/// What one node has made of the servers beyond their reports, and how well: see
+/// [`crate::judge::track`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// From each crash to its detection [ns].
+    pub detection_ns: Vec<Nanos>,
+    /// From each return to its detection [ns].
+    pub recovery_ns: Vec<Nanos>,
+    /// From each server's being there to the first news of it [ns].
+    pub discovery_ns: Vec<Nanos>,
+    /// Crashes over before they were noticed.
+    pub missed_failures: u64,
+    /// Times a sound server was taken for failed.
+    pub false_failures: u64,
+    /// For how long, over all of them [ns].
+    pub false_failure_ns: u128,
+    /// Health checks sent.
+    pub checks: u64,
+    /// Ejections.
+    pub ejections: u64,
+    /// Times it began to ignore its own judgement.
+    pub panics: u64,
+    /// Flawed reports, by [`crate::view::inspector::Flaw`].
+    pub flaws: [u64; 7],
+    /// Times a server was put into quarantine.
+    pub quarantines: u64,
+    /// Requests that waited for a server.
+    pub queued: u64,
+    /// Requests sent to the least bad server.
+    pub least_bad: u64,
 }
 
 /// One interval of the time series. Counts go by the moment of the event.

@@ -39,6 +39,10 @@ pub enum Purpose {
     ServerFault = 22,
     /// What happens to one server's heartbeats under a fault.
     ReportFault = 23,
+    /// One node's health checks: phases, delays.
+    HealthChecks = 40,
+    /// Which picks of servers that are eased in stand, at one node.
+    SlowStart = 41,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

@@ -6,10 +6,13 @@
 //!
 //! Simultaneous events go: responses (by status, attempt), deadlines, arrivals.
 
+mod careful;
+
 use bevy_ecs::prelude::Component;
 
 use crate::clock::Clock;
 use crate::ids::{NodeId, ServerId};
+use crate::judge::Judge;
 use crate::meters::{Lane, NodeMeters};
 use crate::network::{Dispatch, Dispatches, Replies, Response, Responses, Status};
 use crate::owners::NodeColumns;
@@ -57,6 +60,8 @@ pub struct NodeParts<'a> {
     pub streams: &'a mut NodeStreams,
     /// What it has done.
     pub meters: &'a mut NodeMeters,
+    /// What it makes of the servers.
+    pub judge: &'a mut Judge,
 }
 
 /// Works through the present tick of every node.
@@ -89,7 +94,7 @@ fn decide(
     let tick = *tick;
     let start_ns = setup.ticks.start_ns(tick);
     let end_ns = start_ns + setup.ticks.tick_ns;
-    let NodeParts { view, index, in_flight, traffic, dispatches, streams, meters } = parts;
+    let NodeParts { view, index, in_flight, traffic, dispatches, streams, meters, judge } = parts;
     for wheel in &mut dispatches.by_shard {
         // The shards have read what arrives in this tick.
         wheel.clear(tick);
@@ -130,7 +135,12 @@ fn decide(
         let mut desk = Desk {
             setup, start_ns, freshness, view, policy, in_flight, dispatches, streams, meters, lane,
         };
-        desk.work(due, &arrivals, end_ns);
+        if judge.rules.is_careful {
+            let boundary_ns = clock.boundary.map(|_| start_ns);
+            desk.work_carefully(&mut judge.rules, due, &arrivals, boundary_ns, end_ns);
+        } else {
+            desk.work(due, &arrivals, end_ns);
+        }
     });
     lane.arrivals = arrivals;
     lane.sorter = sorter;
@@ -296,9 +306,14 @@ impl<P: Policy> Desk<'_, P> {
     /// The client of the next deadline gives up, if its request is still in flight. The server is
     /// not told: it goes on serving the attempt.
     fn give_up(&mut self) {
-        let Some((slot, request)) = self.in_flight.take_deadline() else { return };
+        if let Some((slot, request)) = self.in_flight.take_deadline() {
+            self.end_impatient(slot, &request);
+        }
+    }
+
+    fn end_impatient(&mut self, slot: u32, request: &Request) {
         self.release(ServerId(request.server));
-        self.meters.end(self.is_measured(&request), Outcome::TimedOut);
+        self.meters.end(self.is_measured(request), Outcome::TimedOut);
         self.in_flight.close(slot);
     }
 }

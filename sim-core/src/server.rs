@@ -13,7 +13,7 @@ pub mod fifo;
 use bevy_ecs::prelude::Component;
 
 use crate::ids::ServerId;
-use crate::network::{Responses, Stage};
+use crate::network::{Report, Responses, Stage};
 use crate::plan::Change;
 use crate::result::ServerResult;
 use crate::rng::{Purpose, Stream};
@@ -215,6 +215,22 @@ pub struct Snapshot {
     pub latency_ns: f32,
     /// False while it is crashed, not yet added, or removed.
     pub up: bool,
+}
+
+impl Snapshot {
+    /// The report of it, sent in a quantum.
+    pub fn report(&self, server: ServerId, quantum: u64) -> Report {
+        Report {
+            server: server.0,
+            version: quantum as u32,
+            sent_quantum: quantum as u32,
+            load: (self.active + self.waiting).min(u32::from(u16::MAX)) as u16,
+            active: self.active.min(self.capacity) as u16,
+            capacity: self.capacity as u16,
+            stage: self.stage,
+            latency_ns: self.latency_ns,
+        }
+    }
 }
 
 impl Snapshot {

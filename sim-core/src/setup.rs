@@ -2,7 +2,10 @@
 
 use bevy_ecs::prelude::Resource;
 
-use crate::config::{Arrivals, GossipConfig, HeartbeatConfig, PolicyConfig, Scenario, Slowdown};
+use crate::config::{
+    Arrivals, Detector, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig, Scenario,
+    Slowdown,
+};
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::plan::Plan;
@@ -41,6 +44,8 @@ pub struct Setup {
     pub server_node: DelaySampler,
     /// Delay of what nodes tell each other.
     pub node_node: DelaySampler,
+    /// Mean delay there and back [ns].
+    pub round_trip_ns: f64,
     /// Demand bits are service times in ns.
     pub demand_is_service: bool,
     /// Nodes send each other messages.
@@ -49,7 +54,11 @@ pub struct Setup {
     pub gossip: Option<GossipConfig>,
     /// Heartbeats.
     pub heartbeat: HeartbeatConfig,
-    /// Whole quanta in the failure timeout.
+    /// What nodes make of the servers beyond their reports.
+    pub judgement: JudgementConfig,
+    /// Silence of this length alone means failure [ns]; beyond any run where something else decides.
+    pub silence_ns: Nanos,
+    /// Whole quanta in it.
     pub timeout_quanta: u64,
     /// Quanta between two looks at who was picked most.
     pub herd_quanta: u64,
@@ -135,6 +144,12 @@ impl Setup {
         let groups: Vec<_> = groups.collect();
         let window_end_ns = ticks.round_up(scenario.duration_ns);
         let limit_ns = ticks.round_up(window_end_ns + scenario.drain_ns);
+        let judgement = &scenario.judgement;
+        // Half of eternity: it can be added to any moment of a run.
+        let silence_ns = match judgement.detector {
+            Detector::Timeout if !judgement.oracle => scenario.heartbeat.failure_timeout_ns,
+            _ => Nanos::MAX / 2,
+        };
         Self {
             seed: scenario.seed,
             replication,
@@ -150,6 +165,8 @@ impl Setup {
             node_server: scenario.network.node_server.sampler(),
             server_node: scenario.network.server_node.sampler(),
             node_node: scenario.network.node_node.sampler(),
+            round_trip_ns: scenario.network.node_server.mean_ns()
+                + scenario.network.server_node.mean_ns(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
                 Arrivals::Trace(trace) if trace.service.is_some()
@@ -157,7 +174,9 @@ impl Setup {
             nodes_talk: scenario.nodes_talk(),
             gossip: scenario.gossip.clone(),
             heartbeat: scenario.heartbeat.clone(),
-            timeout_quanta: scenario.heartbeat.failure_timeout_ns / ticks.quantum_ns,
+            judgement: judgement.clone(),
+            silence_ns,
+            timeout_quanta: silence_ns / ticks.quantum_ns,
             herd_quanta: (scenario.heartbeat.interval_ns / ticks.quantum_ns).max(1),
             sample_quanta: scenario.engine.sample_interval_ns / ticks.quantum_ns,
             timeout_ns: scenario.workload.timeout_ns,

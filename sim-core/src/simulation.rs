@@ -7,13 +7,15 @@
 //!
 //! ```text
 //!            on a quantum boundary                          in every tick
-//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌───────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
-//!  │ faults │→│ heartbeat │→│ gossip │→│ peers │→│ metrics │ → │ completion │→│ selection │
-//!  └────────┘ └───────────┘ └────────┘ └───────┘ └─────────┘   └────────────┘ └───────────┘
-//!   servers    servers →     reports →   nodes →   everything,   dispatches →   responses,
-//!   change     reports       views       nodes     read only     responses      arrivals →
-//!                                                                               dispatches
+//!  ┌────────┐ ┌───────────┐ ┌────────┐ ┌───────┐ ┌───────────┐ ┌─────────┐   ┌────────────┐ ┌───────────┐
+//!  │ faults │→│ heartbeat │→│ gossip │→│ peers │→│ detection │→│ metrics │ → │ completion │→│ selection │
+//!  └────────┘ └───────────┘ └────────┘ └───────┘ └───────────┘ └─────────┘   └────────────┘ └───────────┘
+//!   servers    servers →     reports →   nodes →   nodes judge   everything,   dispatches →   responses,
+//!   change     reports       views       nodes     servers       read only     responses      arrivals →
+//!                                                                                             dispatches
 //! ```
+//!
+//! In control runs an `oracle` shows the views the truth before nodes judge.
 //!
 //! State lives in a bevy world: an entity is a *shard* (a range of servers) or a *node*, and its
 //! components are columns. A large fleet runs a schedule of one system a phase, parallel inside; a
@@ -31,9 +33,11 @@ use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::ids::NodeId;
+use crate::judge::Judge;
 use crate::meters::{Lane, Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::{Dispatches, Reports, Responses};
+use crate::oracle::Oracle;
 use crate::outcome;
 use crate::owners::Visit;
 use crate::peer_network::{PeerMail, PeerOut};
@@ -48,6 +52,7 @@ use crate::systems;
 use crate::time::Nanos;
 use crate::trace_feed::TraceFeed;
 use crate::traffic::Traffic;
+use crate::truth::Truth;
 use crate::view::View;
 use crate::wheel::Wheel;
 use crate::workload::TraceSource;
@@ -177,6 +182,8 @@ impl Simulation {
             if !roster.is_up(node.0) {
                 sharing.pause();
             }
+            let mut judge = Judge::new(&setup, node);
+            judge.rules.is_running = roster.is_running(node.0);
             world.spawn((
                 View::new(&setup, corrects_own_sends(&setup.policy)),
                 SelectionIndex::new(&setup, &mut streams.policy),
@@ -192,6 +199,7 @@ impl Simulation {
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
                 sharing,
+                judge,
             ));
         }
         let trace = TraceFeed::new(&scenario.workload.arrivals, options.trace)?;
@@ -207,6 +215,8 @@ impl Simulation {
         world.insert_resource(FaultCursor::default());
         world.insert_resource(roster);
         world.insert_resource(Observations::default());
+        world.insert_resource(Oracle::default());
+        world.insert_resource(Truth::new(&setup));
         world.insert_resource(setup);
         Ok(Self { world, schedule: phases(), burst: burst(), dispatch, policy })
     }
@@ -269,6 +279,8 @@ fn phases() -> Schedule {
             systems::heartbeat,
             systems::gossip,
             systems::peers,
+            systems::oracle,
+            systems::detection,
             systems::metrics,
             systems::completion,
             systems::failover,
@@ -295,6 +307,8 @@ pub(crate) fn tick(run: &mut systems::Run<'_>) {
     run.heartbeat();
     run.gossip();
     run.peers();
+    run.oracle();
+    run.detection();
     run.metrics();
     run.completion();
     run.failover();

@@ -10,6 +10,8 @@
 //! A server out of bounds for another reason than silence is barred: see [`barred`].
 
 pub mod barred;
+pub mod inspector;
+pub mod news;
 
 use bevy_ecs::prelude::Component;
 
@@ -19,7 +21,8 @@ use crate::setup::Setup;
 use crate::ticks::Ticks;
 use crate::time::Nanos;
 
-use barred::{BARRED, Barred, KNOWN_AT_START};
+use barred::{Barred, KNOWN_AT_START};
+use news::News;
 
 /// A belief about one server, from the newest report this node has merged, and what the node
 /// itself has in flight there.
@@ -48,6 +51,8 @@ pub struct View {
     pub versions: Vec<u32>,
     /// Who is out of bounds, and why.
     barred: Barred,
+    /// What merges tell, and to whom nothing is new.
+    news: News,
     /// Correct the reported load by the change of the node's own in-flight requests since the
     /// report was merged.
     pub own_sends: bool,
@@ -76,7 +81,7 @@ impl Freshness {
     /// once in it.
     pub fn on_boundary(setup: &Setup, quantum: u64) -> Self {
         let oldest_live = quantum.saturating_sub(setup.timeout_quanta).max(1);
-        let timeout_ns = setup.heartbeat.failure_timeout_ns;
+        let timeout_ns = setup.silence_ns;
         Self {
             oldest_live: oldest_live as u32,
             until_ns: oldest_live * setup.ticks.quantum_ns + timeout_ns,
@@ -98,18 +103,21 @@ impl View {
     /// The view of a node that knows the configured fleet, all idle, as of time 0, and nothing of
     /// the servers that faults add.
     pub fn new(setup: &Setup, own_sends: bool) -> Self {
+        let news = News::new(setup);
         let mut beliefs = Vec::with_capacity(setup.servers as usize);
         for group in &setup.groups {
             let belief = Belief {
                 sent_quantum: KNOWN_AT_START,
+                latency_ns: news.prior_ns(),
                 capacity: group.capacity as u16,
                 ..Belief::default()
             };
             beliefs.resize(beliefs.len() + group.count as usize, belief);
         }
         let versions = vec![0; beliefs.len()];
-        let mut view = Self { beliefs, versions, barred: Barred::default(), own_sends };
-        (setup.configured..setup.servers).for_each(|server| view.forget(ServerId(server)));
+        let mut view = Self { beliefs, versions, barred: Barred::default(), news, own_sends };
+        let known = if setup.judgement.discovery.configured { setup.configured } else { 0 };
+        (known..setup.servers).for_each(|server| view.forget(ServerId(server)));
         view
     }
 
@@ -132,6 +140,7 @@ impl View {
             beliefs: vec![Belief::default(); setup.servers as usize],
             versions: vec![0; setup.servers as usize],
             barred: Barred::all_unknown(setup.servers),
+            news: News::new(setup),
             own_sends,
         }
     }
@@ -141,21 +150,22 @@ impl View {
     pub fn merge(&mut self, report: &Report) -> bool {
         let version = &mut self.versions[report.server as usize];
         if report.version <= *version {
-            return false;
+            return self.turn_away(report);
         }
-        *version = report.version;
+        let version_before = std::mem::replace(version, report.version);
         let belief = &mut self.beliefs[report.server as usize];
-        let own = if self.own_sends { belief.own } else { 0 };
-        let stamp_before = belief.sent_quantum;
+        let before = *belief;
+        let own = if self.own_sends { before.own } else { 0 };
         *belief = Belief {
             sent_quantum: report.sent_quantum,
             latency_ns: report.latency_ns,
-            own: belief.own,
+            own: before.own,
             others: u32::from(report.load).saturating_sub(own) as u16,
             capacity: report.capacity,
         };
-        if stamp_before == BARRED || report.stage != Stage::Serving {
-            self.merge_barred(report, stamp_before);
+        // A stamp below the floor includes that of a barred server.
+        if before.sent_quantum < self.news.floor || report.stage != Stage::Serving {
+            return self.merge_closely(report, version_before, &before);
         }
         true
     }
@@ -268,7 +278,13 @@ mod tests {
 
     fn view(own: u32, own_sends: bool) -> View {
         let belief = Belief { sent_quantum: KNOWN_AT_START, own, capacity: 4, ..Belief::default() };
-        View { beliefs: vec![belief], versions: vec![0], barred: Barred::default(), own_sends }
+        View {
+            beliefs: vec![belief],
+            versions: vec![0],
+            barred: Barred::default(),
+            news: News::default(),
+            own_sends,
+        }
     }
 
     fn report(version: u32) -> Report {

@@ -55,6 +55,8 @@ const ROWS: [&[&str]; 8] = [
         "meters",
         "membership",
         "roster",
+        "judge",
+        "truth",
     ],
     &["clock", "owners", "trace_feed"],
     &PHASES,
@@ -63,12 +65,14 @@ const ROWS: [&[&str]; 8] = [
 ];
 
 /// The phases of a tick: none imports another, and `simulation` alone knows their order.
-const PHASES: [&str; 9] = [
+const PHASES: [&str; 11] = [
     "faults",
     "node_faults",
     "heartbeat",
     "gossip",
     "peers",
+    "oracle",
+    "detection",
     "metrics",
     "completion",
     "failover",
@@ -86,9 +90,11 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
 
 /// Modules that must not see others at all, whatever their rows: policies and gossip know servers
 /// from views alone, and servers know nothing of who chooses them.
-const UNSEEN: [(&str, &[&str]); 8] = [
+const UNSEEN: [(&str, &[&str]); 10] = [
     ("policy", &["server", "network", "clock"]),
     ("view", &["server"]),
+    ("judge", &["server", "policy"]),
+    ("detection", &["server"]),
     ("gossip", &["server"]),
     ("peers", &["server"]),
     ("exchange", &["server", "policy"]),

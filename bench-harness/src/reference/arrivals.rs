@@ -5,6 +5,7 @@ use sim_core::result::Outcome;
 use sim_core::roster::Place;
 use sim_core::time::Nanos;
 
+use super::node::Fate;
 use super::{Event, Reference};
 
 impl Reference {
@@ -42,7 +43,14 @@ impl Reference {
     }
 
     fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64) {
-        let sent = self.nodes[node as usize].arrive(&self.setup, at_ns, demand);
+        let sent = match self.nodes[node as usize].arrive(&self.setup, at_ns, demand) {
+            Fate::Sent(sent) => Some(sent),
+            Fate::Waits(serial) => {
+                self.plan_end_of_wait(at_ns, node, serial);
+                None
+            }
+            Fate::Rejected => None,
+        };
         if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
             let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
             self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);

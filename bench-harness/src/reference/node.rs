@@ -2,9 +2,11 @@
 
 use sim_core::config::{Arrivals, LatencyTies, PolicyConfig};
 use sim_core::ids::{NodeId, ServerId};
+use sim_core::judge::track::Now;
 use sim_core::latency_table::LatencyTable;
 use sim_core::meters::{NodeMeters, RecentTable};
 use sim_core::network::{Report, Status};
+use sim_core::oracle::Oracle;
 use sim_core::outcome;
 use sim_core::policy::{self, Policy, SelectionIndex};
 use sim_core::result::{NodeResult, Outcome};
@@ -15,6 +17,7 @@ use sim_core::time::Nanos;
 use sim_core::traffic::Traffic;
 use sim_core::view::{Belief, Candidates, Freshness, View};
 
+use super::judge::Bench;
 use super::peers::Talk;
 use super::server::Job;
 
@@ -58,6 +61,14 @@ impl Chooser {
             index.on_report(server, belief);
         }
     }
+
+    /// An oracle shows the node the truth.
+    pub fn shown(&mut self, oracle: &Oracle, view: &mut View) {
+        match self {
+            Self::Shared(index) => oracle.show(view, index),
+            Self::Scan(_) => oracle.show_to(view, |_, _| {}),
+        }
+    }
 }
 
 /// The seed rule, written the slow and obvious way.
@@ -83,13 +94,25 @@ impl LatencyScan {
     }
 }
 
+/// What becomes of a request that arrives.
+pub enum Fate {
+    /// Its first attempt: arrival, server, job.
+    Sent((Nanos, u32, Job)),
+    /// It waits under this serial number.
+    Waits(u32),
+    /// No server, no room.
+    Rejected,
+}
+
 pub struct Node {
     pub view: View,
     pub talk: Talk,
+    /// What it makes of the servers.
+    pub bench: Bench,
     pub meters: NodeMeters,
     pub traffic: Traffic,
     pub chooser: Chooser,
-    streams: NodeStreams,
+    pub streams: NodeStreams,
     requests: Vec<Option<Request>>,
     free: Vec<u32>,
     attempts: u32,
@@ -116,6 +139,7 @@ impl Node {
             meters: NodeMeters::default(),
             traffic: Traffic::new(setup, arrivals, id),
             talk: Talk::new(setup, id),
+            bench: Bench::new(setup, id),
             chooser,
             streams,
             requests: Vec::new(),
@@ -126,7 +150,7 @@ impl Node {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.requests.len() == self.free.len()
+        self.requests.len() == self.free.len() && self.bench.waiters.is_empty()
     }
 
     pub fn hear(&mut self, report: &Report) {
@@ -154,34 +178,52 @@ impl Node {
                 self.close(slot as u32);
             }
         }
+        for waiter in self.bench.waiters.drain(..) {
+            let measured = waiter.arrived_ns >= setup.window_start_ns;
+            self.meters.end(measured, Outcome::Lost);
+        }
         self.budget_ppm = 10_000_000;
+        self.bench.rules.stop(&self.view);
         self.talk.stop();
     }
 
     /// The node starts anew and knows nobody.
     pub fn start(&mut self, setup: &Setup, choice: LatencyChoice, starts: u32, quantum: u64) {
+        self.bench.rules.start(quantum);
         self.view = View::empty(setup, policy::corrects_own_sends(&setup.policy));
         self.chooser = Chooser::new(setup, choice, &mut self.streams.policy);
         self.talk.start(setup, starts, quantum);
     }
 
-    /// A request arrives; returns its first attempt: arrival, server, job.
-    pub fn arrive(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        demand: u64,
-    ) -> Option<(Nanos, u32, Job)> {
+    /// A request arrives.
+    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, demand: u64) -> Fate {
         let measured = at_ns >= setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
         let earned = u64::from(setup.retry_budget_ppm);
         self.budget_ppm = (self.budget_ppm + earned).min(100_000_000);
-        let Some(server) = self.choose(setup, at_ns, None) else {
+        let chosen =
+            if self.bench.waiters.is_empty() { self.choose_first(setup, at_ns) } else { None };
+        if let Some(server) = chosen {
+            Fate::Sent(self.open(setup, at_ns, at_ns, demand, server))
+        } else if let Some(serial) = self.wait(setup, at_ns, demand) {
+            Fate::Waits(serial)
+        } else {
             self.meters.end(measured, Outcome::Rejected);
-            return None;
-        };
+            Fate::Rejected
+        }
+    }
+
+    /// Sends the first attempt of a request: arrival, server, job.
+    pub fn open(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        arrived_ns: Nanos,
+        demand: u64,
+        server: ServerId,
+    ) -> (Nanos, u32, Job) {
         let request = Request {
-            arrived_ns: at_ns,
+            arrived_ns,
             demand,
             name: self.attempts,
             attempt: self.attempts,
@@ -192,16 +234,16 @@ impl Node {
         if slot as usize == self.requests.len() {
             self.requests.push(None);
         }
-        Some(self.dispatch(setup, at_ns, slot, request, server))
+        self.dispatch(setup, at_ns, slot, request, server)
     }
 
-    fn choose(
+    pub fn choose(
         &mut self,
         setup: &Setup,
         at_ns: Nanos,
         exclude: Option<ServerId>,
     ) -> Option<ServerId> {
-        let freshness = Freshness::new(&setup.ticks, at_ns, setup.heartbeat.failure_timeout_ns);
+        let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
         let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude);
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),
@@ -223,6 +265,7 @@ impl Node {
             Some(Request { attempt, server: server.0, tries: request.tries + 1, ..request });
         self.view.beliefs[server.index()].own += 1;
         self.meters.dispatched += 1;
+        self.bench.rules.send(slot, at_ns);
         let delay_ns = setup.node_server.sample_ns(&mut self.streams.network);
         let job = Job { slot, attempt, demand: request.demand, ..Job::default() };
         (at_ns + delay_ns, server.0, job)
@@ -245,6 +288,7 @@ impl Node {
     ) -> Option<(Nanos, u32, Job)> {
         let request = self.requests[slot as usize].filter(|request| request.attempt == attempt)?;
         let server = ServerId(request.server);
+        self.bench.rules.answer(slot, server, at_ns, Some(status), &mut self.view);
         self.release(server);
         let measured = request.arrived_ns >= setup.window_start_ns;
         let outcome = match status {
@@ -278,16 +322,19 @@ impl Node {
         None
     }
 
-    /// The client of a request gives up, unless the request has ended.
-    pub fn give_up(&mut self, setup: &Setup, slot: u32, name: u32) {
+    /// The client of a request gives up; false when the request had ended.
+    pub fn give_up(&mut self, setup: &Setup, at_ns: Nanos, slot: u32, name: u32) -> bool {
         let Some(request) = self.requests[slot as usize].filter(|request| request.name == name)
         else {
-            return;
+            return false;
         };
+        let server = ServerId(request.server);
+        self.bench.rules.answer(slot, server, at_ns, None, &mut self.view);
         self.release(ServerId(request.server));
         let measured = request.arrived_ns >= setup.window_start_ns;
         self.meters.end(measured, Outcome::TimedOut);
         self.close(slot);
+        true
     }
 
     fn release(&mut self, server: ServerId) {
@@ -303,8 +350,10 @@ impl Node {
         self.free.push(slot);
     }
 
-    pub fn result(&self, setup: &Setup) -> NodeResult {
+    pub fn result(&mut self, now: &Now<'_>) -> NodeResult {
         let left = self.requests.iter().flatten().map(|request| request.arrived_ns);
-        outcome::node_result(setup, self.meters.clone(), left)
+        let left = left.chain(self.bench.waiters.iter().map(|waiter| waiter.arrived_ns));
+        let findings = self.bench.rules.finish(now, &self.view);
+        outcome::node_result(now.setup, self.meters.clone(), findings, left)
     }
 }

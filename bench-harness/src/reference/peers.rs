@@ -1,7 +1,7 @@
 //! What nodes of the reference engine tell each other: one event a message, one a round.
 
 use sim_core::exchange::{Message, Sharing};
-use sim_core::ids::NodeId;
+use sim_core::ids::{NodeId, ServerId};
 use sim_core::network::Report;
 use sim_core::peer_network::{Letter, Payload, PeerMessage, PeerOut};
 use sim_core::peers;
@@ -21,6 +21,11 @@ pub struct Talk {
 impl Talk {
     pub fn new(setup: &Setup, id: NodeId) -> Self {
         Self { sharing: Sharing::new(setup, id), outbox: PeerOut::new(setup, id) }
+    }
+
+    /// The node has forgotten a server.
+    pub fn forget(&mut self, server: ServerId) {
+        self.sharing.forget(server);
     }
 
     /// The node has stopped.
@@ -112,6 +117,7 @@ impl Reference {
         }
         let Payload::Gossip(message) = payload;
         let Some(config) = &self.setup.gossip else { return };
+        self.nodes[node as usize].listen(&self.setup, at_ns);
         if let Some(answer) = self.nodes[node as usize].receive(config, from, &message) {
             self.say(quantum, node, from, answer);
         }

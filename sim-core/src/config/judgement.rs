@@ -235,20 +235,24 @@ impl Default for TrustConfig {
 pub(super) fn judgement(walk: &mut Walk<'_>, top: &mut Section<'_>) -> JudgementConfig {
     let standard = JudgementConfig::default();
     JudgementConfig {
-        discovery: top.read(walk, "discovery", discovery).unwrap_or_default(),
+        discovery: top
+            .read(walk, "discovery", |walk, item| Some(discovery(walk, item)))
+            .unwrap_or_default(),
         detector: top.read(walk, "detection", detector).unwrap_or(standard.detector),
-        health_checks: top.read(walk, "health_checks", health_checks),
-        outlier_ejection: top.read(walk, "outlier_ejection", outlier_ejection),
+        health_checks: top
+            .read(walk, "health_checks", |walk, item| Some(health_checks(walk, item))),
+        outlier_ejection: top
+            .read(walk, "outlier_ejection", |walk, item| Some(outlier_ejection(walk, item))),
         panic_threshold: top
             .read(walk, "panic_threshold", number)
             .unwrap_or(standard.panic_threshold),
-        trust: top.read(walk, "trust", trust),
+        trust: top.read(walk, "trust", |walk, item| Some(trust(walk, item))),
         oracle: top.read(walk, "view", view).unwrap_or(standard.oracle),
         on_no_server: top.read(walk, "on_no_server", on_no_server).unwrap_or(standard.on_no_server),
     }
 }
 
-fn discovery(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<DiscoveryConfig> {
+fn discovery(walk: &mut Walk<'_>, item: &Item<'_>) -> DiscoveryConfig {
     let standard = DiscoveryConfig::default();
     let initial = [("configured", true), ("empty", false)];
     let mut s = Section::open(walk, item);
@@ -257,13 +261,13 @@ fn discovery(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<DiscoveryConfig> {
             .read(walk, "initial", |walk, item| word(walk, item, &initial))
             .unwrap_or(standard.configured),
         prior: s.read(walk, "prior", prior).unwrap_or(standard.prior),
-        slow_start: s.read(walk, "slow_start", slow_start),
+        slow_start: s.read(walk, "slow_start", |walk, item| Some(slow_start(walk, item))),
         tombstone_ttl_ns: s
             .read(walk, "tombstone_ttl", duration)
             .unwrap_or(standard.tombstone_ttl_ns),
     };
     s.close(walk);
-    Some(discovery)
+    discovery
 }
 
 /// `"mean"`, `"zero"` or `{ penalty = "50ms" }`.
@@ -275,7 +279,7 @@ fn prior(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Prior> {
     duration(walk, &item).map(Prior::Penalty)
 }
 
-fn slow_start(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<SlowStart> {
+fn slow_start(walk: &mut Walk<'_>, item: &Item<'_>) -> SlowStart {
     let standard = SlowStart::default();
     let mut s = Section::open(walk, item);
     let slow_start = SlowStart {
@@ -284,7 +288,7 @@ fn slow_start(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<SlowStart> {
         floor: s.read(walk, "floor", number).unwrap_or(standard.floor),
     };
     s.close(walk);
-    Some(slow_start)
+    slow_start
 }
 
 /// `"timeout"`, `"phi_accrual"` or `{ phi_accrual = { threshold = 8.0 } }`.
@@ -310,7 +314,7 @@ fn detector(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Detector> {
     Some(detector)
 }
 
-fn health_checks(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<HealthChecks> {
+fn health_checks(walk: &mut Walk<'_>, item: &Item<'_>) -> HealthChecks {
     let standard = HealthChecks::default();
     let mut s = Section::open(walk, item);
     let interval_ns = s.read(walk, "interval", duration).unwrap_or(standard.interval_ns);
@@ -321,10 +325,10 @@ fn health_checks(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<HealthChecks> {
         rise: s.read(walk, "rise", count).unwrap_or(standard.rise),
     };
     s.close(walk);
-    Some(checks)
+    checks
 }
 
-fn outlier_ejection(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<OutlierEjection> {
+fn outlier_ejection(walk: &mut Walk<'_>, item: &Item<'_>) -> OutlierEjection {
     let standard = OutlierEjection::default();
     let mut s = Section::open(walk, item);
     let base_time_ns = s.read(walk, "base_time", duration).unwrap_or(standard.base_time_ns);
@@ -343,7 +347,7 @@ fn outlier_ejection(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<OutlierEject
         max_ejected: s.read(walk, "max_ejected", number).unwrap_or(standard.max_ejected),
     };
     s.close(walk);
-    Some(ejection)
+    ejection
 }
 
 /// `"off"` or a table.
@@ -362,7 +366,7 @@ fn success_rate(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Limit<SuccessRat
     Some(Limit::At(rate))
 }
 
-fn trust(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<TrustConfig> {
+fn trust(walk: &mut Walk<'_>, item: &Item<'_>) -> TrustConfig {
     let standard = TrustConfig::default();
     let mut s = Section::open(walk, item);
     let trust = TrustConfig {
@@ -372,7 +376,7 @@ fn trust(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<TrustConfig> {
         alpha: s.read(walk, "alpha", number).unwrap_or(standard.alpha),
     };
     s.close(walk);
-    Some(trust)
+    trust
 }
 
 fn view(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<bool> {

@@ -85,6 +85,11 @@ impl ChangeLog {
         reports
     }
 
+    /// Forgets all entries about a server: its versions may begin anew.
+    pub fn forget_server(&mut self, server: u32) {
+        self.entries.retain(|entry| entry.report.server != server);
+    }
+
     /// Forgets that entries came from `peer`: it has lost them.
     pub fn forget_source(&mut self, peer: u32) {
         for entry in self.entries.iter_mut().filter(|entry| entry.from == peer) {

@@ -46,9 +46,13 @@ impl Reasons {
     pub const EJECTED: Self = Self(16);
     /// Its silence is longer than its rhythm explains.
     pub const SUSPECTED: Self = Self(32);
+    /// It is down: only an oracle knows.
+    pub const DOWN: Self = Self(64);
 
     /// What the newest report alone decides.
     const BY_REPORT: Self = Self(1 | 2 | 4);
+    /// What a report takes away.
+    const ENDED_BY_REPORT: Self = Self(1 | 2 | 4 | 32);
 
     /// Both sets.
     #[must_use]
@@ -109,6 +113,11 @@ impl Barred {
         !reasons.without(self.waived).is_empty()
     }
 
+    /// The reasons in the table.
+    pub(super) fn reasons(&self, server: ServerId) -> Option<Reasons> {
+        self.table.get(&server.0).map(|bar| bar.reasons)
+    }
+
     /// Servers with one of these reasons, the unknown ones left out.
     pub fn count(&self, reasons: Reasons) -> u32 {
         self.table.values().filter(|bar| bar.reasons.has(reasons)).count() as u32
@@ -118,22 +127,18 @@ impl Barred {
 impl View {
     /// Why a server must not be used. O(log barred) unless the server is in use.
     pub fn reasons(&self, server: ServerId) -> Reasons {
-        let in_use = self.beliefs[server.index()].sent_quantum != BARRED;
-        match self.barred.table.get(&server.0) {
-            Some(bar) => bar.reasons,
-            None if in_use => Reasons::NONE,
-            None => Reasons::UNKNOWN,
-        }
+        self.reasons_at(server, self.beliefs[server.index()].sent_quantum)
     }
 
     /// When the newest report of a server was sent, by its own clock [quanta]; 0 before the first.
     pub fn stamp(&self, server: ServerId) -> u32 {
-        if self.versions[server.index()] == 0 { 0 } else { self.kept_stamp(server) }
+        let stamp = self.kept_stamp(server, self.beliefs[server.index()].sent_quantum);
+        if self.versions[server.index()] == 0 { 0 } else { stamp }
     }
 
-    /// The stamp the belief has or would have without the bar.
-    fn kept_stamp(&self, server: ServerId) -> u32 {
-        match self.beliefs[server.index()].sent_quantum {
+    /// The stamp that a belief with `stamp` has or would have without the bar.
+    pub(super) fn kept_stamp(&self, server: ServerId, stamp: u32) -> u32 {
+        match stamp {
             BARRED => self.barred.table.get(&server.0).map_or(BARRED, |bar| bar.stamp),
             stamp => stamp,
         }
@@ -152,16 +157,17 @@ impl View {
     /// Adds reasons not to use a server. O(log barred).
     pub fn bar(&mut self, server: ServerId, reasons: Reasons) {
         let before = self.reasons(server);
-        self.settle(server, self.kept_stamp(server), before.with(reasons));
+        let stamp = self.kept_stamp(server, self.beliefs[server.index()].sent_quantum);
+        self.settle(server, stamp, before.with(reasons));
     }
 
     /// Takes reasons away; true when the server may be used from now on and could not before: its
     /// policy must hear of it. O(log barred).
     pub fn unbar(&mut self, server: ServerId, reasons: Reasons) -> bool {
         let Some(&bar) = self.barred.table.get(&server.0) else { return false };
-        let was_barred = self.beliefs[server.index()].sent_quantum == BARRED;
-        self.settle(server, self.kept_stamp(server), bar.reasons.without(reasons));
-        was_barred && self.beliefs[server.index()].sent_quantum != BARRED
+        let belief = self.beliefs[server.index()].sent_quantum;
+        self.settle(server, self.kept_stamp(server, belief), bar.reasons.without(reasons));
+        belief == BARRED && self.beliefs[server.index()].sent_quantum != BARRED
     }
 
     /// Lets these reasons, and no others, stand without effect. Returns the servers that may be used
@@ -195,17 +201,11 @@ impl View {
         self.barred.table.remove(&server.0);
     }
 
-    /// The cold half of a merge: the server was barred before, or its stage bars it now. The belief
-    /// holds the report's stamp already.
-    #[cold]
-    pub(super) fn merge_barred(&mut self, report: &Report, stamp_before: u32) {
-        let before = match self.barred.table.get(&report.server) {
-            Some(bar) => bar.reasons,
-            None if stamp_before == BARRED => Reasons::UNKNOWN,
-            None => Reasons::NONE,
-        };
+    /// The part of a merge that concerns bars: the server was barred before, or its stage bars it
+    /// now. The belief holds the report's stamp already.
+    pub(super) fn merge_barred(&mut self, report: &Report, before: Reasons) {
         self.barred.unknown -= u32::from(before.has(Reasons::UNKNOWN));
-        let reasons = before.without(Reasons::BY_REPORT).with(Reasons::at(report.stage));
+        let reasons = before.without(Reasons::ENDED_BY_REPORT).with(Reasons::at(report.stage));
         self.settle(ServerId(report.server), report.sent_quantum, reasons);
     }
 
@@ -226,6 +226,7 @@ impl View {
 mod tests {
     use super::*;
     use crate::view::Belief;
+    use crate::view::news::News;
     use proptest::prelude::*;
 
     const SERVERS: usize = 4;
@@ -248,7 +249,7 @@ mod tests {
                     let (held, stamp, reasons) = &mut self.servers[server];
                     if version > *held {
                         (*held, *stamp) = (version, stamp_of(version));
-                        *reasons = reasons.without(Reasons(7)).with(Reasons::at(stage));
+                        *reasons = reasons.without(Reasons(7 | 32)).with(Reasons::at(stage));
                     }
                 }
                 Act::Bar(server, why) => {
@@ -301,11 +302,12 @@ mod tests {
         ]
     }
 
-    fn view(known: usize) -> View {
+    fn view(known: usize, close: bool) -> View {
         let mut view = View {
             beliefs: vec![Belief { sent_quantum: KNOWN_AT_START, ..Belief::default() }; SERVERS],
             versions: vec![0; SERVERS],
             barred: Barred::default(),
+            news: if close { News::of_all() } else { News::default() },
             own_sends: true,
         };
         (known..SERVERS).for_each(|server| view.forget(ServerId(server as u32)));
@@ -319,9 +321,10 @@ mod tests {
         #[test]
         fn a_barred_view_equals_the_plain_one(
             known in 0..=SERVERS,
+            close: bool,
             acts in proptest::collection::vec(any_act(), 1..60),
         ) {
-            let mut view = view(known);
+            let mut view = view(known, close);
             let start = |server| {
                 let reasons = if server < known { Reasons::NONE } else { Reasons::UNKNOWN };
                 (0, 0, reasons)
@@ -329,6 +332,12 @@ mod tests {
             let mut plain =
                 Plain { servers: (0..SERVERS).map(start).collect(), waived: Reasons::NONE };
             for act in acts {
+                // Suspicion goes with every report in a node that hears them all.
+                let own = |why: Reasons| if close { why } else { why.without(Reasons::SUSPECTED) };
+                let act = match act {
+                    Act::Bar(server, why) => Act::Bar(server, own(why)),
+                    act => act,
+                };
                 let before: Vec<bool> = (0..SERVERS).map(|s| plain.usable(s)).collect();
                 plain.act(act);
                 let freed: Vec<u32> = match act {
@@ -374,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_node_that_knows_nobody_holds_an_empty_table() {
-        assert!(view(0).barred.table.is_empty());
-        assert_eq!(view(0).known(), 0);
+        assert!(view(0, false).barred.table.is_empty());
+        assert_eq!(view(0, false).known(), 0);
     }
 }

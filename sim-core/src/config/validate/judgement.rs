@@ -30,7 +30,7 @@ impl Checker {
         if let Some(ejection) = outlier_ejection {
             self.outlier_ejection(ejection, engine);
         }
-        self.share("panic_threshold", *panic_threshold);
+        self.proportion("panic_threshold", *panic_threshold);
         if let Some(TrustConfig { factor, min_answers, strikes, alpha }) = *trust {
             let fine = factor > 1.0 && factor <= 1e6;
             self.number("trust.factor", factor, fine, "above 1, to 1000000");
@@ -106,10 +106,10 @@ impl Checker {
                 .allowed(format!("at least {} (base_time)", format_duration(base_time_ns)))
         });
         self.time("outlier_ejection.max_time", max_time_ns);
-        self.share("outlier_ejection.max_ejected", max_ejected);
+        self.proportion("outlier_ejection.max_ejected", max_ejected);
     }
 
-    fn share(&mut self, key: &str, share: f64) {
+    fn proportion(&mut self, key: &str, share: f64) {
         self.number(key, share, (0.0..=1.0).contains(&share), "0 to 1");
     }
 

@@ -1,0 +1,88 @@
+//! The events to come, and their total order.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use sim_core::network::{Report, Status};
+use sim_core::time::Nanos;
+
+use super::server::Jobs;
+
+/// Something that will happen.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    EndCheck,
+    Fault(usize),
+    ReportFault(usize),
+    NodeFaults,
+    Cut,
+    Heartbeat { server: u32, due_ns: Nanos },
+    Report { node: u32, report: Report },
+    Message { node: u32, from: u32, sequence: u32, message: u32 },
+    Round { node: u32 },
+    Judge,
+    Look,
+    Observe,
+    Serve { node: u32 },
+    Completion { server: u32, epoch: u32, job: u32 },
+    Attempt { server: u32, job: u32 },
+    Response { node: u32, slot: u32, attempt: u32, status: Status },
+    Deadline { node: u32, slot: u32, name: u32 },
+    WaitEnd { node: u32, serial: u32 },
+    Arrival { node: u32 },
+    Recorded,
+}
+
+/// When it happens, and before or after what else: `kind`, then the three parts of the tie rule.
+pub type Order = (Nanos, u8, u32, u32, u32);
+
+pub struct Entry(pub Order, pub Event);
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl Eq for Entry {}
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+/// The events to come.
+#[derive(Default)]
+pub struct Agenda(pub BinaryHeap<Reverse<Entry>>);
+
+impl Agenda {
+    pub fn add(&mut self, at_ns: Nanos, event: Event, jobs: &Jobs) {
+        let (kind, a, b, c) = match event {
+            Event::EndCheck => (0, 0, 0, 0),
+            Event::Fault(index) => (1, 0, index as u32, 0),
+            Event::ReportFault(index) => (1, 1, index as u32, 0),
+            Event::NodeFaults => (1, 2, 0, 0),
+            Event::Cut => (1, 3, 0, 0),
+            Event::Heartbeat { server, .. } => (2, server, 0, 0),
+            Event::Report { node, report } => (3, node, report.server, report.version),
+            Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
+            Event::Round { node } => (5, node, 0, 0),
+            Event::Judge => (6, 0, 0, 0),
+            Event::Look => (7, 0, 0, 0),
+            Event::Observe => (8, 0, 0, 0),
+            Event::Serve { node } => (9, node, 0, 0),
+            Event::Completion { server, job, .. } => (10, server, jobs[job].admission, 0),
+            Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
+            Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),
+            Event::Deadline { node, name, .. } => (13, node, name, 0),
+            Event::WaitEnd { node, serial } => (14, node, serial, 0),
+            Event::Arrival { node } => (15, node, 0, 0),
+            Event::Recorded => (15, 0, 0, 0),
+        };
+        self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
+    }
+}

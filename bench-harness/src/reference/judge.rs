@@ -1,0 +1,214 @@
+//! How nodes of the reference engine judge: they look at every server on every boundary.
+
+use std::collections::VecDeque;
+
+use sim_core::config::OnNoServer;
+use sim_core::ids::{NodeId, ServerId};
+use sim_core::judge::Rules;
+use sim_core::judge::checks::Flight;
+use sim_core::judge::track::Now;
+use sim_core::policy::least_bad;
+use sim_core::result::Outcome;
+use sim_core::setup::Setup;
+use sim_core::time::Nanos;
+use sim_core::view::{Candidates, Freshness};
+
+use super::node::Node;
+use super::server::Job;
+use super::{Event, Reference};
+
+/// A node's judgement, and who waits at it.
+pub struct Bench {
+    pub rules: Rules,
+    /// Checks on their way; with what comes of them and when, once that is known.
+    flights: Vec<(Flight, Option<(bool, u64)>)>,
+    pub waiters: VecDeque<Waiter>,
+    serial: u32,
+}
+
+/// A request without a server.
+#[derive(Clone, Copy)]
+pub struct Waiter {
+    pub serial: u32,
+    pub arrived_ns: Nanos,
+    pub demand: u64,
+}
+
+/// An attempt to send, and when its request arrived.
+pub type Sent = (Nanos, (Nanos, u32, Job));
+
+impl Bench {
+    pub fn new(setup: &Setup, node: NodeId) -> Self {
+        let rules = Rules::new(setup, node);
+        Self { rules, flights: Vec::new(), waiters: VecDeque::new(), serial: 0 }
+    }
+}
+
+impl Reference {
+    /// Everything that nodes do on a boundary once all has been heard.
+    pub(super) fn judge(&mut self, at_ns: Nanos) {
+        let quantum_ns = self.setup.ticks.quantum_ns;
+        let setup = &self.setup;
+        if setup.judgement.oracle {
+            for (id, server) in (0..).map(ServerId).zip(&self.servers) {
+                self.oracle.look(id, server.snapshot(setup, at_ns));
+            }
+            for node in &mut self.nodes {
+                node.chooser.shown(&self.oracle, &mut node.view);
+            }
+            self.oracle.close();
+        }
+        self.truth.advance(setup, at_ns / quantum_ns);
+        let now = Now { setup, truth: &self.truth, quantum: at_ns / quantum_ns };
+        for node in &mut self.nodes {
+            node.judge(&now);
+        }
+        self.agenda.add(at_ns + quantum_ns, Event::Judge, &self.jobs);
+    }
+
+    /// Those who wait try again.
+    pub(super) fn serve(&mut self, at_ns: Nanos, node: u32) {
+        for (arrived_ns, sent) in self.nodes[node as usize].serve(&self.setup, at_ns) {
+            if let Some(patience_ns) = self.setup.timeout_ns {
+                let Job { slot, attempt: name, .. } = sent.2;
+                let deadline = Event::Deadline { node, slot, name };
+                self.agenda.add(arrived_ns + patience_ns, deadline, &self.jobs);
+            }
+            self.send(node, Some(sent));
+        }
+    }
+
+    /// A request has begun to wait: it will not do so for ever.
+    pub(super) fn plan_end_of_wait(&mut self, at_ns: Nanos, node: u32, serial: u32) {
+        let (patience_ns, _) = patience(&self.setup);
+        if let Some(end_ns) = at_ns.checked_add(patience_ns) {
+            self.agenda.add(end_ns, Event::WaitEnd { node, serial }, &self.jobs);
+        }
+    }
+}
+
+/// How long a request waits for a server, and how that ends.
+fn patience(setup: &Setup) -> (Nanos, Outcome) {
+    let client = (setup.timeout_ns.unwrap_or(Nanos::MAX), Outcome::TimedOut);
+    match setup.judgement.on_no_server {
+        OnNoServer::Queue { timeout_ns, .. } if timeout_ns < client.0 => {
+            (timeout_ns, Outcome::Rejected)
+        }
+        _ => client,
+    }
+}
+
+impl Node {
+    pub fn listen(&mut self, setup: &Setup, at_ns: Nanos) {
+        let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
+        self.view.listen(freshness.oldest_live(at_ns));
+    }
+
+    fn judge(&mut self, now: &Now<'_>) {
+        let Self { view, bench: Bench { rules, flights, .. }, .. } = self;
+        let servers = || (0..now.setup.servers).map(ServerId);
+        if rules.is_running {
+            for heard in view.take_heard() {
+                rules.hear(now, &heard, view);
+            }
+            rules.track.follow(now, view);
+            for server in servers() {
+                rules.suspect(now, server, view);
+            }
+        }
+        let mut results: Vec<(u32, bool, Flight)> = Vec::new();
+        flights.retain(|&(flight, end)| match end {
+            Some((passed, quantum)) if quantum == now.quantum => {
+                results.push((flight.server, passed, flight));
+                false
+            }
+            _ => true,
+        });
+        results.sort_unstable_by_key(|&(server, passed, _)| (server, passed));
+        for (_, passed, flight) in results {
+            rules.checked(now, &flight, passed, view);
+        }
+        for (flight, end) in flights.iter_mut().filter(|(f, _)| f.arrival == now.quantum) {
+            let answered = now.truth.answers(ServerId(flight.server));
+            end.get_or_insert(flight.outcome(answered));
+        }
+        for server in servers().filter(|_| now.quantum > 0) {
+            if rules.check_due(now.setup, server, now.quantum - 1) == Some(now.quantum)
+                && let Some(flight) = rules.check(now, server, view)
+            {
+                flights.push((flight, flight.is_late().then(|| flight.outcome(false))));
+            }
+        }
+        if rules.look_due(now.setup) == Some(now.quantum) {
+            rules.look(now, view);
+        }
+        if !rules.is_running {
+            return;
+        }
+        rules.bury(now, view);
+        rules.settle(view);
+        rules.track.observe(now, view);
+        for server in rules.freed.drain(..) {
+            self.chooser.on_report(server, &view.beliefs[server.index()]);
+        }
+        rules.forgotten.drain(..).for_each(|server| self.talk.forget(server));
+    }
+
+    /// The first choice, made again for a server that is eased in; or the least bad server.
+    pub fn choose_first(&mut self, setup: &Setup, at_ns: Nanos) -> Option<ServerId> {
+        let Some(server) = self.choose(setup, at_ns, None) else {
+            if setup.judgement.on_no_server != OnNoServer::LeastBad {
+                return None;
+            }
+            let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
+            let candidates = Candidates::new(&self.view, &freshness, at_ns, None);
+            let stream = &mut self.streams.policy;
+            let server = least_bad::choose(&self.view, &candidates, stream)?;
+            self.bench.rules.findings().least_bad += 1;
+            return Some(server);
+        };
+        let warming = self.bench.rules.warming.as_mut();
+        if warming.is_none_or(|warming| warming.stands(server, at_ns)) {
+            return Some(server);
+        }
+        self.choose(setup, at_ns, Some(server)).or(Some(server))
+    }
+
+    /// Lets a request wait for a server, if there is room; returns its serial number.
+    pub fn wait(&mut self, setup: &Setup, arrived_ns: Nanos, demand: u64) -> Option<u32> {
+        let OnNoServer::Queue { limit, .. } = setup.judgement.on_no_server else { return None };
+        if self.bench.waiters.len() >= limit as usize {
+            return None;
+        }
+        let serial = self.bench.serial;
+        self.bench.serial += 1;
+        self.bench.waiters.push_back(Waiter { serial, arrived_ns, demand });
+        self.bench.rules.findings().queued += 1;
+        Some(serial)
+    }
+
+    /// A request has waited long enough, unless it has been served.
+    pub fn send_away(&mut self, setup: &Setup, serial: u32) {
+        let place = self.bench.waiters.iter().position(|waiter| waiter.serial == serial);
+        if let Some(waiter) = place.and_then(|place| self.bench.waiters.remove(place)) {
+            let (_, outcome) = patience(setup);
+            self.meters.end(waiter.arrived_ns >= setup.window_start_ns, outcome);
+        }
+    }
+
+    /// Serves those who wait, in order, while the policy finds a server with room.
+    fn serve(&mut self, setup: &Setup, at_ns: Nanos) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        while let Some(&waiter) = self.bench.waiters.front() {
+            let Some(server) = self.choose(setup, at_ns, None) else { break };
+            let belief = &self.view.beliefs[server.index()];
+            if self.view.load(belief) >= u32::from(belief.capacity) {
+                break;
+            }
+            self.bench.waiters.pop_front();
+            let attempt = self.open(setup, at_ns, waiter.arrived_ns, waiter.demand, server);
+            sent.push((waiter.arrived_ns, attempt));
+        }
+        sent
+    }
+}
