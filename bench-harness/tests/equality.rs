@@ -340,6 +340,16 @@ fn random_cases_gossip_and_are_cut_apart() {
     );
 }
 
+/// Goal: the random cases let nodes judge in every way there is. Method: count what nodes find.
+#[test]
+fn random_scenarios_judge_in_every_way() {
+    let mut seen = judging::Seen::default();
+    for seed in 0..100 {
+        seen.add(&random_case(seed).windowed(Options::default()));
+    }
+    seen.assert_all();
+}
+
 /// Whether the engines agree on a case; if not, or if one of them panics, why not.
 fn agrees(case: &Case) -> Result<(), String> {
     let compare = || {

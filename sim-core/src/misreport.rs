@@ -197,3 +197,79 @@ impl Misreport {
 fn draw(stream: &mut Stream, share: f64) -> bool {
     share > 0.0 && (share >= 1.0 || stream.random_bool(share))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::stream;
+
+    fn misreport(change: ReportChange) -> Misreport {
+        let mut misreport = Misreport::new(stream(1, 0, STREAM, 0));
+        misreport.change(change);
+        assert!(misreport.is_on());
+        misreport
+    }
+
+    fn truth(version: u32) -> Report {
+        Report {
+            version,
+            sent_quantum: version,
+            load: version as u16,
+            active: 2,
+            capacity: 4,
+            latency_ns: version as f32,
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_frozen_report_says_what_was_true_at_first_and_is_news_all_the_same() {
+        let mut frozen = misreport(ReportChange::Lie(Some(Lie::Frozen)));
+        assert_eq!(frozen.distort(truth(5)), truth(5));
+        let later = frozen.distort(truth(9));
+        assert_eq!((later.load, later.version, later.sent_quantum), (5, 9, 9));
+        frozen.change(ReportChange::Lie(None));
+        assert!(!frozen.is_on());
+        assert_eq!(frozen.distort(truth(10)), truth(10));
+    }
+
+    #[test]
+    fn inconsistent_reports_are_so_in_the_way_asked_for() {
+        let on = |what| misreport(ReportChange::Inconsistent(Some((what, 1.0))));
+        let mut backwards = on(Inconsistency::Backwards);
+        let versions = [10, 11, 12].map(|version| backwards.distort(truth(version)).version);
+        assert_eq!(versions, [9, 8, 7]);
+        let mut conflicting = on(Inconsistency::Conflicting);
+        let said = [10, 11].map(|version| conflicting.distort(truth(version)));
+        assert_eq!((said[0].version, said[1].version), (10, 10));
+        assert_ne!(said[0].load, said[1].load);
+        let mut impossible = on(Inconsistency::Impossible);
+        let said = [10, 11, 12, 13].map(|version| impossible.distort(truth(version)));
+        assert_eq!(said[0].capacity, 0);
+        assert!(said[1].active > said[1].capacity);
+        assert!(said[2].latency_ns < 0.0);
+        assert!(said[3].latency_ns.is_nan());
+    }
+
+    #[test]
+    fn copies_are_lost_doubled_and_delayed() {
+        let arrivals = |change| {
+            let mut heard = Vec::new();
+            misreport(change).copies(100, |_| 200, |delay_ns| heard.push(delay_ns));
+            heard
+        };
+        assert_eq!(arrivals(ReportChange::Loss(1.0)), []);
+        assert_eq!(arrivals(ReportChange::Duplicate(1.0)), [100, 200]);
+        assert_eq!(arrivals(ReportChange::Delay(7)), [107]);
+        let held = arrivals(ReportChange::Reorder(1.0, 50));
+        assert!((100..150).contains(&held[0]), "{held:?}");
+    }
+
+    #[test]
+    fn a_skewed_stamp_moves_and_the_version_does_not() {
+        let mut skew = misreport(ReportChange::Skew(-3));
+        let said = skew.distort(truth(10));
+        assert_eq!((said.version, said.sent_quantum), (10, 7));
+        assert_eq!(skew.distort(truth(2)).sent_quantum, 1, "0 is the stamp of the unknown");
+    }
+}

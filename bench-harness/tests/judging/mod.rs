@@ -1,6 +1,7 @@
 //! Random judgement: every detector, check and rule of what nodes make of servers.
 
 use sim_core::config::*;
+use sim_core::result::RunResult;
 use sim_core::rng::{RngExt, Stream};
 
 /// Lets the nodes of a scenario judge in a random way. Times are short: runs take less than a second.
@@ -68,4 +69,43 @@ pub fn add(rng: &mut Stream, scenario: &mut Scenario) {
             },
         },
     };
+}
+
+/// What nodes have found over many runs: 0 means that the cases never ask for it.
+#[derive(Debug, Default)]
+pub struct Seen {
+    counts: Vec<(&'static str, u64)>,
+}
+
+impl Seen {
+    /// Adds the findings of a run.
+    pub fn add(&mut self, result: &RunResult) {
+        for node in &result.nodes {
+            let found = &node.findings;
+            let mut add = |what, count: u64| match self.counts.iter_mut().find(|c| c.0 == what) {
+                Some((_, sum)) => *sum += count,
+                None => self.counts.push((what, count)),
+            };
+            add("detections", found.detection_ns.len() as u64);
+            add("recoveries", found.recovery_ns.len() as u64);
+            add("discoveries", found.discovery_ns.len() as u64);
+            add("missed", found.missed_failures);
+            add("false", found.false_failures);
+            add("checks", found.checks);
+            add("ejections", found.ejections);
+            add("panics", found.panics);
+            add("flaws", found.flaws.iter().sum());
+            add("quarantines", found.quarantines);
+            add("queued", found.queued);
+            add("least bad", found.least_bad);
+        }
+    }
+
+    /// Panics with the name of what has never come up.
+    pub fn assert_all(&self) {
+        assert_eq!(self.counts.len(), 12);
+        for (what, count) in &self.counts {
+            assert!(*count > 0, "{what} never came up: {:?}", self.counts);
+        }
+    }
 }

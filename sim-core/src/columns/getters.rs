@@ -2,7 +2,7 @@
 
 use crate::config::{Scenario, ServerGroup};
 use crate::latency_table::LatencyTable;
-use crate::result::{Bin, Counts, NodeResult, Outcome, RunResult, ServerResult};
+use crate::result::{Bin, Counts, Findings, NodeResult, Outcome, RunResult, ServerResult};
 use crate::time::{MILLISECOND, Nanos, seconds};
 
 pub(super) fn offered_load(scenario: &Scenario, result: &RunResult) -> Option<f64> {
@@ -100,4 +100,36 @@ pub(super) fn quantile_ms(table: &LatencyTable, q: f64) -> Option<f64> {
 /// Unknown when there is nothing to divide by.
 pub(super) fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
     (denominator > 0.0).then(|| numerator / denominator)
+}
+
+/// The sum of what the nodes have found.
+pub(super) fn found(result: &RunResult, get: fn(&Findings) -> u64) -> Option<f64> {
+    count(result.nodes.iter().map(|node| get(&node.findings)).sum())
+}
+
+/// Which times of what a node has found.
+type Spans = fn(&Findings) -> &Vec<Nanos>;
+
+fn spans(result: &RunResult, get: Spans) -> impl Iterator<Item = Nanos> {
+    result.nodes.iter().flat_map(move |node| get(&node.findings).iter().copied())
+}
+
+/// Mean of times that nodes have found.
+pub(super) fn span_ms_mean(result: &RunResult, get: Spans) -> Option<f64> {
+    let sum_ns: u128 = spans(result, get).map(u128::from).sum();
+    mean_ms(sum_ns, spans(result, get).count() as u64)
+}
+
+/// Longest of times that nodes have found.
+pub(super) fn span_ms_max(result: &RunResult, get: Spans) -> Option<f64> {
+    spans(result, get).max().map(milliseconds)
+}
+
+/// A quantile of times that nodes have found.
+pub(super) fn span_ms_quantile(result: &RunResult, q: f64, get: Spans) -> Option<f64> {
+    let mut table = LatencyTable::default();
+    for ns in spans(result, get) {
+        table.record(ns);
+    }
+    quantile_ms(&table, q)
 }

@@ -1,13 +1,14 @@
 //! The figures of a whole run.
 
+use crate::judge::checks::CHECK_BYTES;
 use crate::result::Outcome;
 use crate::stats;
 use crate::time::seconds;
 
 use super::getters::{
-    count, dispatched, mean_ms, milliseconds, offered_load, outcome, peer_bytes_per_s,
-    peer_messages_per_s, quantile_ms, ratio, reports_per_s, success_rate, utilisations, window_ns,
-    window_s,
+    count, dispatched, found, mean_ms, milliseconds, offered_load, outcome, peer_bytes_per_s,
+    peer_messages_per_s, quantile_ms, ratio, reports_per_s, span_ms_max, span_ms_mean,
+    span_ms_quantile, success_rate, utilisations, window_ns, window_s,
 };
 use super::{HEARTBEAT_BYTES, Metric, run};
 
@@ -193,6 +194,155 @@ pub static METRICS: &[Metric] = &[
         "attempts",
         "Attempts of the whole run that a partition kept from their server.",
         |_, r| count(r.cut_off),
+    ),
+    run(
+        "misroute_share",
+        "share",
+        "Attempts that found their server down or full, of all attempts sent.",
+        |_, r| {
+            let lost = |s: &crate::result::ServerResult| s.arrived_dead + s.refused;
+            let lost: u64 = r.servers.iter().map(lost).sum();
+            ratio(lost as f64, dispatched(r) as f64)
+        },
+    ),
+    run(
+        "detection_ms_mean",
+        "ms",
+        "Mean time from a server's crash until a node takes it for unavailable, over nodes and crashes; 0 where it did already.",
+        |_, r| span_ms_mean(r, |found| &found.detection_ns),
+    ),
+    run("detection_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
+        span_ms_quantile(r, 0.99, |found| &found.detection_ns)
+    }),
+    run("detection_ms_max", "ms", "Longest of the same times.", |_, r| {
+        span_ms_max(r, |found| &found.detection_ns)
+    }),
+    run(
+        "recovery_ms_mean",
+        "ms",
+        "Mean time from a server's return until a node takes it for available again.",
+        |_, r| span_ms_mean(r, |found| &found.recovery_ns),
+    ),
+    run("recovery_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
+        span_ms_quantile(r, 0.99, |found| &found.recovery_ns)
+    }),
+    run("recovery_ms_max", "ms", "Longest of the same times.", |_, r| {
+        span_ms_max(r, |found| &found.recovery_ns)
+    }),
+    run(
+        "discovery_ms_mean",
+        "ms",
+        "Mean time from a server's being there until the first news of it at a node that did not know it.",
+        |_, r| span_ms_mean(r, |found| &found.discovery_ns),
+    ),
+    run("discovery_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
+        span_ms_quantile(r, 0.99, |found| &found.discovery_ns)
+    }),
+    run("discovery_ms_max", "ms", "Longest of the same times.", |_, r| {
+        span_ms_max(r, |found| &found.discovery_ns)
+    }),
+    run(
+        "missed_failures_total",
+        "failures",
+        "Crashes that were over before a node had noticed, over nodes.",
+        |_, r| found(r, |found| found.missed_failures),
+    ),
+    run(
+        "false_failures_total",
+        "failures",
+        "Times a node took a server for failed, by silence, rhythm or health checks, that was up.",
+        |_, r| found(r, |found| found.false_failures),
+    ),
+    run(
+        "false_failure_share",
+        "share",
+        "Time of false failures over the time of all pairs of a node and a server.",
+        |_, r| {
+            let pairs = r.nodes.len() as f64 * r.servers.len() as f64;
+            let ns: u128 = r.nodes.iter().map(|node| node.findings.false_failure_ns).sum();
+            ratio(ns as f64, pairs * r.end_ns as f64)
+        },
+    ),
+    run("health_checks_per_s", "1/s", "Health checks that all nodes sent, a second.", |_, r| {
+        ratio(found(r, |found| found.checks)?, seconds(r.end_ns))
+    }),
+    run(
+        "health_check_bytes_per_s",
+        "bytes/s",
+        "The same at 160 bytes a check, there and back; not part of `control_bytes_per_s`.",
+        |_, r| {
+            let bytes = found(r, |found| found.checks)? * CHECK_BYTES as f64;
+            ratio(bytes, seconds(r.end_ns))
+        },
+    ),
+    run(
+        "ejections_total",
+        "ejections",
+        "Times a node ejected a server for its answers.",
+        |_, r| found(r, |found| found.ejections),
+    ),
+    run(
+        "panics_total",
+        "panics",
+        "Times a node began to ignore its own judgement because too few servers were left.",
+        |_, r| found(r, |found| found.panics),
+    ),
+    run(
+        "reports_no_slots_total",
+        "reports",
+        "Reports without service slots, rejected; flaws are counted where `[trust]` is given.",
+        |_, r| found(r, |found| found.flaws[0]),
+    ),
+    run(
+        "reports_bad_latency_total",
+        "reports",
+        "Reports with a latency that no server can have; the one before stays.",
+        |_, r| found(r, |found| found.flaws[1]),
+    ),
+    run(
+        "reports_too_active_total",
+        "reports",
+        "Reports with more in service than slots.",
+        |_, r| found(r, |found| found.flaws[2]),
+    ),
+    run(
+        "reports_too_loaded_total",
+        "reports",
+        "Reports with more load than slots and backlog, cut to that.",
+        |_, r| found(r, |found| found.flaws[3]),
+    ),
+    run("reports_late_total", "reports", "Reports older than what the node held.", |_, r| {
+        found(r, |found| found.flaws[4])
+    }),
+    run(
+        "reports_two_faced_total",
+        "reports",
+        "Reports of the version that the node held, with something else in them.",
+        |_, r| found(r, |found| found.flaws[5]),
+    ),
+    run(
+        "reports_far_off_total",
+        "reports",
+        "Reports with a latency far from what the node measured.",
+        |_, r| found(r, |found| found.flaws[6]),
+    ),
+    run(
+        "quarantines_total",
+        "quarantines",
+        "Times a node began to believe its own measurement instead of a server.",
+        |_, r| found(r, |found| found.quarantines),
+    ),
+    run(
+        "queued_total",
+        "requests",
+        "Requests of the whole run that waited at a node for an eligible server.",
+        |_, r| found(r, |found| found.queued),
+    ),
+    run(
+        "least_bad_total",
+        "requests",
+        "Requests of the whole run sent to the least bad server, none being eligible.",
+        |_, r| found(r, |found| found.least_bad),
     ),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(

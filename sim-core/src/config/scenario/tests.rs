@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Arrivals, Choices, Fanout, FaultKind, LatencyTies, LoadSignal, PolicyConfig, Slowdown, Targets,
+    Arrivals, ChaosConfig, ChaosKind, Choices, Fanout, FaultKind, LatencyTies, LoadSignal,
+    PolicyConfig, Slowdown, Targets,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::time::{MICROSECOND, MILLISECOND};
@@ -272,6 +273,142 @@ fn overlapping_crashes_of_one_server_are_refused() {
     assert!(twice("11s").is_ok(), "the first one ends at 11 s");
     let faults = twice("10s").expect_err("both at 10 s");
     assert_eq!((faults.len(), faults[0].key.as_str()), (1, "faults.2.crash.servers"));
+}
+
+/// The rich scenario with named groups and further text above its expectations.
+fn rich_with(text: &str) -> Result<Scenario, Vec<ConfigFault>> {
+    let named = RICH
+        .replace("count = 6\n", "name = \"web\"\ncount = 6\n")
+        .replace("count = 4\ncapacity = 8", "name = \"big\"\ncount = 4\ncapacity = 8");
+    parse(&named.replace("[expect]", &format!("{text}\n[expect]")))
+}
+
+/// A possible fault of every kind.
+#[rustfmt::skip] // One case a row.
+const POSSIBLE_FAULTS: &[&str] = &[
+    "at = \"1s\"\ncrash = { servers = \"web\" }\nfor = \"1s\"",
+    "at = \"1s\"\nslow = { servers = \"20%\", factor = 3 }\nfor = \"1s\"",
+    "at = \"1s\"\nfail_fast = { servers = 9, share = 0.5 }",
+    "at = \"13s\"\nflap = { servers = \"0..2\", period = \"2s\", up = 0.9, silent = true }",
+    "at = \"1s\"\ncapacity = { servers = \"big\", slots = 1 }\nfor = \"5s\"",
+    "at = \"1s\"\nadd = { group = \"web\", count = 5, name = \"new\" }",
+    "at = \"1s\"\nadd = { count = 5, capacity = 4, service.constant = { mean = \"1ms\" } }",
+    "at = \"1s\"\ndrain = { servers = \"0..10\" }\nfor = \"1s\"",
+    "at = \"19s\"\nremove = { servers = 5 }",
+    "at = \"1s\"\nheartbeat_loss = { servers = \"web\" }",
+    "at = \"1s\"\nheartbeat_delay = { servers = \"web\", by = \"1s\" }",
+    "at = \"1s\"\nheartbeat_duplicate = { servers = \"web\", share = 1 }",
+    "at = \"1s\"\nheartbeat_reorder = { servers = \"web\", by = \"1s\" }",
+    "at = \"1s\"\nlie = { servers = \"web\", load = 0 }",
+    "at = \"1s\"\nlie = { servers = \"web\", frozen = true }",
+    "at = \"1s\"\ninconsistent = { servers = \"web\", what = \"conflicting\" }",
+    "at = \"1s\"\nclock_skew = { servers = \"web\", behind = \"1s\" }",
+];
+
+#[test]
+fn faults_of_every_kind_are_read() {
+    for fault in POSSIBLE_FAULTS {
+        let read = rich_with(&format!("[[faults]]\n{fault}"));
+        let scenario = read.unwrap_or_else(|faults| panic!("{fault}: {faults:#?}"));
+        assert!(fault.contains(scenario.faults[2].kind.name()), "{fault}");
+    }
+    let scenario = rich_with(&format!("[[faults]]\n{}", POSSIBLE_FAULTS[5])).expect("possible");
+    assert_eq!((scenario.configured_count(), scenario.server_count()), (10, 15));
+    let FaultKind::Add { group } = &scenario.faults[2].kind else { panic!("kind") };
+    assert_eq!(group.service, scenario.servers[0].service);
+    assert_eq!((group.count, group.backlog), (5, None));
+    assert!((scenario.capacity_per_s() - parse(RICH).expect("rich").capacity_per_s()).abs() < 1e-9);
+}
+
+/// A fault, which key under it is blamed, and a word of the problem.
+#[rustfmt::skip] // One case a row.
+const IMPOSSIBLE_FAULTS: &[(&str, &str, &str)] = &[
+    ("at = \"1s\"\ncrash = { servers = \"wep\" }", ".crash.servers", "no group of this name"),
+    ("at = \"1s\"\ncrash = { servers = \"0%\" }", ".crash.servers", "range"),
+    ("at = \"1s\"\ncrash = { servers = \"101%\" }", ".crash.servers", "range"),
+    ("at = \"1s\"\ncrash = { servers = -1 }", ".crash.servers", "names no servers"),
+    ("at = \"1s\"\nfail_fast = { servers = 0, share = 0 }", ".fail_fast.share", "range"),
+    ("at = \"1s\"\nfail_fast = { servers = 0, share = 1.5 }", ".fail_fast.share", "range"),
+    ("at = \"12s\"\nflap = { servers = 0, period = \"1ms\" }", ".flap.period", "too short"),
+    ("at = \"12s\"\nflap = { servers = 0, period = \"1s\", up = 1 }", ".flap.up", "range"),
+    ("at = \"9s\"\nflap = { servers = 0, period = \"1s\" }", ".flap.servers", "down already"),
+    ("at = \"1s\"\ncapacity = { servers = 0, slots = 0 }", ".capacity.slots", "range"),
+    ("at = \"1s\"\nadd = { group = \"wep\", count = 1 }", ".add.group", "no such group"),
+    ("at = \"1s\"\nadd = { group = \"web\", count = 0 }", ".add.count", "range"),
+    ("at = \"1s\"\nadd = { group = \"web\", count = 1, name = \"big\" }", ".add.name", "another group"),
+    ("at = \"1s\"\nadd = { group = \"web\", count = 1, capacity = 3 }", ".add.capacity", "unknown key"),
+    ("at = \"1s\"\nadd = { group = \"web\", count = 1 }\nfor = \"1s\"", ".for", "no end"),
+    ("at = \"1s\"\nremove = { servers = 7 }\nfor = \"1s\"", ".for", "no end"),
+    ("at = \"1s\"\nremove = { servers = 2 }\n[[faults]]\nat = \"2s\"\nlie = { servers = 2, load = 1 }", "lie", "removed by"),
+    ("at = \"1s\"\ncrash = { servers = 11 }", ".crash.servers", "no such servers"),
+    ("at = \"1s\"\ncrash = { servers = 11 }\n[[faults]]\nat = \"2s\"\nadd = { group = \"web\", count = 2 }", ".crash.servers", "come only with faults.3"),
+    ("at = \"1s\"\nheartbeat_loss = { servers = 0, share = 2 }", ".heartbeat_loss.share", "range"),
+    ("at = \"1s\"\nheartbeat_delay = { servers = 0, by = \"0s\" }", ".heartbeat_delay.by", "above 0"),
+    ("at = \"1s\"\nheartbeat_reorder = { servers = 0 }", ".heartbeat_reorder.by", "missing"),
+    ("at = \"1s\"\nlie = { servers = 0 }", ".lie", "not clear"),
+    ("at = \"1s\"\nlie = { servers = 0, load = 2, frozen = true }", ".lie", "not clear"),
+    ("at = \"1s\"\nlie = { servers = 0, load = -1 }", ".lie.load", "range"),
+    ("at = \"1s\"\ninconsistent = { servers = 0, what = \"odd\" }", ".inconsistent.what", "unknown choice"),
+    ("at = \"1s\"\nclock_skew = { servers = 0 }", ".clock_skew", "not clear"),
+    ("at = \"1s\"\nclock_skew = { servers = 0, ahead = \"1us\" }", ".clock_skew.ahead", "too little"),
+    ("at = \"1s\"\nnode_crash = { nodes = \"4\" }", ".node_crash", ""),
+    ("at = \"1s\"\nnode_crash = { nodes = \"web\" }", ".node_crash.nodes", "names no nodes"),
+    ("at = \"1s\"\npartition = { a = {}, b = { nodes = 1 } }", ".partition.a", "nobody"),
+];
+
+#[test]
+fn impossible_faults_are_refused_by_name() {
+    for &(fault, blamed, word) in IMPOSSIBLE_FAULTS {
+        let Err(faults) = rich_with(&format!("[[faults]]\n{fault}")) else {
+            panic!("{fault} was accepted")
+        };
+        let blamed_for =
+            |fault: &ConfigFault| fault.key.contains(blamed) && fault.problem.contains(word);
+        assert!(faults.iter().any(blamed_for), "{fault}: {faults:#?}");
+        for fault in &faults {
+            assert!(fault.found.is_some() || fault.fix.is_some(), "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_campaign_is_read_and_checked() {
+    let campaign = |keys: &str| rich_with(&format!("[chaos]\n{keys}"));
+    let chaos =
+        campaign("rate = \"2/s\"\nkinds = [\"crash\", \"lie\"]\nseed = 3").expect("possible").chaos;
+    let expected = ChaosConfig {
+        rate: 2.0,
+        kinds: vec![ChaosKind::Crash, ChaosKind::Lie],
+        for_ns: SECOND,
+        seed: Some(3),
+    };
+    assert_eq!(chaos, Some(expected));
+    for (keys, blamed) in [
+        ("rate = \"70%\"\nkinds = [\"crash\"]", "chaos.rate"),
+        ("rate = \"1000000/s\"\nkinds = [\"crash\"]", "chaos.rate"),
+        ("rate = \"1/s\"\nkinds = []", "chaos.kinds"),
+        ("rate = \"1/s\"\nkinds = [\"crush\"]", "chaos.kinds"),
+        ("rate = \"1/s\"\nkinds = [\"add\"]", "chaos.kinds"),
+        ("rate = \"1/s\"\nkinds = [\"crash\"]\nfor = \"0s\"", "chaos.for"),
+        ("kinds = [\"crash\"]", "chaos.rate"),
+    ] {
+        let faults = campaign(keys).expect_err(keys);
+        assert_eq!((faults.len(), faults[0].key.as_str()), (1, blamed), "{keys}: {faults:#?}");
+    }
+}
+
+/// What is written reads back as the same, but for times of laws that are no whole nanoseconds.
+#[test]
+fn a_scenario_survives_being_written() {
+    for fault in POSSIBLE_FAULTS {
+        let mut scenario = rich_with(&format!("[[faults]]\n{fault}")).expect("possible");
+        scenario.servers[0].service = ServiceLaw::Lognormal { mean_ns: 1e6, cv: 0.3 };
+        scenario.servers[1].service = ServiceLaw::Erlang { mean_ns: 1e6, shape: 2 };
+        if let FaultKind::Add { group } = &mut scenario.faults[2].kind {
+            group.service = scenario.servers[1].service.clone();
+        }
+        assert_eq!(parse(&scenario.to_toml()), Ok(scenario.clone()), "{}", scenario.to_toml());
+    }
 }
 
 #[test]
