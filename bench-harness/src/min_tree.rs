@@ -53,19 +53,11 @@ impl MinTree {
         }
     }
 
-    /// Tells of a server that may be eligible, at `latency`. O(1) while the best of its block
+    /// Tells of an eligible server, at `latency`. O(1) while the best of its block
     /// stays, else O(log n).
     #[inline]
     pub fn offer(&mut self, server: u32, latency: u32) {
         self.set(Entry { latency, ..self.levels[0][server as usize] });
-    }
-
-    /// Tells that a server may have become eligible while its latency is unchanged.
-    #[inline]
-    pub fn rearm(&mut self, server: u32, latency: u32) {
-        if self.levels[0][server as usize].latency == DISARMED {
-            self.offer(server, latency);
-        }
     }
 
     /// The best server: smallest (latency, rank, id) among those to which `latency_of` gives a
@@ -175,8 +167,6 @@ mod tests {
                     1 => {
                         let latency = old.unwrap_or_else(|| rng.random_range(0..6));
                         truth[at] = Some(latency);
-                        heap.rearm(server, latency);
-                        tree.rearm(server, latency);
                         // Down and up again unseen: still entered, under a latency of before.
                         heap.offer(server, latency);
                         tree.offer(server, latency);

@@ -24,7 +24,7 @@ use sim_core::judge::track::Now;
 use sim_core::latency_table::LatencyTable;
 use sim_core::links::Links;
 use sim_core::meters::RecentTable;
-use sim_core::metrics::{Observations, SamplePlan};
+use sim_core::metrics::{Observations, SamplePlan, sample_members};
 use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
 use sim_core::oracle::Oracle;
@@ -56,6 +56,8 @@ struct Reference {
     nodes: Vec<Node>,
     roster: Roster,
     choice: LatencyChoice,
+    /// A look at changes is on the agenda.
+    looking: bool,
     post: Post,
     links: Links,
     /// Attempts that a partition kept from their server.
@@ -87,6 +89,7 @@ pub fn simulate(
     trace: Option<Box<dyn TraceSource>>,
 ) -> RunResult {
     let setup = Setup::new(scenario, policy, replication);
+    let roster = Roster::new(&setup);
     let mut reference = Reference {
         agenda: Agenda::default(),
         jobs: Jobs::default(),
@@ -96,10 +99,14 @@ pub fn simulate(
             .map(|id| Misreport::new(setup.server_stream(misreport::STREAM, ServerId(id))))
             .collect(),
         nodes: (0..setup.nodes)
-            .map(|id| Node::new(&setup, &scenario.workload.arrivals, NodeId(id), choice))
+            .map(|id| {
+                let arrivals = &scenario.workload.arrivals;
+                Node::new(&setup, arrivals, NodeId(id), choice, &roster)
+            })
             .collect(),
-        roster: Roster::new(&setup),
+        roster,
         choice,
+        looking: false,
         post: Post::default(),
         links: Links::default(),
         cut_off: 0,
@@ -167,6 +174,7 @@ impl Reference {
             }
         }
         self.plan_rounds();
+        self.look_from(0);
         self.agenda.add(0, Event::Judge, &self.jobs);
         if traced {
             self.read_trace();
@@ -212,6 +220,7 @@ impl Reference {
                         self.message(at_ns, node, message);
                     }
                 }
+                Event::Members { node } => self.members(at_ns, node),
                 Event::Round { node } => self.round(at_ns, node),
                 Event::Look => self.look(at_ns),
                 Event::Judge => {
@@ -398,6 +407,8 @@ impl Reference {
             let roster = &self.roster;
             let running = (0..).zip(&self.nodes).filter(|&(id, _)| roster.is_running(id));
             let views = running.map(|(_, node)| &node.view);
+            let clusters = self.nodes.iter().map(|node| &node.talk.cluster);
+            sample_members(setup, roster, clusters, &mut bin);
             self.observations.sample_views(setup, quantum, views, &plan, &loads, &mut bin);
             let meters = self.nodes.iter().map(|node| &node.meters);
             self.observations.close_bin(bin, meters, &mut self.recent);
@@ -406,25 +417,33 @@ impl Reference {
                     let versions = &self.nodes[node].view.versions;
                     self.roster.is_running(node as u32).then(|| versions[server as usize])
                 };
-                let looking = self.observations.consistency.is_watching();
                 self.observations.consistency.watch(setup, quantum, held);
-                if !looking && self.observations.consistency.is_watching() {
-                    self.agenda.add(at_ns + setup.ticks.quantum_ns, Event::Look, &self.jobs);
-                }
+                self.look_from(at_ns + self.setup.ticks.quantum_ns);
             }
         }
     }
 
-    /// Looks at every boundary, as long as a change is watched.
+    /// Looks at every boundary from `at_ns` on, as long as a change is watched.
+    fn look_from(&mut self, at_ns: Nanos) {
+        if !self.looking {
+            self.looking = true;
+            self.agenda.add(at_ns, Event::Look, &self.jobs);
+        }
+    }
+
     fn look(&mut self, at_ns: Nanos) {
         let quantum_ns = self.setup.ticks.quantum_ns;
+        self.looking = false;
         let Self { setup, roster, nodes, observations, .. } = self;
         let held = |node: usize, server: u32| {
             roster.is_running(node as u32).then(|| nodes[node].view.versions[server as usize])
         };
         observations.consistency.look(setup, at_ns / quantum_ns, held);
-        if self.observations.consistency.is_watching() {
-            self.agenda.add(at_ns + quantum_ns, Event::Look, &self.jobs);
+        let takes =
+            |observer: u32, node| nodes[observer as usize].talk.cluster.takes_for_live(node);
+        observations.look_at_members(setup, at_ns / quantum_ns, roster, takes);
+        if observations.consistency.is_watching() || observations.agreement.is_pending() {
+            self.look_from(at_ns + quantum_ns);
         }
     }
 

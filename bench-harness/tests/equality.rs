@@ -85,6 +85,7 @@ fn random_case(seed: u64) -> Case {
     let trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
     nodes::add_node_faults(&mut scenario);
+    nodes::add_membership(&mut scenario);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -305,6 +306,11 @@ fn random_scenarios_survive_being_written_and_name_every_fault() {
             *kinds.entry(fault.kind.name()).or_insert(0) += 1;
         }
     }
+    let members = (0..CASES).filter(|&seed| {
+        let Case { scenario, .. } = random_case(seed);
+        scenario.membership.is_some() && scenario.nodes.count > 1
+    });
+    assert!(members.count() >= 50, "cases with membership are rare");
     for kind in keys::FAULTS {
         let count = kinds.get(kind).copied().unwrap_or(0);
         assert!(count >= 5, "{kind} in {count} cases: {kinds:?}");

@@ -100,6 +100,7 @@ fn run(policy: usize, replication: u32) -> RunResult {
         herd_sum_ppm: 0,
         herd_intervals: 0,
         cut_off: 0,
+        membership: sim_core::result::MembershipResult::default(),
         consistency: ConsistencyResult::default(),
     }
 }

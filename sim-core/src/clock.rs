@@ -2,6 +2,7 @@
 
 use bevy_ecs::prelude::Resource;
 
+use crate::cluster::Cluster;
 use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
@@ -83,6 +84,8 @@ pub struct Agenda<'a> {
     pub mails: &'a [Mail],
     /// Messages on their way from other nodes.
     pub peer_mails: &'a [PeerMail],
+    /// Membership.
+    pub clusters: &'a [Cluster],
     /// Exchanges with other nodes.
     pub sharings: &'a [Sharing],
     /// What nodes have to judge.
@@ -209,7 +212,8 @@ impl Agenda<'_> {
             .chain(reports)
             .chain(mail)
             .chain(peer_mail)
-            .chain(rounds);
+            .chain(rounds)
+            .chain(self.clusters.iter().filter_map(Cluster::next_due));
         for due in due {
             boundary = boundary.min(due);
         }

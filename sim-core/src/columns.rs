@@ -167,7 +167,9 @@ pub(crate) mod fixture {
     };
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
-    use crate::result::{Bin, ConsistencyResult, Counts, NodeResult, RunResult, ServerResult};
+    use crate::result::{
+        Bin, ConsistencyResult, Counts, MembershipResult, NodeResult, RunResult, ServerResult,
+    };
     use crate::time::{MICROSECOND, MILLISECOND, SECOND};
 
     /// 2 servers of 2 slots and 1 of 4; 10 s, nothing cut off as warm-up.
@@ -274,6 +276,7 @@ pub(crate) mod fixture {
             herd_sum_ppm: 1_500_000,
             herd_intervals: 6,
             cut_off: 5,
+            membership: MembershipResult::default(),
             consistency: ConsistencyResult {
                 compared: 600,
                 divergent: 150,

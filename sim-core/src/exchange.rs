@@ -246,6 +246,14 @@ impl Sharing {
         }
     }
 
+    /// The message that asks `peer` for what this node lacks, whatever the mode.
+    pub fn ask(&mut self, config: &GossipConfig, peer: u32, versions: &[u32]) -> Message {
+        match config.payload {
+            GossipPayload::Delta => Message::Ask(self.digest(config, peer, versions)),
+            GossipPayload::Full => Message::AskAll,
+        }
+    }
+
     /// Handles a message of `from`: merges what it brings, tells `on_news` of every belief that
     /// changed, and returns the answer.
     pub fn receive(

@@ -152,7 +152,9 @@ pub fn merge(
 /// The hot loop: plain data, so benches call it directly.
 #[inline]
 pub fn merge_reports<P: Policy>(view: &mut View, policy: &mut P, reports: &[Report]) -> u64 {
-    view.touch_ahead(reports);
+    if view.touch_ahead(reports) {
+        policy.touch_servers(reports.iter().map(|report| report.server));
+    }
     for report in reports {
         if view.merge(report) {
             let belief = &view.beliefs[report.server as usize];

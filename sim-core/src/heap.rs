@@ -4,12 +4,13 @@
 //! far more often than anyone asks. So a change does as little as it can:
 //!
 //! 1. `keyed[s]` is the latency under which server `s` was last entered, or `DISARMED`.
-//! 2. An entry is *live* when its latency is `keyed[s]` and its rank is `rank[s]`; every armed
-//!    server has a live entry, and its latency is at most the server's present latency.
+//! 2. An entry is *live* when its latency is `keyed[s]` and its rank is `rank[s]`; every eligible
+//!    server is armed and has a live entry, whose latency is at most the server's present latency.
+//!    So the index is told of a server when it becomes eligible, and of a latency that falls
+//!    while it is; of what happens to an ineligible server it need not be told.
 //! 3. A latency that falls enters a new entry and thereby kills the old one; a latency that rises
 //!    does nothing: the live entry surfaces too early and is re-keyed then.
-//! 4. An ineligible server is disarmed when it surfaces, and armed again by the next report or
-//!    response about it.
+//! 4. An ineligible server is disarmed when it surfaces.
 //! 5. Dead entries are dropped when they surface, and all at once when the heap has grown beyond
 //!    twice the number of servers; so its length is bounded and a rebuild is paid for by at least
 //!    `servers` entries.
@@ -24,11 +25,28 @@ const DISARMED: u32 = u32::MAX;
 /// Children of a heap entry: four 16-byte entries are one cache line.
 const ARITY: usize = 4;
 
+/// Latency, rank and server, from the highest bits down: one comparison of 128 bits orders all
+/// three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    latency: u32,
-    rank: u64,
-    server: u32,
+struct Entry(u128);
+
+impl Entry {
+    #[inline]
+    const fn new(latency: u32, rank: u64, server: u32) -> Self {
+        Self((latency as u128) << 96 | (rank as u128) << 32 | server as u128)
+    }
+
+    const fn latency(self) -> u32 {
+        (self.0 >> 96) as u32
+    }
+
+    const fn rank(self) -> u64 {
+        (self.0 >> 32) as u64
+    }
+
+    const fn server(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 /// See the module documentation. Latencies are the bits of a non-negative `f32`, which order as
@@ -55,8 +73,8 @@ impl LatencyHeap {
         }
     }
 
-    /// Tells of a server that may be eligible, at `latency`. O(1) when it is armed and has not
-    /// become faster, else O(log n) amortised.
+    /// Tells of an eligible server, at `latency`. O(1) when it is armed and has not become faster,
+    /// else O(log n) amortised.
     #[inline]
     pub fn offer(&mut self, server: u32, latency: u32) {
         // DISARMED is above every latency.
@@ -65,13 +83,12 @@ impl LatencyHeap {
         }
     }
 
-    /// Tells that a server may have become eligible while its latency is unchanged. O(1) when it
-    /// is armed.
+    /// Reads what offers of `servers` will need, all at once: loads that do not depend on each other
+    /// overlap.
     #[inline]
-    pub fn rearm(&mut self, server: u32, latency: u32) {
-        if self.keyed[server as usize] == DISARMED {
-            self.enter(server, latency);
-        }
+    pub fn touch(&self, servers: impl Iterator<Item = u32>) {
+        let touch = |sum, server| sum ^ self.keyed[server as usize];
+        std::hint::black_box(servers.fold(0, touch));
     }
 
     fn enter(&mut self, server: u32, latency: u32) {
@@ -79,7 +96,7 @@ impl LatencyHeap {
             self.rebuild();
         }
         self.keyed[server as usize] = latency;
-        self.push(Entry { latency, rank: self.rank[server as usize], server });
+        self.push(Entry::new(latency, self.rank[server as usize], server));
     }
 
     /// The best server: smallest (latency, rank, id) among those to which `latency_of` gives a
@@ -93,18 +110,18 @@ impl LatencyHeap {
     ) -> Option<u32> {
         let found = loop {
             let Some(&top) = self.entries.first() else { break None };
-            let server = top.server as usize;
-            if top.latency != self.keyed[server] || top.rank != self.rank[server] {
+            let server = top.server() as usize;
+            if top.latency() != self.keyed[server] || top.rank() != self.rank[server] {
                 self.pop();
-            } else if Some(top.server) == exclude {
+            } else if Some(top.server()) == exclude {
                 self.parked.push(top);
                 self.pop();
             } else {
-                match latency_of(top.server) {
-                    Some(latency) if latency == top.latency => break Some(top.server),
+                match latency_of(top.server()) {
+                    Some(latency) if latency == top.latency() => break Some(top.server()),
                     Some(latency) => {
                         self.keyed[server] = latency;
-                        self.replace_top(Entry { latency, ..top });
+                        self.replace_top(Entry::new(latency, top.rank(), top.server()));
                     }
                     None => {
                         self.keyed[server] = DISARMED;
@@ -128,7 +145,9 @@ impl LatencyHeap {
         *rank = self.virtual_time + jump;
         let moved = *rank;
         match self.entries.first() {
-            Some(&top) if top.server == server => self.replace_top(Entry { rank: moved, ..top }),
+            Some(&top) if top.server() == server => {
+                self.replace_top(Entry::new(top.latency(), moved, server));
+            }
             // An excluded server went back above it: enter anew, the old entry is dead.
             _ => {
                 let latency = std::mem::replace(&mut self.keyed[server as usize], DISARMED);
@@ -153,7 +172,7 @@ impl LatencyHeap {
         self.entries.clear();
         for (server, (&latency, &rank)) in (0u32..).zip(self.keyed.iter().zip(&self.rank)) {
             if latency != DISARMED {
-                self.entries.push(Entry { latency, rank, server });
+                self.entries.push(Entry::new(latency, rank, server));
             }
         }
         for at in (0..self.entries.len().div_ceil(ARITY)).rev() {
@@ -192,11 +211,19 @@ impl LatencyHeap {
     fn sift_down(&mut self, mut hole: usize, entry: Entry) {
         loop {
             let first = hole * ARITY + 1;
-            let end = (first + ARITY).min(self.entries.len());
-            let Some(children) = self.entries.get(first..end) else { break };
-            let Some((child, &least)) = children.iter().enumerate().min_by_key(|&(_, entry)| entry)
-            else {
-                break;
+            let (child, least) = match self.entries.get(first..first + ARITY) {
+                // Two rounds without a branch: which child is the least cannot be predicted.
+                Some(&[a, b, c, d]) => {
+                    let (left, right) = (a.0 > b.0, c.0 > d.0);
+                    let (l, r) = (if left { b } else { a }, if right { d } else { c });
+                    if l.0 > r.0 { (2 + usize::from(right), r) } else { (usize::from(left), l) }
+                }
+                _ => {
+                    let children = self.entries.get(first..).unwrap_or_default();
+                    let least = children.iter().copied().enumerate().min_by_key(|&(_, e)| e);
+                    let Some(least) = least else { break };
+                    least
+                }
             };
             if entry <= least {
                 break;
@@ -235,7 +262,6 @@ mod tests {
                         let latency = truth[at].unwrap_or_else(|| rng.random_range(0..6));
                         truth[at] = Some(latency);
                         heap.offer(server, latency);
-                        heap.rearm(server, latency);
                     }
                     _ => {
                         let latency = rng.random_range(0..6);

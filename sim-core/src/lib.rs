@@ -30,6 +30,7 @@ pub mod failover; // phase 9: requests of nodes that are out go elsewhere
 pub mod selection; // phase 10: nodes choose and dispatch
 
 pub mod roster; // which nodes are there
+pub mod cluster; // a node's membership at work
 pub mod membership; // which nodes a node knows
 pub mod links; // which of them are cut
 pub mod network; // messages and the outboxes they wait in

@@ -9,7 +9,7 @@ use bevy_ecs::prelude::{Component, Resource};
 use crate::latency_table::{LatencyTable, bucket_of, highest_of};
 use crate::network::Response;
 use crate::order::Sorter;
-use crate::result::{Counts, Outcome};
+use crate::result::{Counts, MemberCounts, Outcome};
 use crate::time::Nanos;
 use crate::traffic::Arrival;
 
@@ -33,6 +33,8 @@ pub struct NodeMeters {
     pub peer_messages: u64,
     /// Bytes of those packets.
     pub peer_bytes: u64,
+    /// Membership.
+    pub members: MemberCounts,
 }
 
 impl NodeMeters {

@@ -4,11 +4,13 @@
 //! All sums are integers, so the order of owners changes nothing. Samples of views are bounded in
 //! number: they cost the same whatever the size of the fleet.
 
+mod agreement;
 mod consistency;
 
 use bevy_ecs::prelude::Resource;
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::ids::ServerId;
 use crate::latency_table::LatencyTable;
 use crate::meters::{Lanes, NodeMeters, RecentTable};
@@ -20,6 +22,7 @@ use crate::time::Nanos;
 use crate::view::barred::Reasons;
 use crate::view::{Freshness, View};
 
+use agreement::Agreement;
 use consistency::Consistency;
 
 /// (node, server) pairs looked at in one sample of the views, about.
@@ -46,6 +49,8 @@ pub struct Observations {
     pub herd_intervals: u64,
     /// How far views are apart.
     pub consistency: Consistency,
+    /// Who knows who is there.
+    pub agreement: Agreement,
     /// Largest share of one server in the picks of a heartbeat interval since the last sample
     /// [millionths].
     herd_max_ppm: u64,
@@ -101,6 +106,27 @@ impl Observations {
         sample.herd_max_ppm = std::mem::take(&mut self.herd_max_ppm);
         self.before = totals;
         self.series.push(sample);
+    }
+
+    /// Looks who knows by now what nodes have come and gone; `takes(observer, node)` is whether one
+    /// takes another for live.
+    pub fn look_at_members(
+        &mut self,
+        setup: &Setup,
+        quantum: u64,
+        roster: &mut Roster,
+        takes: impl Fn(u32, u32) -> bool,
+    ) {
+        let news = roster.take_news();
+        if setup.membership.is_none() {
+            return;
+        }
+        for news in news {
+            self.agreement.expect(news);
+        }
+        if self.agreement.is_pending() {
+            self.agreement.look(setup, quantum, roster, takes);
+        }
     }
 
     /// Samples views against the truth: `loads[i]` is the load of server `offset + i * stride`.
@@ -173,18 +199,29 @@ impl SamplePlan {
     }
 }
 
+/// What is looked at: the shards, and the nodes in slices of equal length.
+pub struct Scene<'a> {
+    /// Who is there.
+    pub roster: &'a mut Roster,
+    /// The truth about servers.
+    pub servers: &'a mut [Servers],
+    /// Beliefs about servers.
+    pub views: &'a [View],
+    /// Beliefs about nodes.
+    pub clusters: &'a [Cluster],
+    /// Counts.
+    pub meters: &'a [NodeMeters],
+}
+
 /// Looks at everything that is due, when the present tick starts on a boundary.
-#[expect(clippy::too_many_arguments, reason = "one argument a source")]
 pub fn run(
     setup: &Setup,
     clock: &mut Clock,
     observations: &mut Observations,
-    roster: &Roster,
-    servers: &mut [Servers],
-    views: &[View],
-    meters: &[NodeMeters],
+    scene: Scene<'_>,
     lanes: &mut Lanes,
 ) {
+    let Scene { roster, servers, views, clusters, meters } = scene;
     let Some(quantum) = clock.boundary else { return };
     let now_ns = clock.now_ns(setup);
     if now_ns == setup.window_start_ns || now_ns == setup.window_end_ns {
@@ -196,6 +233,9 @@ pub fn run(
         let (most, total) = picks.fold((0, 0), |(most, sum), (m, n)| (m.max(most), sum + n));
         observations.note_picks(setup, now_ns, most, total);
     }
+    observations.look_at_members(setup, quantum, roster, |observer, node| {
+        clusters[observer as usize].takes_for_live(node)
+    });
     let held = |node: usize, server: u32| {
         roster.is_running(node as u32).then(|| views[node].versions[server as usize])
     };
@@ -205,7 +245,15 @@ pub fn run(
     if quantum == clock.next_sample {
         clock.next_sample += setup.sample_quanta;
         if now_ns <= setup.window_end_ns {
-            sample(setup, quantum, observations, roster, servers, views, meters, lanes);
+            let mut bin = Bin::default();
+            sample_members(setup, roster, clusters.iter(), &mut bin);
+            let beliefs = (&*roster, views);
+            sample(setup, quantum, observations, servers, beliefs, &mut bin);
+            let mut recent = RecentTable::default();
+            for lane in &mut lanes.lanes {
+                recent.take(&mut lane.recent);
+            }
+            observations.close_bin(bin, meters.iter(), &mut recent);
             if now_ns >= setup.window_start_ns {
                 observations.consistency.watch(setup, quantum, held);
             }
@@ -213,20 +261,36 @@ pub fn run(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one argument a source")]
+/// Looks at who knows whom, at the end of an interval of the time series.
+pub fn sample_members<'a>(
+    setup: &Setup,
+    roster: &Roster,
+    clusters: impl Iterator<Item = &'a Cluster>,
+    bin: &mut Bin,
+) {
+    let up = (0..).zip(clusters).filter(|&(node, _)| roster.is_up(node));
+    let known = up.map(|(_, cluster)| {
+        cluster.peers().map_or(u64::from(setup.nodes), |peers| peers.len() as u64 + 1)
+    });
+    let mut fewest = None;
+    for known in known {
+        bin.nodes_up += 1;
+        bin.members_known += known;
+        fewest = Some(fewest.map_or(known, |fewest: u64| fewest.min(known)));
+    }
+    bin.members_known_min = fewest.unwrap_or(0);
+}
+
 fn sample(
     setup: &Setup,
     quantum: u64,
     observations: &mut Observations,
-    roster: &Roster,
     servers: &mut [Servers],
-    views: &[View],
-    meters: &[NodeMeters],
-    lanes: &mut Lanes,
+    (roster, views): (&Roster, &[View]),
+    bin: &mut Bin,
 ) {
     let now_ns = quantum * setup.ticks.quantum_ns;
     let plan = SamplePlan::new(setup, quantum);
-    let mut bin = Bin::default();
     let mut loads = Vec::new();
     let mut wanted = plan.servers().peekable();
     for shard in servers {
@@ -241,10 +305,5 @@ fn sample(
     }
     let running = (0..).zip(views).filter(|&(node, _)| roster.is_running(node));
     let running = running.map(|(_, view)| view);
-    observations.sample_views(setup, quantum, running, &plan, &loads, &mut bin);
-    let mut recent = RecentTable::default();
-    for lane in &mut lanes.lanes {
-        recent.take(&mut lane.recent);
-    }
-    observations.close_bin(bin, meters.iter(), &mut recent);
+    observations.sample_views(setup, quantum, running, &plan, &loads, bin);
 }

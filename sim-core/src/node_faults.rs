@@ -6,6 +6,7 @@
 //! a policy that has chosen nothing yet; its random streams go on where they were.
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::exchange::Sharing;
 use crate::judge::Judge;
 use crate::meters::NodeMeters;
@@ -25,6 +26,8 @@ pub struct FragileColumns<'a> {
     pub indexes: &'a mut [SelectionIndex],
     /// Requests.
     pub in_flight: &'a mut [InFlight],
+    /// Membership.
+    pub clusters: &'a mut [Cluster],
     /// What each has to share.
     pub sharings: &'a mut [Sharing],
     /// Counts.
@@ -62,6 +65,7 @@ fn apply(
 ) {
     if change == NodeChange::Leave {
         nodes.sharings[node].pause();
+        nodes.clusters[node].leave();
         return;
     }
     let meters = &mut nodes.meters[node];
@@ -73,9 +77,11 @@ fn apply(
     rules.stop(&nodes.views[node]);
     if change == NodeChange::Crash {
         nodes.sharings[node].pause();
+        nodes.clusters[node].stop();
     } else {
         rules.start(quantum);
         nodes.sharings[node].reset(setup, starts, quantum);
+        nodes.clusters[node].start(setup, starts, quantum);
         nodes.views[node] = View::empty(setup, corrects_own_sends(&setup.policy));
         nodes.indexes[node] = fresh(node);
     }

@@ -45,6 +45,7 @@ pub fn node_result(
         reports: meters.reports,
         peer_messages: meters.peer_messages,
         peer_bytes: meters.peer_bytes,
+        members: meters.members,
         findings,
     }
 }
@@ -94,6 +95,7 @@ pub fn assemble(
         herd_intervals: observations.herd_intervals,
         cut_off,
         consistency: observations.consistency.finish(),
+        membership: observations.agreement.finish(),
     }
 }
 

@@ -16,6 +16,7 @@ use bevy_ecs::prelude::Component;
 
 use crate::exchange;
 use crate::ids::NodeId;
+use crate::membership;
 use crate::meters::NodeMeters;
 use crate::rng::{Purpose, RngExt, Stream};
 use crate::setup::Setup;
@@ -28,6 +29,8 @@ pub const PACKET_BYTES: u64 = 28;
 pub enum Payload {
     /// What the sender knows of the servers.
     Gossip(exchange::Message),
+    /// Who is a member.
+    Membership(membership::message::Message),
 }
 
 /// A message on its way.

@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::clock::Clock;
+use crate::cluster::{Cluster, Desk};
 use crate::config::GossipConfig;
 use crate::exchange::{Message, Sharing};
 use crate::meters::NodeMeters;
@@ -22,6 +23,8 @@ pub struct PeerColumns<'a> {
     pub views: &'a mut [View],
     /// Policies.
     pub indexes: &'a mut [SelectionIndex],
+    /// Membership.
+    pub clusters: &'a mut [Cluster],
     /// What each has to share.
     pub sharings: &'a mut [Sharing],
     /// Messages on their way to each.
@@ -36,6 +39,7 @@ pub struct PeerColumns<'a> {
 struct PeerParts<'a> {
     view: &'a mut View,
     index: &'a mut SelectionIndex,
+    cluster: &'a mut Cluster,
     sharing: &'a mut Sharing,
     mail: &'a mut PeerMail,
     outbox: &'a mut PeerOut,
@@ -48,13 +52,13 @@ pub fn run(setup: &Setup, clock: &Clock, roster: &Roster, nodes: PeerColumns<'_>
     if !setup.nodes_talk {
         return;
     }
-    let PeerColumns { views, indexes, sharings, mails, outboxes, meters } = nodes;
+    let PeerColumns { views, indexes, clusters, sharings, mails, outboxes, meters } = nodes;
     if clock.parallel {
-        (&mut *views, indexes, sharings, &mut *mails, &mut *outboxes, meters)
+        (&mut *views, indexes, clusters, sharings, &mut *mails, &mut *outboxes, meters)
             .into_par_iter()
             .enumerate()
-            .for_each(|(node, (view, index, sharing, mail, outbox, meters))| {
-                let parts = PeerParts { view, index, sharing, mail, outbox, meters };
+            .for_each(|(node, (view, index, cluster, sharing, mail, outbox, meters))| {
+                let parts = PeerParts { view, index, cluster, sharing, mail, outbox, meters };
                 take_turn(setup, clock, quantum, roster, node as u32, parts);
             });
     } else {
@@ -62,6 +66,7 @@ pub fn run(setup: &Setup, clock: &Clock, roster: &Roster, nodes: PeerColumns<'_>
             let parts = PeerParts {
                 view: &mut views[node],
                 index: &mut indexes[node],
+                cluster: &mut clusters[node],
                 sharing: &mut sharings[node],
                 mail: &mut mails[node],
                 outbox: &mut outboxes[node],
@@ -82,10 +87,13 @@ fn take_turn(
     node: u32,
     parts: PeerParts<'_>,
 ) {
-    let PeerParts { view, index, sharing, mail, outbox, meters } = parts;
+    let PeerParts { view, index, cluster, sharing, mail, outbox, meters } = parts;
     if !roster.is_up(node) {
         // What arrives finds nobody.
         while mail.take(quantum).is_some() {}
+        if roster.is_running(node) {
+            cluster.tick(&mut Desk { setup, roster, quantum, outbox, meters });
+        }
         return;
     }
     while let Some(message) = mail.take(quantum) {
@@ -104,12 +112,22 @@ fn take_turn(
                 }
             }
             (Payload::Gossip(_), None) => {}
+            (Payload::Membership(message), _) => {
+                let mut desk = Desk { setup, roster, quantum, outbox, meters };
+                cluster.handle(from, &message, &mut desk);
+            }
         }
+    }
+    cluster.tick(&mut Desk { setup, roster, quantum, outbox, meters });
+    if let (Some(host), Some(config)) = (cluster.take_host(), &setup.gossip) {
+        let message = sharing.ask(config, host, &view.versions);
+        let postage = postage(config, &message);
+        outbox.send(setup, meters, quantum, host, Payload::Gossip(message), postage);
     }
     if let Some(config) = &setup.gossip
         && sharing.rounds.next_due() == Some(quantum)
     {
-        for peer in peers(setup, config, node, sharing) {
+        for peer in peers(setup, config, node, cluster, sharing) {
             let message = sharing.open(config, peer, &view.versions);
             let postage = postage(config, &message);
             outbox.send(setup, meters, quantum, peer, Payload::Gossip(message), postage);
@@ -118,8 +136,19 @@ fn take_turn(
     }
 }
 
-/// Whom a node turns to in a round: some of all other nodes.
-pub fn peers(setup: &Setup, config: &GossipConfig, node: u32, sharing: &mut Sharing) -> Vec<u32> {
+/// Whom a node turns to in a round: some of the nodes it takes for live, of all others without
+/// membership.
+pub fn peers(
+    setup: &Setup,
+    config: &GossipConfig,
+    node: u32,
+    cluster: &Cluster,
+    sharing: &mut Sharing,
+) -> Vec<u32> {
+    if let Some(live) = cluster.peers() {
+        let drawn = sharing.rounds.draw(live.len() as u32, config.fanout);
+        return drawn.into_iter().map(|index| live[index as usize]).collect();
+    }
     let mut drawn = sharing.rounds.draw(setup.nodes - 1, config.fanout);
     for peer in &mut drawn {
         *peer += u32::from(*peer >= node);

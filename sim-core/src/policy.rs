@@ -32,6 +32,10 @@ pub trait Policy {
     #[inline]
     fn touch_ahead(&self, _view: &View, _stream: &Stream, _arrivals: usize) {}
 
+    /// Reads what hearing of `servers` will need. Changes nothing.
+    #[inline]
+    fn touch_servers(&self, _servers: impl Iterator<Item = u32>) {}
+
     /// A report about `server` was merged.
     #[inline]
     fn on_report(&mut self, _server: ServerId, _belief: &Belief) {}
@@ -71,8 +75,10 @@ impl SelectionIndex {
     /// The policy of the run, for one node; first states are drawn from `stream`.
     pub fn new(setup: &Setup, stream: &mut Stream) -> Self {
         match setup.policy {
-            PolicyConfig::LowestLatency { ties, capacity_gate, .. } => {
-                Self::LowestLatency(LowestLatency::new(setup.servers, ties, capacity_gate, stream))
+            PolicyConfig::LowestLatency { ties, own_sends, capacity_gate } => {
+                let servers = setup.servers;
+                let policy = LowestLatency::new(servers, ties, own_sends, capacity_gate, stream);
+                Self::LowestLatency(policy)
             }
             PolicyConfig::Random { capacity_gate } => Self::Random(Random::new(capacity_gate)),
             PolicyConfig::RoundRobin { random_start, capacity_gate } => Self::RoundRobin(

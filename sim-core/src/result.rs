@@ -122,6 +122,8 @@ pub struct RunResult {
     pub cut_off: u64,
     /// How far the views of the nodes were apart, and for how long.
     pub consistency: ConsistencyResult,
+    /// How long it took until all nodes knew of each other.
+    pub membership: MembershipResult,
 }
 
 /// How far the views of the nodes were apart, from samples in the measurement window.
@@ -186,8 +188,38 @@ pub struct NodeResult {
     pub peer_messages: u64,
     /// Bytes of those packets, total.
     pub peer_bytes: u64,
+    /// Its part in membership.
+    pub members: MemberCounts,
     /// What it made of the servers.
     pub findings: Findings,
+}
+
+/// What a node has spent on membership, and where it was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemberCounts {
+    /// Packets sent about who is a member.
+    pub messages: u64,
+    /// Bytes of those packets.
+    pub bytes: u64,
+    /// Nodes that it came to suspect by its own probes, though they were up.
+    pub false_suspicions: u64,
+    /// Nodes that it came to hold for dead, though they were up.
+    pub false_deaths: u64,
+}
+
+/// How long it took until all knew who is a member. All zero without `[membership]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MembershipResult {
+    /// When every node knew every node that was there from the start [ns].
+    pub formed_ns: Option<Nanos>,
+    /// Later comings and goings that all live nodes came to know.
+    pub changes_known: u64,
+    /// Those that they did not, before the next one of the same node or the end of the run.
+    pub changes_missed: u64,
+    /// Sum of the times from a change until all knew [ns].
+    pub known_sum_ns: u128,
+    /// Longest of those times [ns].
+    pub known_max_ns: Nanos,
 }
 
 /// What one node has made of the servers beyond their reports, and how well: see
@@ -255,6 +287,12 @@ pub struct Bin {
     pub peer_messages: u64,
     /// Bytes of those packets.
     pub peer_bytes: u64,
+    /// Nodes that are up at the end of the interval.
+    pub nodes_up: u64,
+    /// Live members known, themselves included, summed over those nodes.
+    pub members_known: u64,
+    /// Fewest known by one of those nodes.
+    pub members_known_min: u64,
     /// Largest share of the picks of a heartbeat interval that went to one server, over the heartbeat
     /// intervals that ended in this one [millionths].
     pub herd_max_ppm: u64,

@@ -31,6 +31,8 @@ pub enum Purpose {
     PeerNetwork = 8,
     /// One node's gossip: phase, jitter, choice of peers.
     Gossip = 9,
+    /// One node's membership: phases, whom it asks and tells.
+    Membership = 16,
     /// Which targets a fault given as a share hits; the entity is the fault's place.
     FaultTargets = 20,
     /// The random campaign of faults.

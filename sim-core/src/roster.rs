@@ -42,6 +42,19 @@ pub enum Place {
     Nowhere,
 }
 
+/// A node has come or gone.
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+    /// When, in quanta.
+    pub quantum: u64,
+    /// Who.
+    pub node: u32,
+    /// It has come.
+    pub is_here: bool,
+    /// It was there from the start.
+    pub is_first: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     standing: Standing,
@@ -61,6 +74,8 @@ pub struct Roster {
     turn: u32,
     /// How far the plan has been carried out.
     next: usize,
+    /// What nobody has looked at yet.
+    news: Vec<News>,
 }
 
 impl Roster {
@@ -74,6 +89,7 @@ impl Roster {
             out: Vec::new(),
             turn: 0,
             next: 0,
+            news: Vec::new(),
         };
         for node in 0..setup.nodes {
             let first = setup
@@ -84,6 +100,9 @@ impl Roster {
             if first.is_some_and(|planned| planned.change == NodeChange::Join) {
                 roster.entries[node as usize].standing = Standing::Down;
                 roster.out.push(node);
+            } else {
+                let news = News { quantum: 0, node, is_here: true, is_first: true };
+                roster.news.push(news);
             }
         }
         roster
@@ -121,6 +140,8 @@ impl Roster {
             if let Err(place) = self.out.binary_search(&node) {
                 self.out.insert(place, node);
             }
+            let is_here = entry.standing == Standing::Up;
+            self.news.push(News { quantum, node, is_here, is_first: false });
             let starts = self.entries[node as usize].starts;
             each(node, planned.change, starts);
         }
@@ -131,6 +152,11 @@ impl Roster {
     pub fn settle(&mut self, start_ns: Nanos) {
         let entries = &self.entries;
         self.out.retain(|&node| !entries[node as usize].takes_requests(start_ns));
+    }
+
+    /// Comings and goings since the last call.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// Nodes whose requests may have to go elsewhere, by id.

@@ -8,6 +8,7 @@ use crate::config::{
 };
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
+use crate::membership::rules::Rules;
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
@@ -48,6 +49,8 @@ pub struct Setup {
     pub round_trip_ns: f64,
     /// Demand bits are service times in ns.
     pub demand_is_service: bool,
+    /// How nodes find each other; `None`: they know all nodes for ever.
+    pub membership: Option<Rules>,
     /// Nodes send each other messages.
     pub nodes_talk: bool,
     /// Gossip between nodes.
@@ -171,6 +174,7 @@ impl Setup {
                 &scenario.workload.arrivals,
                 Arrivals::Trace(trace) if trace.service.is_some()
             ),
+            membership: scenario.membership.as_ref().map(|config| Rules::new(config, &ticks)),
             nodes_talk: scenario.nodes_talk(),
             gossip: scenario.gossip.clone(),
             heartbeat: scenario.heartbeat.clone(),

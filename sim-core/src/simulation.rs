@@ -26,6 +26,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 
 use crate::clock::{Clock, Split};
+use crate::cluster::Cluster;
 use crate::completion::Arrivals;
 use crate::config::Scenario;
 use crate::exchange::Sharing;
@@ -182,6 +183,7 @@ impl Simulation {
             if !roster.is_up(node.0) {
                 sharing.pause();
             }
+            let cluster = Cluster::new(&setup, node, &roster);
             let mut judge = Judge::new(&setup, node);
             judge.rules.is_running = roster.is_running(node.0);
             world.spawn((
@@ -199,6 +201,7 @@ impl Simulation {
                 PeerMail::default(),
                 PeerOut::new(&setup, node),
                 sharing,
+                cluster,
                 judge,
             ));
         }

@@ -6,6 +6,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::clock::{Agenda, Clock};
+use crate::cluster::Cluster;
 use crate::completion::Arrivals;
 use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
@@ -13,7 +14,7 @@ use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::judge::Judge;
 use crate::meters::{Lanes, NodeMeters};
-use crate::metrics::Observations;
+use crate::metrics::{Observations, Scene};
 use crate::network::{Dispatches, Reports, Responses};
 use crate::node_faults::FragileColumns;
 use crate::oracle::Oracle;
@@ -75,6 +76,7 @@ type Fragile = (
     &'static mut SelectionIndex,
     &'static mut InFlight,
     &'static mut NodeStreams,
+    &'static mut Cluster,
     &'static mut Sharing,
     &'static mut NodeMeters,
     &'static mut Judge,
@@ -87,8 +89,8 @@ pub fn node_faults(
     mut roster: ResMut<Roster>,
     mut nodes: Query<Fragile>,
 ) {
-    columns!(nodes => views, indexes, in_flight, streams, sharings, meters, judges);
-    let columns = FragileColumns { views, indexes, in_flight, sharings, meters, judges };
+    columns!(nodes => views, indexes, in_flight, streams, clusters, sharings, meters, judges);
+    let columns = FragileColumns { views, indexes, in_flight, clusters, sharings, meters, judges };
     crate::node_faults::run(&setup, &clock, &mut roster, columns, |node| {
         SelectionIndex::new(&setup, &mut streams[node].policy)
     });
@@ -121,6 +123,7 @@ pub fn gossip(
 type Talking = (
     &'static mut View,
     &'static mut SelectionIndex,
+    &'static mut Cluster,
     &'static mut Sharing,
     &'static mut PeerMail,
     &'static mut PeerOut,
@@ -129,8 +132,8 @@ type Talking = (
 
 /// See [`crate::peers`].
 pub fn peers(setup: Res<Setup>, clock: Res<Clock>, roster: Res<Roster>, mut nodes: Query<Talking>) {
-    columns!(nodes => views, indexes, sharings, mails, outboxes, meters);
-    let columns = PeerColumns { views, indexes, sharings, mails, outboxes, meters };
+    columns!(nodes => views, indexes, clusters, sharings, mails, outboxes, meters);
+    let columns = PeerColumns { views, indexes, clusters, sharings, mails, outboxes, meters };
     crate::peers::run(&setup, &clock, &roster, columns);
 }
 
@@ -163,24 +166,16 @@ pub fn metrics(
     setup: Res<Setup>,
     mut clock: ResMut<Clock>,
     mut observations: ResMut<Observations>,
-    roster: Res<Roster>,
+    mut roster: ResMut<Roster>,
     mut lanes: ResMut<Lanes>,
     mut shards: Query<(&mut Servers,)>,
-    mut nodes: Query<(&mut View, &mut NodeMeters)>,
+    mut nodes: Query<(&mut View, &mut Cluster, &mut NodeMeters)>,
 ) {
     columns!(shards => servers);
-    columns!(nodes => views, meters);
-    let lanes = &mut lanes;
-    crate::metrics::run(
-        &setup,
-        &mut clock,
-        &mut observations,
-        &roster,
-        servers,
-        views,
-        meters,
-        lanes,
-    );
+    columns!(nodes => views, clusters, meters);
+    let roster = &mut roster;
+    let scene = Scene { roster, servers, views, clusters, meters };
+    crate::metrics::run(&setup, &mut clock, &mut observations, scene, &mut lanes);
 }
 
 /// See [`crate::completion`].
@@ -241,6 +236,7 @@ type Waiting = (
     &'static mut Mail,
     &'static mut PeerMail,
     &'static mut Sharing,
+    &'static mut Cluster,
     &'static mut Judge,
     &'static mut Dispatches,
 );
@@ -256,7 +252,8 @@ pub fn close_tick(
     mut nodes: Query<Waiting>,
 ) {
     columns!(shards => servers, responses, heartbeats, reports);
-    columns!(nodes => in_flight, traffic, mails, peer_mails, sharings, judges, dispatches);
+    columns!(nodes =>
+        in_flight, traffic, mails, peer_mails, sharings, clusters, judges, dispatches);
     let mut agenda = Agenda {
         servers,
         responses,
@@ -266,6 +263,7 @@ pub fn close_tick(
         traffic,
         mails,
         peer_mails,
+        clusters,
         sharings,
         judges,
         dispatches,

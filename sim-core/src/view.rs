@@ -41,6 +41,20 @@ pub struct Belief {
     pub capacity: u16,
 }
 
+impl Belief {
+    /// Estimated load: what was reported, with `own_sends` corrected by this node's own requests.
+    #[inline]
+    pub const fn load(&self, own_sends: bool) -> u32 {
+        self.others as u32 + if own_sends { self.own } else { 0 }
+    }
+
+    /// Below its capacity, as far as the node knows.
+    #[inline]
+    pub const fn has_room(&self, own_sends: bool) -> bool {
+        self.load(own_sends) < self.capacity as u32
+    }
+}
+
 /// One node's beliefs, indexed by server.
 #[derive(Component, Clone, Debug)]
 pub struct View {
@@ -122,16 +136,18 @@ impl View {
     }
 
     /// Reads what the merge of `reports` will need, all at once: loads that do not depend on each
-    /// other overlap. Only in views that are too large for the cache.
+    /// other overlap. Only in views that are too large for the cache; says whether this one is.
     #[inline]
-    pub fn touch_ahead(&self, reports: &[Report]) {
-        if self.beliefs.len() > TOUCH_SERVERS {
+    pub fn touch_ahead(&self, reports: &[Report]) -> bool {
+        let large = self.beliefs.len() > TOUCH_SERVERS;
+        if large {
             let touch = |sum, report: &Report| {
                 let server = report.server as usize;
                 sum ^ self.versions[server] ^ self.beliefs[server].sent_quantum
             };
             std::hint::black_box(reports.iter().fold(0, touch));
         }
+        large
     }
 
     /// The view of a node that knows nobody.
@@ -173,7 +189,7 @@ impl View {
     /// Estimated load of a server: what it reported, corrected if the view corrects.
     #[inline]
     pub fn load(&self, belief: &Belief) -> u32 {
-        u32::from(belief.others) + if self.own_sends { belief.own } else { 0 }
+        belief.load(self.own_sends)
     }
 
     /// Notes that a server turned an attempt away: it is full until it says otherwise.
@@ -253,7 +269,7 @@ impl<'a> Candidates<'a> {
     /// Below its capacity, as far as the node knows.
     #[inline]
     pub fn has_room(&self, server: u32) -> bool {
-        self.load(server) < u32::from(self.belief(server).capacity)
+        self.belief(server).has_room(self.view.own_sends)
     }
 
     /// Available, not excluded and, with `gate`, below capacity.
@@ -267,7 +283,7 @@ impl<'a> Candidates<'a> {
     pub fn is_eligible_by(&self, server: u32, belief: &Belief, gate: bool) -> bool {
         belief.sent_quantum >= self.oldest_live
             && server != self.exclude
-            && (!gate || self.load_by(belief) < u32::from(belief.capacity))
+            && (!gate || belief.has_room(self.view.own_sends))
     }
 }
 

@@ -7,12 +7,14 @@
 
 mod common;
 
+use sim_core::cluster::Cluster;
 use sim_core::config::{GossipConfig, GossipMode};
 use sim_core::exchange::{Message, Sharing};
 use sim_core::ids::NodeId;
 use sim_core::network::Report;
 use sim_core::peers;
 use sim_core::rng::{Purpose, RngExt, stream};
+use sim_core::roster::Roster;
 use sim_core::setup::Setup;
 use sim_core::view::View;
 
@@ -22,6 +24,8 @@ fn informed(nodes: u32, mode: GossipMode, fanout: u32, loss: f64, repetition: u3
     let mut scenario = common::fleet(1, nodes, common::RANDOM);
     scenario.gossip = Some(config.clone());
     let setup = Setup::new(&scenario, 0, repetition);
+    // Without membership it is the same for all: every node knows every other.
+    let everybody = Cluster::new(&setup, NodeId(0), &Roster::new(&setup));
     let mut chance = stream(1, repetition, Purpose::PeerNetwork, 0);
     let mut gets_through = || loss == 0.0 || !chance.random_bool(loss);
     let node = |id| (View::new(&setup, true), Sharing::new(&setup, NodeId(id)));
@@ -38,7 +42,7 @@ fn informed(nodes: u32, mode: GossipMode, fanout: u32, loss: f64, repetition: u3
         let mut mail: Vec<(u32, u32, Message)> = Vec::new();
         for id in 0..nodes {
             let (view, sharing) = &mut now[id as usize];
-            for peer in peers::peers(&setup, &config, id, sharing) {
+            for peer in peers::peers(&setup, &config, id, &everybody, sharing) {
                 let message = sharing.open(&config, peer, &view.versions);
                 mail.push((id, peer, message));
             }

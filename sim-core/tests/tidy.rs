@@ -40,7 +40,7 @@ const UNFINISHED: [&str; 4] = [
 const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
     &["law", "latency_table", "heap", "wheel", "order"],
-    &["config", "ticks", "workload", "result", "plan", "setup"],
+    &["config", "ticks", "workload", "result", "plan", "setup", "membership"],
     &[
         "network",
         "misreport",
@@ -53,7 +53,7 @@ const ROWS: [&[&str]; 8] = [
         "request",
         "traffic",
         "meters",
-        "membership",
+        "cluster",
         "roster",
         "judge",
         "truth",

@@ -63,10 +63,14 @@ impl Reference {
         let Self { setup, roster, nodes, choice, .. } = self;
         let quantum = at_ns / setup.ticks.quantum_ns;
         let mut started = Vec::new();
+        let mut left = Vec::new();
         while roster.change(setup, quantum, |id, change, starts| {
             let node = &mut nodes[id as usize];
             match change {
-                NodeChange::Leave => node.talk.stop(),
+                NodeChange::Leave => {
+                    node.talk.leave();
+                    left.push(id);
+                }
                 NodeChange::Crash => node.stop(setup),
                 NodeChange::Recover | NodeChange::Join => {
                     node.stop(setup);
@@ -75,6 +79,14 @@ impl Reference {
                 }
             }
         }) {}
-        started.into_iter().for_each(|id| self.plan_round(id));
+        for id in started {
+            self.plan_round(id);
+            self.plan_members(id);
+        }
+        for id in left {
+            self.agenda.add(at_ns, Event::Members { node: id }, &self.jobs);
+        }
+        // Somebody may know at once.
+        self.look_from(at_ns);
     }
 }

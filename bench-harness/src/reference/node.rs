@@ -11,6 +11,7 @@ use sim_core::outcome;
 use sim_core::policy::{self, Policy, SelectionIndex};
 use sim_core::result::{NodeResult, Outcome};
 use sim_core::rng::Stream;
+use sim_core::roster::Roster;
 use sim_core::selection::NodeStreams;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
@@ -131,14 +132,20 @@ struct Request {
 }
 
 impl Node {
-    pub fn new(setup: &Setup, arrivals: &Arrivals, id: NodeId, choice: LatencyChoice) -> Self {
+    pub fn new(
+        setup: &Setup,
+        arrivals: &Arrivals,
+        id: NodeId,
+        choice: LatencyChoice,
+        roster: &Roster,
+    ) -> Self {
         let mut streams = NodeStreams::new(setup, id);
         let chooser = Chooser::new(setup, choice, &mut streams.policy);
         Self {
             view: View::new(setup, policy::corrects_own_sends(&setup.policy)),
             meters: NodeMeters::default(),
             traffic: Traffic::new(setup, arrivals, id),
-            talk: Talk::new(setup, id),
+            talk: Talk::new(setup, id, roster),
             bench: Bench::new(setup, id),
             chooser,
             streams,

@@ -40,3 +40,39 @@ pub fn add_node_faults(scenario: &mut Scenario) {
         }
     }
 }
+
+/// Nodes that find each other by membership, in half of the cases. Timers are short, so that
+/// suspicions, deaths, reconnects and forgetting all come up.
+pub fn add_membership(scenario: &mut Scenario) {
+    let mut rng = stream(scenario.seed, 2, Purpose::Policy, 0);
+    if rng.random_bool(0.5) {
+        return;
+    }
+    let quantum_ns = scenario.engine.quantum_ns;
+    let mut quanta = |from: u64, to: u64| quantum_ns * rng.random_range(from..to);
+    let probe_interval_ns = quanta(4, 60);
+    let membership = MembershipConfig {
+        probe_interval_ns,
+        probe_timeout_ns: (probe_interval_ns / 3).max(quantum_ns),
+        gossip_interval_ns: quanta(1, 20),
+        gossip_to_dead_ns: quanta(0, 200),
+        sync_interval_ns: quanta(10, 300),
+        reconnect_interval_ns: quanta(10, 300),
+        reap_ns: quanta(20, 2_000),
+        indirect: rng.random_range(0..4),
+        probe_order: [ProbeOrder::Ring, ProbeOrder::Random][rng.random_range(0..2)],
+        suspicion_mult: rng.random_range(1..5),
+        suspicion_max_mult: rng.random_range(1..4),
+        retransmit_mult: rng.random_range(1..4),
+        piggyback: [1, 3, 40][rng.random_range(0..3)],
+        gossip_nodes: rng.random_range(0..4),
+        lifeguard: rng.random_bool(0.5),
+        loss: [0.0, 0.3][rng.random_range(0..2)],
+        seeds: 0..rng.random_range(1..=scenario.nodes.count),
+    };
+    scenario.membership = Some(membership);
+    if scenario.validate().is_err() {
+        // Messages between nodes may be quicker than the tick that suits everything else.
+        scenario.membership = None;
+    }
+}

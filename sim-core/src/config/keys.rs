@@ -178,6 +178,7 @@ pub const KEYS: &[Key] = &[
     key("membership.reconnect_interval", "time", "30 probe intervals", "at least the quantum", "Time between two attempts to reach a dead member or a missing seed.", "Shorter: a healed partition converges sooner."),
     key("membership.reap", "time", "24h", "above 0", "Members dead or gone are forgotten after this.", "Shorter: shorter lists, and a long partition becomes final."),
     key("membership.lifeguard", "", "true", "true, false", "A node that fails in its own probes slows them down.", "false: an overloaded node accuses healthy ones."),
+    key("membership.loss", "", "0", "0 to below 1", "Chance that a message about members is lost.", "Higher: false suspicions, and news spreads more slowly."),
     key("membership.seeds", "ids", "0..3", "ids of nodes, 0..3 (3 excluded) or 0", "The nodes asked by one that starts.", "Fewer: a cluster without them forms in pieces."),
     key("faults.N.at", "time", "required", "below duration", "When it breaks, on the next quantum.", ""),
     key("faults.N.for", "time", "to the end", "at least the quantum", "How long.", ""),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::tree::Value;
 use super::units::parse_ids;
-use super::values::{count, duration, flag, word};
+use super::values::{count, duration, flag, number, word};
 use super::walk::{Item, Section, Walk};
 use crate::time::{MILLISECOND, Nanos, SECOND};
 
@@ -42,6 +42,8 @@ pub struct MembershipConfig {
     pub reap_ns: Nanos,
     /// Lifeguard's local health: a node that fails in probes slows its own down.
     pub lifeguard: bool,
+    /// Chance that a message is lost, in `[0, 1)`.
+    pub loss: f64,
     /// The nodes asked by one that starts: ids `start..end`.
     pub seeds: Range<u32>,
 }
@@ -77,6 +79,7 @@ impl MembershipConfig {
             reconnect_interval_ns: 30 * SECOND,
             reap_ns: 24 * 3_600 * SECOND,
             lifeguard: true,
+            loss: 0.0,
             seeds: 0..nodes.min(SEEDS),
         }
     }
@@ -120,6 +123,7 @@ pub(super) fn membership(
             .unwrap_or(probe_interval_ns.saturating_mul(30)),
         reap_ns: s.read(walk, "reap", duration).unwrap_or(lan.reap_ns),
         lifeguard: s.read(walk, "lifeguard", flag).unwrap_or(lan.lifeguard),
+        loss: s.read(walk, "loss", number).unwrap_or(lan.loss),
         seeds: s.read(walk, "seeds", seeds).unwrap_or(lan.seeds),
     };
     s.close(walk);

@@ -369,6 +369,7 @@ impl File {
             reconnect_interval_ns,
             reap_ns,
             lifeguard,
+            loss,
             seeds,
         } = membership;
         self.table("[membership]");
@@ -391,6 +392,7 @@ impl File {
         self.key("reconnect_interval", time(*reconnect_interval_ns));
         self.key("reap", time(*reap_ns));
         self.key("lifeguard", lifeguard);
+        self.key("loss", number(*loss));
         self.key("seeds", quote(&format!("{}..{}", seeds.start, seeds.end)));
     }
 

@@ -2,9 +2,9 @@
 
 use super::member::{Claim, State};
 
-/// What a message costs on the wire without its claims [bytes]: kind 1, sender 4, its incarnation
-/// 8, sequence 4, target 4, number of claims 2, and 28 of IPv4 and UDP headers.
-pub const MESSAGE_BYTES: u64 = 51;
+/// Payload of a message without its claims [bytes]: kind 1, sender 4, its incarnation 8, sequence 4,
+/// target 4, number of claims 2.
+pub const MESSAGE_BYTES: u64 = 23;
 
 /// What a claim costs [bytes]: node 4, incarnation 8, state 1, by whom 4.
 pub const CLAIM_BYTES: u64 = 17;
@@ -56,8 +56,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// What it costs on the wire [bytes]. Lists longer than a datagram are counted as if they went
-    /// by a stream without overhead.
+    /// Payload [bytes].
     pub fn bytes(&self) -> u64 {
         MESSAGE_BYTES + CLAIM_BYTES * self.claims.len() as u64
     }

@@ -38,6 +38,8 @@ pub struct Rules {
     pub reap: u64,
     /// Lifeguard's local health.
     pub lifeguard: bool,
+    /// Chance that a message is lost.
+    pub loss: f64,
     /// Whom a node asks when it starts.
     pub seeds: Range<u32>,
 }
@@ -63,6 +65,7 @@ impl Rules {
             reconnect_interval: quanta(config.reconnect_interval_ns),
             reap: quanta(config.reap_ns),
             lifeguard: config.lifeguard,
+            loss: config.loss,
             seeds: config.seeds.clone(),
         }
     }

@@ -5,7 +5,7 @@
 //! min-heap with lazy invalidation: O(1) a decision while the best server stays the best,
 //! O(log servers) for every report that lowers a latency.
 //!
-//! A server found unavailable or full leaves the heap until a report or an answer arms it again.
+//! A server found unavailable or full leaves the heap until a report or an answer shows room.
 //! Shared by every node and refreshed only by heartbeats, the smallest latency is a magnet: all
 //! nodes send to the same few servers until the next report. `data/scenarios/herd.toml` shows it.
 
@@ -23,12 +23,19 @@ use super::Policy;
 pub struct LowestLatency {
     heap: LatencyHeap,
     ties: LatencyTies,
+    own_sends: bool,
     capacity_gate: bool,
 }
 
 impl LowestLatency {
     /// An index of `servers`, all with latency 0 until they report.
-    pub fn new(servers: u32, ties: LatencyTies, capacity_gate: bool, stream: &mut Stream) -> Self {
+    pub fn new(
+        servers: u32,
+        ties: LatencyTies,
+        own_sends: bool,
+        capacity_gate: bool,
+        stream: &mut Stream,
+    ) -> Self {
         let mut rank = || match ties {
             LatencyTies::Random => tie_step(stream),
             LatencyTies::Id => 0,
@@ -37,7 +44,16 @@ impl LowestLatency {
         for server in 0..servers {
             heap.offer(server, 0);
         }
-        Self { heap, ties, capacity_gate }
+        Self { heap, ties, own_sends, capacity_gate }
+    }
+
+    /// Tells the heap of a server, unless it is full: then it cannot be picked before its next
+    /// report or answer.
+    #[inline]
+    fn offer(&mut self, server: ServerId, belief: &Belief) {
+        if !self.capacity_gate || belief.has_room(self.own_sends) {
+            self.heap.offer(server.0, key(belief));
+        }
     }
 }
 
@@ -67,12 +83,17 @@ impl Policy for LowestLatency {
     }
 
     #[inline]
+    fn touch_servers(&self, servers: impl Iterator<Item = u32>) {
+        self.heap.touch(servers);
+    }
+
+    #[inline]
     fn on_report(&mut self, server: ServerId, belief: &Belief) {
-        self.heap.offer(server.0, key(belief));
+        self.offer(server, belief);
     }
 
     #[inline]
     fn on_answer(&mut self, server: ServerId, belief: &Belief) {
-        self.heap.rearm(server.0, key(belief));
+        self.offer(server, belief);
     }
 }

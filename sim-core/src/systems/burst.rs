@@ -3,6 +3,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::clock::{Agenda, Clock};
+use crate::cluster::Cluster;
 use crate::completion::Arrivals;
 use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
@@ -10,7 +11,7 @@ use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::judge::Judge;
 use crate::meters::{Lanes, NodeMeters};
-use crate::metrics::Observations;
+use crate::metrics::{Observations, Scene};
 use crate::network::{Dispatches, Reports, Responses};
 use crate::node_faults::FragileColumns;
 use crate::oracle::Oracle;
@@ -54,6 +55,7 @@ pub struct Run<'a> {
     mails: &'a mut [Mail],
     peer_mails: &'a mut [PeerMail],
     peer_outs: &'a mut [PeerOut],
+    clusters: &'a mut [Cluster],
     sharings: &'a mut [Sharing],
     judges: &'a mut [Judge],
 }
@@ -76,6 +78,7 @@ impl Run<'_> {
             views: self.views,
             indexes: self.indexes,
             in_flight: self.in_flight,
+            clusters: self.clusters,
             sharings: self.sharings,
             meters: self.meters,
             judges: self.judges,
@@ -104,6 +107,7 @@ impl Run<'_> {
         let columns = PeerColumns {
             views: self.views,
             indexes: self.indexes,
+            clusters: self.clusters,
             sharings: self.sharings,
             mails: self.peer_mails,
             outboxes: self.peer_outs,
@@ -126,8 +130,14 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn metrics(&mut self) {
-        let Self { setup, clock, observations, roster, servers, views, meters, lanes, .. } = self;
-        crate::metrics::run(setup, clock, observations, roster, servers, views, meters, lanes);
+        let scene = Scene {
+            roster: self.roster,
+            servers: self.servers,
+            views: self.views,
+            clusters: self.clusters,
+            meters: self.meters,
+        };
+        crate::metrics::run(self.setup, self.clock, self.observations, scene, self.lanes);
     }
 
     /// As the system of this name.
@@ -169,6 +179,7 @@ impl Run<'_> {
             traffic: self.traffic,
             mails: self.mails,
             peer_mails: self.peer_mails,
+            clusters: self.clusters,
             sharings: self.sharings,
             judges: self.judges,
             dispatches: self.dispatches,
@@ -213,6 +224,7 @@ type Nodes = (
     &'static mut PeerMail,
     &'static mut PeerOut,
     &'static mut Sharing,
+    &'static mut Cluster,
     &'static mut Judge,
 );
 
@@ -232,7 +244,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
     columns!(shards => servers, arrivals, responses, heartbeats, reports);
     columns!(nodes =>
         views, indexes, in_flight, traffic, dispatches, streams, meters, mails,
-        peer_mails, peer_outs, sharings, judges);
+        peer_mails, peer_outs, sharings, clusters, judges);
     let mut run = Run {
         setup: &setup,
         clock: &mut clock,
@@ -258,6 +270,7 @@ pub fn burst(resources: Resources, mut shards: Query<Shards>, mut nodes: Query<N
         mails,
         peer_mails,
         peer_outs,
+        clusters,
         sharings,
         judges,
     };

@@ -32,6 +32,7 @@ impl Checker {
             reconnect_interval_ns,
             reap_ns,
             lifeguard: _,
+            loss,
             seeds,
         } = membership;
         for (name, interval_ns) in [
@@ -70,6 +71,7 @@ impl Checker {
         self.within("membership.retransmit_mult", u64::from(*retransmit_mult), 1..=COUNT_MAX);
         self.within("membership.piggyback", u64::from(*piggyback), 1..=CLAIMS_MAX);
         self.within("membership.gossip_nodes", u64::from(*gossip_nodes), 0..=COUNT_MAX);
+        self.number("membership.loss", *loss, (0.0..1.0).contains(loss), "0 to below 1");
         self.check(seeds.start < seeds.end, "membership.seeds", &["nodes.count"], || {
             ConfigFault::new("", "names no node: nobody could join")
                 .found(format!("{seeds:?}"))
