@@ -232,6 +232,10 @@ impl<P: Policy> Desk<'_, P> {
         chosen
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "a call saves and restores every register: 20 instructions"
+    )]
     #[inline(always)]
     fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.view.beliefs[server.index()].own += 1;
