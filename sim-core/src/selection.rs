@@ -248,7 +248,8 @@ impl<P: Policy> Desk<'_, P> {
         self.dispatches.push(tick, dispatch);
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a second caller must not cost the first a call")]
+    #[inline(always)]
     fn respond(&mut self, at_ns: Nanos, response: &Response) {
         // Otherwise the client gave up before: nobody waits for this answer.
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
