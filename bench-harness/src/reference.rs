@@ -22,6 +22,7 @@ use sim_core::heartbeat;
 use sim_core::ids::{NodeId, ServerId};
 use sim_core::judge::track::Now;
 use sim_core::latency_table::LatencyTable;
+use sim_core::links::Links;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan, sample_members};
 use sim_core::misreport::{self, Misreport};
@@ -58,6 +59,9 @@ struct Reference {
     /// A look at changes is on the agenda.
     looking: bool,
     post: Post,
+    links: Links,
+    /// Attempts that a partition kept from their server.
+    cut_off: u64,
     truth: Truth,
     oracle: Oracle,
     meters: Meters,
@@ -104,6 +108,8 @@ pub fn simulate(
         choice,
         looking: false,
         post: Post::default(),
+        links: Links::default(),
+        cut_off: 0,
         truth: Truth::new(&setup),
         oracle: Oracle::default(),
         meters: Meters::default(),
@@ -134,6 +140,9 @@ impl Reference {
         }
         for (index, planned) in setup.plan.reports.iter().enumerate() {
             self.agenda.add(planned.quantum * quantum_ns, Event::ReportFault(index), &self.jobs);
+        }
+        for cut in &setup.plan.links {
+            self.agenda.add(cut.quantum * quantum_ns, Event::Cut, &self.jobs);
         }
         for planned in &setup.plan.nodes {
             self.agenda.add(planned.quantum * quantum_ns, Event::NodeFaults, &self.jobs);
@@ -196,12 +205,21 @@ impl Reference {
                         self.misreports[id as usize].change(planned.change);
                     }
                 }
+                Event::Cut => {
+                    self.links.advance(&self.setup, at_ns / self.setup.ticks.quantum_ns);
+                }
                 Event::Report { node, report } => {
-                    if self.roster.standing(node) != Standing::Down {
+                    let cut = self.links.cut_to_node(report.server, node);
+                    if !cut && self.roster.standing(node) != Standing::Down {
                         self.hear(at_ns, node, report);
                     }
                 }
-                Event::Message { node, message, .. } => self.message(at_ns, node, message),
+                Event::Message { node, from, message, .. } => {
+                    let message = self.post.take(message);
+                    if !self.links.cut_between(from, node) {
+                        self.message(at_ns, node, message);
+                    }
+                }
                 Event::Members { node } => self.members(at_ns, node),
                 Event::Round { node } => self.round(at_ns, node),
                 Event::Look => self.look(at_ns),
@@ -222,7 +240,8 @@ impl Reference {
                 Event::Response { node, slot, attempt, status } => {
                     let at = &mut self.nodes[node as usize];
                     let tables = (&mut self.latency, &mut self.recent);
-                    if at.awaits(slot, attempt) {
+                    let server = at.awaits(slot, attempt);
+                    if server.is_some_and(|server| !self.links.cut_to_node(server, node)) {
                         let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
                         self.send(node, sent);
                         self.serve(at_ns, node);
@@ -330,6 +349,11 @@ impl Reference {
     }
 
     fn attempt(&mut self, at_ns: Nanos, id: u32, job: u32) {
+        if self.links.cut_to_server(self.jobs[job].node, id) {
+            self.cut_off += 1;
+            self.jobs.remove(job);
+            return;
+        }
         let server = &mut self.servers[id as usize];
         match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
             Some(status) => self.answer(at_ns, job, status),
@@ -445,6 +469,7 @@ impl Reference {
             latency,
             self.observations,
             on_their_way as u64,
+            self.cut_off,
         )
     }
 }

@@ -99,6 +99,7 @@ fn run(policy: usize, replication: u32) -> RunResult {
         view_samples: 0,
         herd_sum_ppm: 0,
         herd_intervals: 0,
+        cut_off: 0,
         membership: sim_core::result::MembershipResult::default(),
         consistency: ConsistencyResult::default(),
     }

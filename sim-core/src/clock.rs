@@ -8,6 +8,7 @@ use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
 use crate::judge::Judge;
+use crate::links::Links;
 use crate::meters::Lane;
 use crate::network::{Dispatches, Reports, Responses};
 use crate::owners::Visit;
@@ -22,7 +23,7 @@ use crate::traffic::Traffic;
 use crate::view::Freshness;
 
 /// See the module documentation.
-#[derive(Clone, Copy, Debug, Resource)]
+#[derive(Clone, Debug, Resource)]
 pub struct Clock {
     /// The present tick.
     pub tick: u64,
@@ -36,6 +37,8 @@ pub struct Clock {
     pub next_sample: u64,
     /// Which reports are too old in this tick.
     pub freshness: Freshness,
+    /// Which links are cut in this tick.
+    pub links: Links,
     /// Work through owners in this order.
     pub visit: Visit,
     /// Split phases over threads: there is enough work in a tick.
@@ -100,6 +103,7 @@ impl Clock {
             next_boundary: (0, 0),
             next_herd: setup.herd_quanta,
             next_sample: setup.sample_quanta,
+            links: Links::default(),
             freshness: Freshness::new(&setup.ticks, 0, setup.silence_ns),
             visit,
             parallel: split == Split::Always,
@@ -122,6 +126,7 @@ impl Clock {
         if tick == self.tick {
             self.freshness = Freshness::on_boundary(setup, quantum);
             self.next_boundary = (quantum + 1, tick + setup.ticks.per_quantum);
+            self.links.advance(setup, quantum);
         }
         if trace.next_ns().is_some() {
             trace.feed(now_ns + setup.ticks.tick_ns, traffic);
@@ -189,6 +194,7 @@ impl Agenda<'_> {
         let start = setup.ticks.quantum_from(setup.window_start_ns);
         let planned =
             (start > quantum).then_some(start).into_iter().chain(cursor.next_quantum(setup));
+        let planned = planned.chain(clock.links.next_quantum(setup));
         let planned = planned.chain(roster.next_quantum(setup));
         let beats = self.heartbeats.iter().filter_map(Heartbeats::next_due);
         let reports = self.reports.iter().filter_map(|r| r.next_due(quantum));

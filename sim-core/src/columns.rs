@@ -275,6 +275,7 @@ pub(crate) mod fixture {
             view_samples: 20,
             herd_sum_ppm: 1_500_000,
             herd_intervals: 6,
+            cut_off: 5,
             membership: MembershipResult::default(),
             consistency: ConsistencyResult {
                 compared: 600,
@@ -327,6 +328,7 @@ mod tests {
             ("retries_denied_total", 3.0),
             ("dispatched_dead_total", 3.0),
             ("dispatched_full_total", 6.0),
+            ("dispatched_cut_total", 5.0),
             ("reports_per_s", 25.0),
             ("peer_messages_per_s", 10.0),
             ("peer_bytes_per_s", 1000.0),

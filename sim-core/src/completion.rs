@@ -8,6 +8,7 @@ use bevy_ecs::prelude::Component;
 use rayon::prelude::*;
 
 use crate::clock::Clock;
+use crate::links::Links;
 use crate::network::{Dispatch, Dispatches, Responses};
 use crate::order::{Inbox, Sorter};
 use crate::server::{Delivery, KernelKind, Servers};
@@ -17,6 +18,8 @@ use crate::setup::Setup;
 #[derive(Component, Debug, Default)]
 pub struct Arrivals {
     sorter: Sorter<Delivery>,
+    /// Attempts that a partition kept from their server.
+    pub cut_off: u64,
 }
 
 /// What arrives at one shard in one tick, from all nodes.
@@ -60,6 +63,32 @@ impl Inbox<Delivery> for Door<'_> {
     }
 }
 
+/// What partitions let through of it.
+struct Passed(Vec<Delivery>);
+
+impl Passed {
+    #[cold]
+    fn through(links: &Links, door: &Door<'_>) -> Self {
+        let mut passed = Vec::new();
+        door.for_each(|delivery| {
+            if !links.cut_to_server(delivery.node, door.first + delivery.server) {
+                passed.push(delivery);
+            }
+        });
+        Self(passed)
+    }
+}
+
+impl Inbox<Delivery> for Passed {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn for_each(&self, visit: impl FnMut(Delivery)) {
+        self.0.iter().copied().for_each(visit);
+    }
+}
+
 /// Serves every shard for the present tick.
 pub fn run(
     setup: &Setup,
@@ -69,47 +98,63 @@ pub fn run(
     responses: &mut [Responses],
     dispatches: &[Dispatches],
 ) {
-    let tick = clock.tick;
     if clock.parallel {
         (servers, arrivals, responses).into_par_iter().enumerate().for_each(
             |(shard, (servers, arrivals, responses))| {
-                serve(setup, tick, shard, servers, arrivals, responses, dispatches);
+                serve(setup, clock, shard, servers, arrivals, responses, dispatches);
             },
         );
     } else {
         for shard in clock.visit.order(servers.len()) {
             let (servers, arrivals) = (&mut servers[shard], &mut arrivals[shard]);
-            serve(setup, tick, shard, servers, arrivals, &mut responses[shard], dispatches);
+            serve(setup, clock, shard, servers, arrivals, &mut responses[shard], dispatches);
         }
     }
 }
 
 fn serve(
     setup: &Setup,
-    tick: u64,
+    clock: &Clock,
     shard: usize,
     servers: &mut Servers,
     arrivals: &mut Arrivals,
     responses: &mut Responses,
     dispatches: &[Dispatches],
 ) {
+    let tick = clock.tick;
     let door = Door { outboxes: dispatches, shard, first: servers.first, tick };
-    let sorter = &mut arrivals.sorter;
-    // Only the order at each server matters. The FIFO kernel takes the servers one after the other:
-    // memory is walked through in one direction. The event kernel has its own events to merge with.
-    // Names break ties: overflow that was refiled comes after later attempts of its node.
+    let Arrivals { sorter, cut_off } = arrivals;
+    let inbox = if clock.links.are_whole() {
+        sorted(setup, servers, sorter, &door)
+    } else {
+        let passed = Passed::through(&clock.links, &door);
+        *cut_off += (door.len() - passed.len()) as u64;
+        sorted(setup, servers, sorter, &passed)
+    };
+    servers.serve(setup, tick, inbox, responses);
+}
+
+/// Only the order at each server matters. The FIFO kernel takes the servers one after the other:
+/// memory is walked through in one direction. The event kernel has its own events to merge with.
+/// Names break ties: overflow that was refiled comes after later attempts of its node.
+#[inline]
+fn sorted<'a>(
+    setup: &Setup,
+    servers: &Servers,
+    sorter: &'a mut Sorter<Delivery>,
+    inbox: &impl Inbox<Delivery>,
+) -> &'a [Delivery] {
     let by_time = |d: &Delivery| (d.offset_ns, d.node, d.attempt);
-    let inbox = match servers.kernel_kind() {
+    match servers.kernel_kind() {
         KernelKind::Fifo => sorter.sort(
-            &door,
+            inbox,
             u64::from(servers.len),
             |d| d.server,
             |a, b| (a.server, by_time(a)) < (b.server, by_time(b)),
         ),
         KernelKind::Event => {
             let span = setup.ticks.tick_ns;
-            sorter.sort(&door, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b))
+            sorter.sort(inbox, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b))
         }
-    };
-    servers.serve(setup, tick, inbox, responses);
+    }
 }

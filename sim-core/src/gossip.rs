@@ -85,7 +85,7 @@ pub fn run(
         (views, indexes, mails, sharings, meters).into_par_iter().enumerate().for_each(
             |(node, (view, index, mail, sharing, meters))| {
                 if roster.is_running(node as u32) {
-                    meters.reports += merge(quantum, node, view, index, mail, sharing, reports);
+                    meters.reports += merge(clock, node, view, index, mail, sharing, reports);
                 } else {
                     mail.pass_over(quantum, node, reports);
                 }
@@ -99,14 +99,14 @@ pub fn run(
             }
             let (view, index, mail) = (&mut views[node], &mut indexes[node], &mut mails[node]);
             let sharing = &mut sharings[node];
-            meters[node].reports += merge(quantum, node, view, index, mail, sharing, reports);
+            meters[node].reports += merge(clock, node, view, index, mail, sharing, reports);
         }
     }
 }
 
-/// Merges what has arrived at one node by the boundary `quantum`; returns the number of reports.
+/// Merges what has arrived at one node by the present boundary; returns the number of reports.
 pub fn merge(
-    quantum: u64,
+    clock: &Clock,
     node: usize,
     view: &mut View,
     index: &mut SelectionIndex,
@@ -114,17 +114,22 @@ pub fn merge(
     sharing: &mut Sharing,
     reports: &[Reports],
 ) -> u64 {
+    let Some(quantum) = clock.boundary else { return 0 };
     mail.collect(quantum, node, reports);
-    if mail.in_order {
+    let apart = mail.in_order || !clock.links.are_whole();
+    if apart {
         for shard in reports {
             for slice in shard.broadcast.slices(quantum) {
                 mail.due.extend_from_slice(slice);
             }
         }
+        mail.due.retain(|report| !clock.links.cut_to_node(report.server, node as u32));
+    }
+    if mail.in_order {
         mail.due.sort_unstable_by_key(Report::order);
     }
     // Else what reaches all nodes at once is read where it lies.
-    let broadcasts = if mail.in_order { &[] } else { reports };
+    let broadcasts = if apart { &[] } else { reports };
     with_policy!(index, policy => {
         let mut merge = |slice: &[Report]| {
             if sharing.is_on {

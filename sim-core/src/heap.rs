@@ -211,19 +211,22 @@ impl LatencyHeap {
     fn sift_down(&mut self, mut hole: usize, entry: Entry) {
         loop {
             let first = hole * ARITY + 1;
-            let (child, least) = match self.entries.get(first..first + ARITY) {
+            let family = self.entries.get(first..first + ARITY);
+            let (child, least) = if let Some(&[one, two, three, four]) = family {
                 // Two rounds without a branch: which child is the least cannot be predicted.
-                Some(&[a, b, c, d]) => {
-                    let (left, right) = (a.0 > b.0, c.0 > d.0);
-                    let (l, r) = (if left { b } else { a }, if right { d } else { c });
-                    if l.0 > r.0 { (2 + usize::from(right), r) } else { (usize::from(left), l) }
+                let (second, fourth) = (two < one, four < three);
+                let left = if second { two } else { one };
+                let right = if fourth { four } else { three };
+                if right < left {
+                    (2 + usize::from(fourth), right)
+                } else {
+                    (usize::from(second), left)
                 }
-                _ => {
-                    let children = self.entries.get(first..).unwrap_or_default();
-                    let least = children.iter().copied().enumerate().min_by_key(|&(_, e)| e);
-                    let Some(least) = least else { break };
-                    least
-                }
+            } else {
+                let children = self.entries.get(first..).unwrap_or_default();
+                let least = children.iter().copied().enumerate().min_by_key(|&(_, entry)| entry);
+                let Some(least) = least else { break };
+                least
             };
             if entry <= least {
                 break;

@@ -32,6 +32,7 @@ pub mod selection; // phase 10: nodes choose and dispatch
 pub mod roster; // which nodes are there
 pub mod cluster; // a node's membership at work
 pub mod membership; // which nodes a node knows
+pub mod links; // which of them are cut
 pub mod network; // messages and the outboxes they wait in
 pub mod peer_network; // messages between nodes
 pub mod exchange; // what nodes tell each other about servers

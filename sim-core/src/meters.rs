@@ -109,7 +109,7 @@ impl RecentTable {
         for (bucket, count) in self.counts.iter_mut().enumerate() {
             if seen < wanted {
                 seen += u64::from(*count);
-                quantile_ns = highest_of((bucket + 1 << RECENT_SHIFT) - 1);
+                quantile_ns = highest_of(((bucket + 1) << RECENT_SHIFT) - 1);
             }
             *count = 0;
         }

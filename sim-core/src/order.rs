@@ -137,9 +137,9 @@ mod tests {
             let n = rng.random_range(0..300_u32);
             let mut records: Vec<(u32, u32)> =
                 (0..n).map(|i| (rng.random_range(0..span) as u32, i)).collect();
-            let sorted = sorter.sort(&Slice(&records), span, |r| r.0, |a, b| a.0 < b.0).to_vec();
+            let by_sorter = sorter.sort(&Slice(&records), span, |r| r.0, |a, b| a.0 < b.0).to_vec();
             records.sort_by_key(|r| r.0);
-            assert_eq!(sorted, records, "round {round}, span {span}");
+            assert_eq!(by_sorter, records, "round {round}, span {span}");
         }
     }
 }

@@ -6,6 +6,7 @@
 use bevy_ecs::prelude::*;
 
 use crate::clock::Clock;
+use crate::completion::Arrivals;
 use crate::judge::Judge;
 use crate::judge::track::Now;
 use crate::latency_table::LatencyTable;
@@ -61,6 +62,7 @@ pub fn assemble(
     latency: LatencyTable,
     observations: Observations,
     on_their_way: u64,
+    cut_off: u64,
 ) -> RunResult {
     let mut total = Counts::default();
     let mut measured = Counts::default();
@@ -71,7 +73,7 @@ pub fn assemble(
     let sent: u64 = nodes.iter().map(|node| node.dispatched).sum();
     let arrived: u64 =
         servers.iter().map(|s| s.admitted + s.refused + s.arrived_dead + s.failed).sum();
-    assert_eq!(sent, arrived + on_their_way, "attempts lost count");
+    assert_eq!(sent, arrived + on_their_way + cut_off, "attempts lost count");
     RunResult {
         policy,
         replication: setup.replication,
@@ -91,6 +93,7 @@ pub fn assemble(
         view_samples: observations.view_samples,
         herd_sum_ppm: observations.herd_sum_ppm,
         herd_intervals: observations.herd_intervals,
+        cut_off,
         consistency: observations.consistency.finish(),
         membership: observations.agreement.finish(),
     }
@@ -116,8 +119,10 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
     }
     let mut servers = Vec::with_capacity(setup.servers as usize);
     let mut meters = Meters::default();
-    let mut query = world.query::<&mut Servers>();
-    for mut shard in query.iter_mut(world) {
+    let mut cut_off = 0;
+    let mut query = world.query::<(&mut Servers, &Arrivals)>();
+    for (mut shard, arrivals) in query.iter_mut(world) {
+        cut_off += arrivals.cut_off;
         servers.extend(shard.results(&setup, end_ns));
         meters.add(shard.meters());
     }
@@ -126,5 +131,16 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
         latency.merge(&lane.latency[1]);
     }
     let observations = std::mem::take(&mut *world.resource_mut::<Observations>());
-    assemble(policy, &setup, end_ns, nodes, servers, &meters, latency, observations, on_their_way)
+    assemble(
+        policy,
+        &setup,
+        end_ns,
+        nodes,
+        servers,
+        &meters,
+        latency,
+        observations,
+        on_their_way,
+        cut_off,
+    )
 }

@@ -59,7 +59,7 @@ pub fn run(setup: &Setup, clock: &Clock, roster: &Roster, nodes: PeerColumns<'_>
             .enumerate()
             .for_each(|(node, (view, index, cluster, sharing, mail, outbox, meters))| {
                 let parts = PeerParts { view, index, cluster, sharing, mail, outbox, meters };
-                take_turn(setup, quantum, roster, node as u32, parts);
+                take_turn(setup, clock, quantum, roster, node as u32, parts);
             });
     } else {
         for node in clock.visit.order(views.len()) {
@@ -72,14 +72,21 @@ pub fn run(setup: &Setup, clock: &Clock, roster: &Roster, nodes: PeerColumns<'_>
                 outbox: &mut outboxes[node],
                 meters: &mut meters[node],
             };
-            take_turn(setup, quantum, roster, node as u32, parts);
+            take_turn(setup, clock, quantum, roster, node as u32, parts);
         }
     }
     peer_network::deliver(outboxes, mails);
 }
 
 /// First all messages that have arrived, in their order; then what the node does of its own accord.
-fn take_turn(setup: &Setup, quantum: u64, roster: &Roster, node: u32, parts: PeerParts<'_>) {
+fn take_turn(
+    setup: &Setup,
+    clock: &Clock,
+    quantum: u64,
+    roster: &Roster,
+    node: u32,
+    parts: PeerParts<'_>,
+) {
     let PeerParts { view, index, cluster, sharing, mail, outbox, meters } = parts;
     if !roster.is_up(node) {
         // What arrives finds nobody.
@@ -91,6 +98,9 @@ fn take_turn(setup: &Setup, quantum: u64, roster: &Roster, node: u32, parts: Pee
     }
     while let Some(message) = mail.take(quantum) {
         let from = message.from;
+        if clock.links.cut_between(from, node) {
+            continue;
+        }
         match (message.payload, &setup.gossip) {
             (Payload::Gossip(message), Some(config)) => {
                 let answer = sharing.receive(config, view, from, &message, |server, belief| {

@@ -118,6 +118,8 @@ pub struct RunResult {
     pub herd_sum_ppm: u64,
     /// Number of those intervals with at least one pick.
     pub herd_intervals: u64,
+    /// Attempts that a partition kept from their server, total.
+    pub cut_off: u64,
     /// How far the views of the nodes were apart, and for how long.
     pub consistency: ConsistencyResult,
     /// How long it took until all nodes knew of each other.

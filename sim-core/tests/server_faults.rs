@@ -118,13 +118,13 @@ fn a_fast_failing_server_is_a_sinkhole() {
         assert_eq!(result.servers[1].failed, 0);
         result.measured.of(Outcome::Failed) as f64 / result.measured.arrived as f64
     };
-    let fair = failed(&sinkhole(RANDOM));
-    assert!((0.08..0.12).contains(&fair), "{fair}");
+    let evenly = failed(&sinkhole(RANDOM));
+    assert!((0.08..0.12).contains(&evenly), "{evenly}");
     let drawn_in = failed(&sinkhole(LOWEST_LATENCY));
     assert!(drawn_in > 0.5, "{drawn_in}");
-    let mut retried = sinkhole(RANDOM);
-    retried.workload.retries = Retries { max: 1, budget_ppm: 1_000_000 };
-    assert!(failed(&retried) < 1e-9);
+    let mut rescued = sinkhole(RANDOM);
+    rescued.workload.retries = Retries { max: 1, budget_ppm: 1_000_000 };
+    assert!(failed(&rescued) < 1e-9);
 }
 
 #[test]

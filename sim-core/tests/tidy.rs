@@ -44,6 +44,7 @@ const ROWS: [&[&str]; 8] = [
     &[
         "network",
         "misreport",
+        "links",
         "peer_network",
         "exchange",
         "server",

@@ -278,9 +278,10 @@ impl Node {
         (at_ns + delay_ns, server.0, job)
     }
 
-    /// Whether a request still waits for the answer to this attempt.
-    pub fn awaits(&self, slot: u32, attempt: u32) -> bool {
-        self.requests[slot as usize].is_some_and(|request| request.attempt == attempt)
+    /// The server from which an answer to this attempt is awaited, if it is.
+    pub fn awaits(&self, slot: u32, attempt: u32) -> Option<u32> {
+        let request = self.requests[slot as usize].filter(|request| request.attempt == attempt);
+        request.map(|request| request.server)
     }
 
     /// An answer arrives; returns the next attempt, if there is one.

@@ -80,7 +80,7 @@ impl Post {
         (self.messages.len() - 1) as u32
     }
 
-    fn take(&mut self, index: u32) -> PeerMessage {
+    pub fn take(&mut self, index: u32) -> PeerMessage {
         self.free.push(index);
         self.messages[index as usize].take().expect("a message arrives once")
     }
@@ -169,9 +169,9 @@ impl Reference {
         self.plan_round(node);
     }
 
-    pub(super) fn message(&mut self, at_ns: Nanos, node: u32, message: u32) {
+    pub(super) fn message(&mut self, at_ns: Nanos, node: u32, message: PeerMessage) {
         let quantum = at_ns / self.setup.ticks.quantum_ns;
-        let PeerMessage { from, payload, .. } = self.post.take(message);
+        let PeerMessage { from, payload, .. } = message;
         if self.roster.standing(node) != Standing::Up {
             return;
         }

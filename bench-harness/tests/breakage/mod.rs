@@ -75,7 +75,7 @@ fn random_kind(rng: &mut Stream, scenario: &Scenario) -> FaultKind {
     let silent = rng.random_bool(0.5);
     let share = [0.1, 0.5, 1.0][rng.random_range(0..3)];
     let servers = servers(rng, scenario);
-    match rng.random_range(0..19) {
+    match rng.random_range(0..22) {
         0 => FaultKind::Crash { servers, silent },
         1 => FaultKind::Slow {
             servers,

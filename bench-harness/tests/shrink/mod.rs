@@ -1,5 +1,7 @@
 //! Makes a failing case small: takes away what it fails without, as long as it fails.
 
+use std::fmt::Write;
+
 use sim_core::config::*;
 use sim_core::workload::TraceRecord;
 
@@ -89,10 +91,10 @@ pub fn print(case: &Case) -> String {
     if let Arrivals::Trace(trace) = &case.scenario.workload.arrivals {
         let TraceConfig { file, time, service, .. } = trace;
         let header = service.as_ref().map_or_else(String::new, |service| format!(",{service}"));
-        text.push_str(&format!("\n# the file {file:?}, without the signs:\n# {time}{header}\n"));
+        let _ = write!(text, "\n# the file {file:?}, without the signs:\n# {time}{header}\n");
         for TraceRecord { at_ns, service_ns, .. } in &case.trace {
             let service = service_ns.map_or_else(String::new, |ns| format!(",{ns}"));
-            text.push_str(&format!("# {at_ns}{service}\n"));
+            let _ = writeln!(text, "# {at_ns}{service}");
         }
     }
     text

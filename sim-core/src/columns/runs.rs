@@ -190,6 +190,12 @@ pub static METRICS: &[Metric] = &[
         |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
     ),
     run(
+        "dispatched_cut_total",
+        "attempts",
+        "Attempts of the whole run that a partition kept from their server.",
+        |_, r| count(r.cut_off),
+    ),
+    run(
         "misroute_share",
         "share",
         "Attempts that found their server down or full, of all attempts sent.",

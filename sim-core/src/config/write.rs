@@ -63,13 +63,23 @@ impl Scenario {
             file.comment_quantiles(&group.service);
         }
         file.workload(workload);
-        policies.iter().for_each(|policy| file.policy(policy));
+        for policy in policies {
+            file.policy(policy);
+        }
         file.heartbeat(heartbeat);
-        gossip.iter().for_each(|gossip| file.gossip(gossip));
+        if let Some(gossip) = gossip {
+            file.gossip(gossip);
+        }
         file.judgement_tables(judgement);
-        membership.iter().for_each(|membership| file.membership(membership));
-        faults.iter().for_each(|fault| file.fault(fault));
-        chaos.iter().for_each(|chaos| file.chaos(chaos));
+        if let Some(membership) = membership {
+            file.membership(membership);
+        }
+        for fault in faults {
+            file.fault(fault);
+        }
+        if let Some(chaos) = chaos {
+            file.chaos(chaos);
+        }
         file.expectations(expect);
         file.text
     }

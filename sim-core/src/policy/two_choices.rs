@@ -138,6 +138,10 @@ impl TwoChoices {
 }
 
 impl Policy for TwoChoices {
+    #[expect(
+        clippy::inline_always,
+        reason = "a call saves and restores every register: 20 instructions"
+    )]
     #[inline(always)]
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         if self.distinct_pair && candidates.len() >= 2 {

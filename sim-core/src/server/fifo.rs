@@ -311,7 +311,7 @@ impl FifoServers {
             line.busy_ns += overlap_ns(setup, begin_ns, finish_ns);
         }
         // By way of `i64`: one instruction, where `u64` takes a branch.
-        let sojourn_ns = (finish_ns - at_ns) as i64 as f32;
+        let sojourn_ns = (finish_ns - at_ns).cast_signed() as f32;
         let since_epoch_ns = finish_ns - line.epoch_ns;
         let fits = line.spilled == 0 && (line.len as usize) < RING;
         if fits && since_epoch_ns <= Nanos::from(u32::MAX) {

@@ -15,8 +15,6 @@ use crate::time::{Nanos, seconds};
 const REPEATS_MAX: u64 = 100_000;
 /// Largest factor of a slowdown or a lie.
 const FACTOR_MAX: f64 = 1e6;
-/// Kinds that a scenario may name and no engine simulates yet.
-const UNBUILT: [&str; 1] = ["partition"];
 
 /// Where the servers of a fleet begin and end.
 struct Fleet {
@@ -108,10 +106,6 @@ impl Checker {
         scenario: &Scenario,
         fleet: &Fleet,
     ) {
-        let name = kind.name();
-        self.check(!UNBUILT.contains(&name), kind_key, &[], || {
-            ConfigFault::new("", format!("{name} is not simulated yet")).fix("leave this fault out")
-        });
         if let Some(servers) = kind.servers() {
             self.servers(&format!("{kind_key}.servers"), servers, scenario, fleet);
         }
@@ -190,8 +184,24 @@ impl Checker {
                     ConfigFault::new("", "cuts nothing: servers send nothing to servers")
                         .fix("name nodes on one side at least")
                 });
+                let splits = |from: &Side, to: &Side| from.nodes.is_some() && to.servers.is_some();
+                if splits(a, b) || splits(b, a) {
+                    self.patience(kind_key, scenario);
+                }
             }
         }
+    }
+
+    /// Nobody is told of a partition: only a client's patience ends what is sent into one.
+    fn patience(&mut self, key: &str, scenario: &Scenario) {
+        let fine = scenario.workload.timeout_ns.is_some();
+        self.check(fine, key, &["workload.timeout"], || {
+            ConfigFault::new(
+                "",
+                "keeps nodes from servers, and a request sent across would wait for ever",
+            )
+            .fix("write workload.timeout = \"1s\", say")
+        });
     }
 
     fn chance(&mut self, key: &str, share: f64) {
@@ -351,11 +361,9 @@ impl Checker {
                 .found("[]")
                 .fix("write kinds = [\"crash\"], say")
         });
-        let unbuilt =
-            kinds.iter().map(|kind: &ChaosKind| kind.name()).find(|n| UNBUILT.contains(n));
-        self.check(unbuilt.is_none(), "chaos.kinds", &[], || {
-            ConfigFault::new("", format!("{} is not simulated yet", unbuilt.unwrap_or_default()))
-        });
+        if kinds.contains(&ChaosKind::Partition) {
+            self.patience("chaos.kinds", scenario);
+        }
         let quantum_ns = scenario.engine.quantum_ns;
         let fine = *for_ns >= quantum_ns && *for_ns > 0;
         self.check(fine, "chaos.for", &["engine", "network"], || {

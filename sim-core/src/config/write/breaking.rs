@@ -35,7 +35,6 @@ fn keys(kind: &FaultKind) -> Vec<(&'static str, String)> {
         }
         FaultKind::Capacity { servers: _, slots } => vec![("slots", slots.to_string())],
         FaultKind::Add { group } => group_keys(group),
-        FaultKind::Drain { servers: _ } | FaultKind::Remove { servers: _ } => Vec::new(),
         FaultKind::HeartbeatDelay { servers: _, by_ns } => vec![("by", time(*by_ns))],
         FaultKind::HeartbeatReorder { servers: _, share, by_ns } => {
             vec![("share", number(*share)), ("by", time(*by_ns))]
@@ -55,7 +54,9 @@ fn keys(kind: &FaultKind) -> Vec<(&'static str, String)> {
             let key = if *ahead_ns < 0 { "behind" } else { "ahead" };
             vec![(key, time(ahead_ns.unsigned_abs()))]
         }
-        FaultKind::NodeCrash { nodes: _ }
+        FaultKind::Drain { servers: _ }
+        | FaultKind::Remove { servers: _ }
+        | FaultKind::NodeCrash { nodes: _ }
         | FaultKind::NodeLeave { nodes: _ }
         | FaultKind::NodeJoin { nodes: _ } => Vec::new(),
         FaultKind::Partition { a, b, one_way } => {
@@ -69,7 +70,9 @@ impl File {
         let Fault { at_ns, for_ns, kind } = fault;
         self.table("[[faults]]");
         self.key("at", time(*at_ns));
-        for_ns.iter().for_each(|ns| self.key("for", time(*ns)));
+        if let Some(ns) = for_ns {
+            self.key("for", time(*ns));
+        }
         let servers = kind.servers().map(|servers| ("servers", targets(servers)));
         let nodes = kind.nodes().map(|nodes| ("nodes", targets(nodes)));
         let all = servers.into_iter().chain(nodes).chain(keys(kind));
@@ -83,6 +86,8 @@ impl File {
         let kinds: Vec<String> = kinds.iter().map(|kind: &ChaosKind| quote(kind.name())).collect();
         self.key("kinds", format!("[{}]", kinds.join(", ")));
         self.key("for", time(*for_ns));
-        seed.iter().for_each(|seed| self.key("seed", seed));
+        if let Some(seed) = seed {
+            self.key("seed", seed);
+        }
     }
 }

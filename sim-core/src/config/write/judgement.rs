@@ -52,7 +52,9 @@ impl File {
             self.key("fall", fall);
             self.key("rise", rise);
         }
-        outlier_ejection.iter().for_each(|ejection| self.outlier_ejection(ejection));
+        if let Some(ejection) = outlier_ejection {
+            self.outlier_ejection(ejection);
+        }
         if let Some(TrustConfig { factor, min_answers, strikes, alpha }) = *trust {
             self.table("[trust]");
             self.key("factor", number(factor));
