@@ -7,15 +7,13 @@ use sim_core::config::{PolicyConfig, Scenario};
 use sim_core::time::{Nanos, seconds};
 
 use crate::args::CheckArgs;
+use crate::output;
 use crate::scenario_file;
 
 /// Loads the scenario and prints a summary.
 pub fn check(args: &CheckArgs) -> ExitCode {
     match scenario_file::load(&args.scenario.file, &args.scenario.set) {
-        Ok(loaded) => {
-            print!("{}", summary(&loaded.scenario));
-            ExitCode::SUCCESS
-        }
+        Ok(loaded) => output::print(&summary(&loaded.scenario)),
         Err(code) => code,
     }
 }

@@ -6,23 +6,19 @@ use comfy_table::{ContentArrangement, Table};
 use sim_core::config::keys::{FAULTS, KEYS, Key, POLICIES};
 
 use crate::args::Topic;
-use crate::metrics;
+use crate::{metrics, output};
 
 /// Prints the topic.
 pub fn list(what: Topic) -> ExitCode {
-    match what {
-        Topic::Keys => println!("{}", table(KEYS.iter(), "")),
-        Topic::Metrics => print!("{}", metrics::metrics()),
-        Topic::Policies => print!("{}", groups("policy.", POLICIES)),
+    output::print(&match what {
+        Topic::Keys => table(KEYS.iter(), "") + "\n",
+        Topic::Metrics => metrics::metrics(),
+        Topic::Policies => groups("policy.", POLICIES),
         Topic::Faults => {
-            println!(
-                "[[faults]]\n{}\n",
-                table(KEYS.iter().filter(|key| is_common(key)), "faults.N.")
-            );
-            print!("{}", groups("faults.N.", FAULTS));
+            let common = table(KEYS.iter().filter(|key| is_common(key)), "faults.N.");
+            format!("[[faults]]\n{common}\n\n{}", groups("faults.N.", FAULTS))
         }
-    }
-    ExitCode::SUCCESS
+    })
 }
 
 /// A heading and the parameters of each name below `prefix`.

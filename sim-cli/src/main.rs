@@ -16,6 +16,7 @@ mod simulated; // every policy and replication
 mod summary; // what the replications say together
 mod expect; // whether that was expected
 
+mod output; // standard output
 mod report; // for people
 mod picture; // latencies in block characters
 mod number; // numbers as people read them

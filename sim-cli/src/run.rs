@@ -14,7 +14,7 @@ use crate::manifest::{Making, Manifest};
 use crate::scenario_file::{self, EXIT_BAD_INPUT};
 use crate::simulated::{Simulated, SimulationError, simulate_all};
 use crate::summary::summarise;
-use crate::{json, latency_log, report, tables};
+use crate::{json, latency_log, output, report, tables};
 
 /// The same command may succeed later.
 const EXIT_TEMPORARY: u8 = 75;
@@ -130,11 +130,7 @@ pub fn run_scenario(
     } else {
         report::render(scenario, &policies, &checks) + &where_files_are(options)
     };
-    // Whoever closes the pipe early has read enough.
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
-    }
+    output::write_all(stdout, &text)?;
     let as_expected = checks.iter().all(Check::passes);
     Ok(if as_expected { Outcome::AsExpected } else { Outcome::NotAsExpected })
 }

@@ -85,3 +85,21 @@ fn tempfile_with(text: &str) -> String {
     std::fs::write(&path, text).expect("writable");
     path.to_str().expect("UTF-8").to_owned()
 }
+
+/// `lbsim list keys | head -1` is a way to read, not a failure.
+#[test]
+fn a_reader_who_leaves_early_is_no_error() {
+    for arguments in [["list", "keys"], ["list", "faults"], ["check", "data/scenarios/herd.toml"]] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_lbsim"))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(arguments)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("started");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("ended");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{arguments:?}");
+    }
+}

@@ -169,7 +169,7 @@ impl Judge {
             match step {
                 Step::End(flight, passed) => self.rules.checked(now, &flight, passed, view),
                 Step::Arrive(flight) => {
-                    let answered = now.truth.answers(ServerId(flight.server));
+                    let answered = now.truth.answers_to(self.rules.node, ServerId(flight.server));
                     let (passed, quantum) = flight.outcome(answered);
                     self.checks.push(quantum, Step::End(flight, passed));
                 }

@@ -5,6 +5,7 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::ids::ServerId;
+use crate::links::Links;
 use crate::plan::Change;
 use crate::setup::Setup;
 
@@ -15,6 +16,7 @@ pub struct Truth {
     next: usize,
     servers: Vec<State>,
     changed: Vec<(ServerId, bool)>,
+    links: Links,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +32,15 @@ impl Truth {
     /// At time 0: the configured servers are up, those that faults add are not there yet.
     pub fn new(setup: &Setup) -> Self {
         let state = |server| State { up: server < setup.configured, leaving: false, since: 0 };
-        Self { next: 0, servers: (0..setup.servers).map(state).collect(), changed: Vec::new() }
+        let servers = (0..setup.servers).map(state).collect();
+        Self { next: 0, servers, changed: Vec::new(), links: Links::default() }
     }
 
     /// Moves on to the boundary `quantum`; [`Truth::changed`] says who went down or came up since
     /// the last call, in order.
     pub fn advance(&mut self, setup: &Setup, quantum: u64) {
         self.changed.clear();
+        self.links.advance(setup, quantum);
         while let Some(planned) = setup.plan.servers.get(self.next)
             && planned.quantum <= quantum
         {
@@ -70,6 +74,14 @@ impl Truth {
     pub fn answers(&self, server: ServerId) -> bool {
         let state = self.servers[server.index()];
         state.up && !state.leaving
+    }
+
+    /// Whether a server answers a health check of this node: the question must get there and the
+    /// answer out again, by the links as they are when the question comes.
+    pub fn answers_to(&self, node: u32, server: ServerId) -> bool {
+        let cut = !self.links.are_whole()
+            && (self.links.cut_to_server(node, server.0) || self.links.cut_to_node(server.0, node));
+        self.answers(server) && !cut
     }
 
     /// Whether a server has been up without a break since the quantum `since`.

@@ -129,7 +129,7 @@ impl Node {
             rules.checked(now, &flight, passed, view);
         }
         for (flight, end) in flights.iter_mut().filter(|(f, _)| f.arrival == now.quantum) {
-            let answered = now.truth.answers(ServerId(flight.server));
+            let answered = now.truth.answers_to(rules.node, ServerId(flight.server));
             end.get_or_insert(flight.outcome(answered));
         }
         for server in servers().filter(|_| now.quantum > 0) {

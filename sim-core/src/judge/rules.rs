@@ -29,6 +29,8 @@ const UNASKED: Reasons = Reasons::UNKNOWN.with(Reasons::DRAINING).with(Reasons::
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "four things that have nothing in common")]
 pub struct Rules {
+    /// The node whose rules they are.
+    pub node: u32,
     rhythms: Option<Rhythms>,
     checks: Option<Checks>,
     ejections: Option<Ejections>,
@@ -69,6 +71,7 @@ impl Rules {
         let slow_start = judgement.discovery.slow_start.as_ref();
         let judges = rhythms.is_some() || checks.is_some() || ejections.is_some();
         Self {
+            node: node.0,
             panic_threshold: if judges { judgement.panic_threshold } else { 0.0 },
             is_careful: ejections.is_some()
                 || slow_start.is_some()
