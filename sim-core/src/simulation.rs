@@ -18,8 +18,9 @@
 //! In control runs an `oracle` shows the views the truth before nodes judge.
 //!
 //! State lives in a bevy world: an entity is a *shard* (a range of servers) or a *node*, and its
-//! components are columns. A large fleet runs a schedule of one system a phase, parallel inside; a
-//! small one, where a tick is less work than calling six systems, runs many ticks in one system.
+//! components are columns. A large fleet on several threads runs a schedule of one system a phase,
+//! parallel inside; a small one, or one on a single thread, runs many ticks in one system: calling
+//! a system a phase would cost more than it gives.
 //! Both call the same phases in the same order, and tests hold them to the same bytes.
 
 use bevy_ecs::prelude::*;
@@ -108,7 +109,8 @@ pub struct Simulation {
 
 /// Ticks run in one call of the burst system.
 const BURST_TICKS: u32 = 128;
-/// With fewer expected arrivals a tick than this, calling a system a phase would be felt.
+/// With fewer expected arrivals a tick than this, calling a system a phase would be felt; on one
+/// thread it buys nothing at any size.
 const BURST_ARRIVALS: f64 = 64.0;
 
 /// Runs `policy` of a checked scenario in `replication`; `progress` hears of the simulated time.
@@ -151,7 +153,8 @@ impl Simulation {
         let shard_size = setup.servers.div_ceil(shards);
         let arrivals_a_tick = scenario.workload.arrivals.mean_rate(scenario.duration_ns)
             * crate::time::seconds(setup.ticks.tick_ns);
-        let dispatch = options.dispatch.unwrap_or(if arrivals_a_tick < BURST_ARRIVALS {
+        let few = arrivals_a_tick < BURST_ARRIVALS;
+        let dispatch = options.dispatch.unwrap_or(if few || threads == 1 {
             PhaseDispatch::Burst
         } else {
             PhaseDispatch::Schedule
