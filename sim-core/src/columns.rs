@@ -291,6 +291,9 @@ pub(crate) mod fixture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MembershipConfig;
+    use crate::result::MemberCounts;
+    use crate::time::SECOND;
     use std::collections::BTreeSet;
 
     fn value(name: &str) -> Option<f64> {
@@ -343,6 +346,65 @@ mod tests {
             let found = value(name).expect(name);
             assert!((found - expected).abs() < 1e-9, "{name} is {found}, not {expected}");
         }
+    }
+
+    #[test]
+    fn figures_of_members_are_known_only_with_membership() {
+        let get = |scenario: &Scenario, result: &RunResult, name: &str| {
+            (metric(name).expect(name).get)(scenario, result)
+        };
+        let (mut scenario, mut result) = (fixture::scenario(), fixture::result());
+        result.nodes[1].members =
+            MemberCounts { messages: 36, bytes: 2400, false_suspicions: 3, false_deaths: 1 };
+        result.membership.changes_missed = 1;
+        let of_members = METRICS.iter().map(|metric| metric.name);
+        let of_members = of_members
+            .filter(|name| name.contains("member") || name.starts_with("false_suspicions"))
+            .chain(["false_deaths_total"]);
+        for name in of_members {
+            assert_eq!(get(&scenario, &result, name), None, "{name} without [membership]");
+        }
+        scenario.membership = Some(MembershipConfig::lan(2));
+        for (name, expected) in [
+            // Nothing has become known, so the times are not 0 but unknown.
+            ("members_formed_ms", None),
+            ("members_known_ms_mean", None),
+            ("members_known_ms_max", None),
+            ("members_missed_total", Some(1.0)),
+            ("false_suspicions_total", Some(3.0)),
+            ("false_deaths_total", Some(1.0)),
+            ("member_messages_per_s", Some(3.0)),
+            ("member_bytes_per_s", Some(200.0)),
+        ] {
+            assert_eq!(get(&scenario, &result, name), expected, "{name}");
+        }
+        result.membership.formed_ns = Some(SECOND);
+        result.membership.changes_known = 4;
+        result.membership.known_sum_ns = 2 * u128::from(SECOND);
+        result.membership.known_max_ns = SECOND;
+        for (name, expected) in [
+            ("members_formed_ms", 1000.0),
+            ("members_known_ms_mean", 500.0),
+            ("members_known_ms_max", 1000.0),
+        ] {
+            assert_eq!(get(&scenario, &result, name), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn members_known_are_a_mean_over_the_nodes_that_are_up() {
+        let (scenario, mut result) = (fixture::scenario(), fixture::result());
+        let known = |result: &RunResult, bin: usize| {
+            ["nodes_up", "members_known", "members_known_min"].map(|name| {
+                let column = SERIES_COLUMNS.iter().find(|column| column.name == name).expect(name);
+                (column.get)(&scenario, result, bin)
+            })
+        };
+        result.series[3].nodes_up = 4;
+        result.series[3].members_known = 14;
+        result.series[3].members_known_min = 2;
+        assert_eq!(known(&result, 3), [Some(4.0), Some(3.5), Some(2.0)]);
+        assert_eq!(known(&result, 0), [Some(0.0), None, None], "no node, nothing known");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use crate::stats;
 use crate::time::seconds;
 
 use super::getters::{
-    count, dispatched, found, mean_ms, milliseconds, offered_load, outcome, peer_bytes_per_s,
-    peer_messages_per_s, quantile_ms, ratio, reports_per_s, span_ms_max, span_ms_mean,
-    span_ms_quantile, success_rate, utilisations, window_ns, window_s,
+    count, dispatched, found, mean_ms, members, membership, milliseconds, offered_load, outcome,
+    peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio, reports_per_s, span_ms_max,
+    span_ms_mean, span_ms_quantile, success_rate, utilisations, window_ns, window_s,
 };
 use super::{HEARTBEAT_BYTES, Metric, run};
 
@@ -343,6 +343,57 @@ pub static METRICS: &[Metric] = &[
         "requests",
         "Requests of the whole run sent to the least bad server, none being eligible.",
         |_, r| found(r, |found| found.least_bad),
+    ),
+    run(
+        "members_formed_ms",
+        "ms",
+        "Time from the start until every node knew every node that was there from the start; \
+         figures of members are known where `[membership]` is given.",
+        |s, r| membership(s, r)?.formed_ns.map(milliseconds),
+    ),
+    run(
+        "members_known_ms_mean",
+        "ms",
+        "Mean time from a node's later coming or going until all live nodes knew.",
+        |s, r| {
+            let known = membership(s, r)?;
+            mean_ms(known.known_sum_ns, known.changes_known)
+        },
+    ),
+    run("members_known_ms_max", "ms", "Longest of the same times.", |s, r| {
+        let known = membership(s, r)?;
+        (known.changes_known > 0).then(|| milliseconds(known.known_max_ns))
+    }),
+    run(
+        "members_missed_total",
+        "changes",
+        "Comings and goings that not all live nodes knew before the next one of the same node or \
+         the end of the run.",
+        |s, r| count(membership(s, r)?.changes_missed),
+    ),
+    run(
+        "false_suspicions_total",
+        "suspicions",
+        "Times a node came by its own probes to suspect another that was up.",
+        |s, r| members(s, r, |members| members.false_suspicions),
+    ),
+    run(
+        "false_deaths_total",
+        "deaths",
+        "Times a node came to hold another for dead that was up.",
+        |s, r| members(s, r, |members| members.false_deaths),
+    ),
+    run(
+        "member_messages_per_s",
+        "1/s",
+        "Packets about membership that all nodes sent, a second; part of `peer_messages_per_s`.",
+        |s, r| ratio(members(s, r, |members| members.messages)?, seconds(r.end_ns)),
+    ),
+    run(
+        "member_bytes_per_s",
+        "bytes/s",
+        "Bytes of those packets, headers included, a second.",
+        |s, r| ratio(members(s, r, |members| members.bytes)?, seconds(r.end_ns)),
     ),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(

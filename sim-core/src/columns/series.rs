@@ -79,4 +79,20 @@ pub static SERIES_COLUMNS: &[PartColumn] = &[
         let bin = bin(r, i)?;
         count(bin.reports * HEARTBEAT_BYTES + bin.peer_bytes)
     }),
+    part("nodes_up", "nodes", "Nodes that are up at the end of the interval.", |_, r, i| {
+        count(bin(r, i)?.nodes_up)
+    }),
+    part(
+        "members_known",
+        "nodes",
+        "Live members that such a node knows, itself included, on the mean over them.",
+        |_, r, i| {
+            let bin = bin(r, i)?;
+            ratio(bin.members_known as f64, bin.nodes_up as f64)
+        },
+    ),
+    part("members_known_min", "nodes", "Fewest known by one of them.", |_, r, i| {
+        let bin = bin(r, i)?;
+        (bin.nodes_up > 0).then_some(bin.members_known_min as f64)
+    }),
 ];
