@@ -12,9 +12,9 @@
 //! * **Probe.** Each probe interval the next member of a shuffled ring is pinged, so that every
 //!   member is looked at once a round; without an `Ack` within the probe timeout, `indirect` others
 //!   are asked to ping it; without any by the end of the interval it is *suspected*.
-//! * **Suspicion.** See [`suspicion`]: it ends in death, sooner the more members confirm it, unless
+//! * **Suspicion.** See `suspicion`: it ends in death, sooner the more members confirm it, unless
 //!   the accused refutes it by a larger incarnation.
-//! * **Dissemination.** See [`rumours`]: news ride on every message, and on gossip of their own.
+//! * **Dissemination.** See `rumours`: news ride on every message, and on gossip of their own.
 //! * **Merge.** Of two claims about a node the larger wins, by (incarnation, state): the maximum of
 //!   a total order, so neither order nor repetition of messages matters (see [`member`]).
 //! * **Leave.** A node that leaves says so to every member it knows, and is silent from then on.

@@ -1,7 +1,7 @@
 //! The least bad server, for a request for which none is eligible.
 //!
 //! Among the servers that are available though full, or else among all that have not said that they
-//! leave, the one with the lowest estimated load a slot; ties at random. In a large fleet [`DRAWS`]
+//! leave, the one with the lowest estimated load a slot; ties at random. In a large fleet `DRAWS`
 //! servers drawn at random stand for all, and only if none of them will do are all looked at.
 
 use crate::ids::ServerId;
