@@ -112,7 +112,10 @@ impl Node {
                 rules.hear(now, &heard, view);
             }
             rules.track.follow(now, view);
-            for server in servers() {
+            // Nothing to look at server by server is nothing to pay for: the control of the speed
+            // figures has to be a fair one.
+            let watched = rules.watches_rhythms();
+            for server in servers().filter(|_| watched) {
                 rules.suspect(now, server, view);
             }
         }
@@ -132,7 +135,8 @@ impl Node {
             let answered = now.truth.answers_to(rules.node, ServerId(flight.server));
             end.get_or_insert(flight.outcome(answered));
         }
-        for server in servers().filter(|_| now.quantum > 0) {
+        let checked = rules.checks_servers() && now.quantum > 0;
+        for server in servers().filter(|_| checked) {
             if rules.check_due(now.setup, server, now.quantum - 1) == Some(now.quantum)
                 && let Some(flight) = rules.check(now, server, view)
             {

@@ -137,6 +137,16 @@ impl Rules {
         }
     }
 
+    /// Whether silence is judged by the rhythm of each server.
+    pub const fn watches_rhythms(&self) -> bool {
+        self.rhythms.is_some()
+    }
+
+    /// Whether servers are asked how they are.
+    pub const fn checks_servers(&self) -> bool {
+        self.checks.is_some()
+    }
+
     /// The first quantum in which a server is suspect, if nothing is heard until then.
     pub fn deadline(&self, server: ServerId) -> Option<u64> {
         self.rhythms.as_ref().map(|rhythms| rhythms.deadline(server))
