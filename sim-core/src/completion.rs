@@ -46,6 +46,7 @@ impl Inbox<Delivery> for Door<'_> {
 
     #[inline]
     fn for_each(&self, mut visit: impl FnMut(Delivery)) {
+        // Loops and not `slices`: flattened, they cost 4 instructions a request more.
         for (node, outbox) in (0u32..).zip(self.outboxes) {
             for slice in outbox.by_shard[self.shard].slices(self.tick) {
                 for dispatch in slice {

@@ -59,7 +59,7 @@ pub struct Lane {
     pub latency: [LatencyTable; 2],
     /// Latencies of the present time-series interval.
     pub recent: RecentTable,
-    /// Responses due at a node in this tick, as [`crate::selection::Reply`].
+    /// Puts in order what arrives at a node in this tick, where several shards answer.
     pub sorter: Sorter<Response>,
     /// Requests that arrive at a node in this tick.
     pub arrivals: Vec<Arrival>,
