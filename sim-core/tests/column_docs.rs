@@ -1,6 +1,6 @@
 //! Goal: `data/README.md` explains every column that lbsim writes, and no other.
-//! Method: render the tables from the code and compare. `LBSIM_UPDATE=1 cargo test -p sim-core`
-//! rewrites the part between the two marks; the rest of the file is written by hand.
+//! Method: render the tables from the code and compare. `cargo xtask docs` has this test write the
+//! part between the two marks; the rest of the file is written by hand.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,8 +10,8 @@ use sim_core::columns::{
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/README.md");
-const START: &str = "<!-- columns: written by `LBSIM_UPDATE=1 cargo test -p sim-core` -->\n";
-const END: &str = "<!-- end of columns -->\n";
+const START: &str = "<!-- columns of runs: written by `cargo xtask docs` -->\n";
+const END: &str = "<!-- end of columns of runs -->\n";
 
 type Row = (&'static str, &'static str, &'static str);
 
@@ -40,7 +40,7 @@ fn tables() -> String {
 }
 
 #[test]
-fn the_readme_of_the_data_explains_every_column() {
+fn column_docs_explain_every_column_of_a_run() {
     let found = fs::read_to_string(FILE).expect("data/README.md is readable");
     let (before, rest) = found.split_once(START).expect("the first mark");
     let (_, after) = rest.split_once(END).expect("the second mark");
@@ -48,9 +48,6 @@ fn the_readme_of_the_data_explains_every_column() {
     if std::env::var_os("LBSIM_UPDATE").is_some() {
         fs::write(FILE, expected).expect("data/README.md is writable");
     } else {
-        assert!(
-            found == expected,
-            "data/README.md is out of date: run `LBSIM_UPDATE=1 cargo test -p sim-core`"
-        );
+        assert!(found == expected, "data/README.md is out of date: run `cargo xtask docs`");
     }
 }

@@ -1,4 +1,5 @@
-//! Chores of the workspace. `cargo xtask test` checks everything that a change must not break.
+//! Chores of the workspace. `cargo xtask test` checks everything that a change must not break;
+//! `cargo xtask docs` writes what is generated: the tables of columns in `data/README.md`.
 //!
 //! A step whose tool is missing is installed where that touches nothing outside the toolchain and
 //! `target/`; otherwise it is skipped in plain sight. A step that fails does not stop the others.
@@ -31,10 +32,17 @@ const STEPS: [Step; 7] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments != ["test"] {
-        eprintln!("usage: cargo xtask test");
-        return ExitCode::from(2);
+    match arguments.as_slice() {
+        [only] if only == "test" => test(),
+        [only] if only == "docs" => summary(&[(&"columns", write_columns())]),
+        _ => {
+            eprintln!("usage: cargo xtask test|docs");
+            ExitCode::from(2)
+        }
     }
+}
+
+fn test() -> ExitCode {
     let mut ends = Vec::new();
     for (number, (name, step)) in STEPS.iter().enumerate() {
         println!("\n=== {} of {}: {name}", number + 1, STEPS.len());
@@ -81,6 +89,13 @@ fn docs() -> Outcome {
     let mut command = Command::new(cargo_path());
     command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
     run(&mut command)
+}
+
+/// The tests that compare the tables of columns with the code write them when they are told to.
+fn write_columns() -> Outcome {
+    let mut command = Command::new(cargo_path());
+    command.args(["test", "--package=sim-core", "--package=bench-harness", "column_docs"]);
+    run(command.env("LBSIM_UPDATE", "1"))
 }
 
 fn dependencies() -> Outcome {
