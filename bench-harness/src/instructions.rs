@@ -134,10 +134,10 @@ impl Figure {
         let tolerance = if same { TOLERANCE } else { TOLERANCE_OTHER_COMPILER };
         let change = now / there.instructions_per_request - 1.0;
         let verdict = match change {
-            // Not a number, as after a record of 0, is no pass either.
-            rise if !(rise <= tolerance) => Verdict::Rose,
-            fall if fall < -tolerance => Verdict::Fell,
-            _ => Verdict::Holds,
+            held if (-tolerance..=tolerance).contains(&held) => Verdict::Holds,
+            fall if fall < 0.0 => Verdict::Fell,
+            // Not a number, after a faulty record, is no pass either.
+            _ => Verdict::Rose,
         };
         let by = if same { String::new() } else { format!(" by {}", there.compiler) };
         let line = format!(
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn another_compiler_has_more_room_and_another_target_is_no_record() {
         let there = Figure { compiler: "rustc 1.96.0".to_owned(), ..figure(900.0) };
-        let (verdict, line) = figure(1_000.0).compared(&[there.clone()]);
+        let (verdict, line) = figure(1_000.0).compared(std::slice::from_ref(&there));
         assert_eq!(verdict, Verdict::Holds);
         assert!(line.contains("rustc 1.96.0") && line.contains("+15 %"), "{line}");
         assert_eq!(figure(1_040.0).compared(&[there]).0, Verdict::Rose);

@@ -4,7 +4,7 @@
 //! Every measurement is a process of its own and is on disk before the next one starts; so a pass
 //! can be interrupted at any moment, and the same command goes on where it stopped. Repeats are
 //! interleaved: all points once, then all again, in the other direction. What is compared (an
-//! engine with the reference, frequent heartbeats with rare ones) runs back to back.
+//! engine with the reference, usual heartbeats with frequent ones) runs back to back.
 
 mod grid; // which points are measured
 mod journal; // a CSV file that survives an interruption

@@ -100,12 +100,12 @@ pub static COLUMNS: &[Column] = &[
     number(
         "ns_per_view_update_median",
         "ns",
-        "What a run takes longer than the same run with heartbeats ten times as rare, over the \
-         view updates it has more. Both runs have the same requests, but the policy chooses \
-         otherwise by older reports, so what staleness does to the queues is part of the \
-         difference and may make it negative; `random` looks at no load, so its figure is that of \
-         the update alone. Median of the repeats; empty below 0.2 view updates a request, where it \
-         would be noise.",
+        "What the same run takes longer with heartbeats ten times as frequent, over the view \
+         updates it has more. Both runs have the same requests, but the policy chooses otherwise \
+         by newer reports, so what freshness does to the queues is part of the difference; \
+         `random` looks at no load, so its figure is that of the update alone. Median of the \
+         repeats; empty below 0.5 view updates more a request, where it would be noise, and where \
+         it would take too long.",
         |r, p| median(&r.ns_per_view_update(&p.case)),
     ),
     number("ns_per_view_update_low", "ns", "The least of the same.", |r, p| {

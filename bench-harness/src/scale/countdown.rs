@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::one::{Engine, Kernel, OneArgs, Reading};
+use crate::one::{HEARTBEAT_MS, OneArgs, Reading};
 use crate::process::name;
 
-use super::grid::{Point, RARER};
+use super::grid::crude_ns;
 
 /// What is left to do.
 #[derive(Debug)]
@@ -62,29 +62,14 @@ impl Countdown {
     }
 }
 
-/// Time a run takes, very roughly [ns].
-fn crude_ns(one: &OneArgs) -> f64 {
-    let OneArgs { policy, threads, nodes, servers, .. } = *one;
-    let point = Point { policy, kernel: Kernel::Fifo, threads, nodes, servers };
-    let slower = if one.engine == Engine::Reference { 8.0 } else { 1.0 };
-    slower * point.crude_ns() * one.requests as f64
-}
-
 /// A run in words.
 pub fn shown(one: &OneArgs) -> String {
     let OneArgs { policy, servers, nodes, threads, .. } = *one;
-    let mut text = format!("{servers} x {nodes} {}", name(policy));
-    match one.kernel {
-        Some(kernel) => text.push_str(&format!(" {}", name(kernel))),
-        None => text.push_str(&format!(" {}", name(one.engine))),
-    }
-    if threads > 1 {
-        text.push_str(&format!(", {threads} threads"));
-    }
-    if one.heartbeat_ms != crate::one::HEARTBEAT_MS {
-        text.push_str(&format!(", heartbeats {RARER} times as rare"));
-    }
-    text
+    let by = one.kernel.map_or_else(|| name(one.engine), name);
+    let many = if threads > 1 { format!(", {threads} threads") } else { String::new() };
+    let dense = one.heartbeat_ms != HEARTBEAT_MS;
+    let dense = if dense { ", dense heartbeats" } else { "" };
+    format!("{servers} x {nodes} {} {by}{many}{dense}", name(policy))
 }
 
 fn minutes(ns: f64) -> String {
@@ -121,10 +106,7 @@ mod tests {
     fn runs_and_times_read_well() {
         let case = planned(&[10], &[8], &[2]).planned[0].case;
         assert_eq!(shown(&case.windowed()), "10 x 8 two_choices fifo, 2 threads");
-        assert_eq!(
-            shown(&case.rarely()),
-            "10 x 8 two_choices fifo, 2 threads, heartbeats 10 times as rare"
-        );
+        assert_eq!(shown(&case.densely()), "10 x 8 two_choices fifo, 2 threads, dense heartbeats");
         assert_eq!((minutes(59.4e9), minutes(61e9)), ("59 s".into(), "1 min 1 s".into()));
     }
 }

@@ -47,8 +47,8 @@ pub struct Case {
     pub requests: u64,
     /// How many times each measurement is made.
     pub repeats: u32,
-    /// Also with heartbeats ten times as rare: the difference is what view updates cost.
-    pub rare: bool,
+    /// Also with heartbeats ten times as frequent: the difference is what view updates cost.
+    pub dense: bool,
     /// Also by the reference engine.
     pub reference: bool,
     /// Also count instructions.
@@ -75,8 +75,10 @@ pub struct Axes {
     pub threads: Vec<u32>,
 }
 
-/// How much rarer heartbeats are in the runs without (many) view updates.
-pub const RARER: u64 = 10;
+/// How much more frequent heartbeats are in the runs with many view updates.
+const DENSER: u64 = 10;
+/// Runs with many view updates are made if they are expected to take no longer [ns].
+const DENSE_NS: f64 = 10e9;
 /// Requests a server at least: 50 ms, five service times, by when the fleet has filled up.
 const PER_SERVER: u64 = 16;
 /// Runs expected to take longer are repeated [`LONG_REPEATS`] times at most [ns].
@@ -177,17 +179,20 @@ fn case(pass: &Pass, point: Point) -> Case {
     // The reference costs more than the engine: on the coarse grid it says all it has to say.
     let coarse = DECADES.contains(&point.servers) && NODES.contains(&point.nodes);
     let compared = usual && point.policy != Policy::Random && coarse;
-    let long = point.crude_ns() * requests as f64 > LONG_NS;
-    Case {
+    let affordable = point.entries() <= REFERENCE_ENTRIES && point.servers <= REFERENCE_SERVERS;
+    let mut case = Case {
         point,
         requests,
-        repeats: if long { pass.repeats.min(LONG_REPEATS) } else { pass.repeats },
-        rare: usual,
-        reference: compared
-            && point.entries() <= REFERENCE_ENTRIES
-            && point.servers <= REFERENCE_SERVERS,
+        repeats: pass.repeats,
+        dense: false,
+        reference: compared && affordable,
         instructions: compared && pass.instructions && point.entries() <= COUNTED_ENTRIES,
+    };
+    case.dense = usual && crude_ns(&case.densely()) <= DENSE_NS;
+    if crude_ns(&case.windowed()) > LONG_NS {
+        case.repeats = pass.repeats.min(LONG_REPEATS);
     }
+    case
 }
 
 impl Point {
@@ -201,19 +206,23 @@ impl Point {
         let entry = if self.policy == Policy::LowestLatency { 170.0 } else { 24.0 };
         8e6 + 700.0 * f64::from(self.servers) + entry * self.entries() as f64
     }
+}
 
-    /// What a request costs, very roughly, before anything has been measured [ns].
-    pub fn crude_ns(&self) -> f64 {
-        let nodes = f64::from(self.nodes);
-        // Heartbeats, every tenth of a second to all nodes, over 320 requests a second and server.
-        let view_updates = nodes / 32.0;
-        // Far apart in memory, an access costs a cache miss.
-        let miss = if self.entries() > 100_000 { 4.0 } else { 1.0 };
-        // A tick of 500 us visits every node, whether or not anything has arrived there.
-        let idle = 5.0 * nodes / (0.16 * f64::from(self.servers));
-        let lowest = if self.policy == Policy::LowestLatency { 3.0 } else { 1.0 };
-        lowest * (60.0 + 40.0 * miss + 10.0 * miss * view_updates) + idle
-    }
+/// Time a run takes, very roughly, before anything has been measured [ns].
+pub fn crude_ns(one: &OneArgs) -> f64 {
+    let (servers, nodes) = (f64::from(one.servers), f64::from(one.nodes));
+    // Heartbeats to all nodes over 320 requests a second and server.
+    let view_updates = nodes * 1_000.0 / one.heartbeat_ms as f64 / 320.0;
+    // Far apart in memory, an access costs a cache miss.
+    let miss = if servers * nodes > 1e5 { 4.0 } else { 1.0 };
+    // A tick of 500 us visits every node, whether or not anything has arrived there.
+    let idle = 3.5 * nodes / (0.16 * servers);
+    let lowest = if one.policy == Policy::LowestLatency { 2.0 } else { 1.0 };
+    let a_request = match one.engine {
+        Engine::Windowed => lowest * (60.0 + 30.0 * miss + 5.0 * miss * view_updates) + idle,
+        Engine::Reference => lowest * (300.0 + 500.0 * miss + 50.0 * view_updates),
+    };
+    a_request * one.requests as f64
 }
 
 impl Case {
@@ -225,21 +234,21 @@ impl Case {
         OneArgs { servers, nodes, requests: self.requests, kernel, threads, ..one }
     }
 
-    /// The same with rare heartbeats.
-    pub const fn rarely(&self) -> OneArgs {
-        OneArgs { heartbeat_ms: RARER * HEARTBEAT_MS, ..self.windowed() }
+    /// The same with frequent heartbeats.
+    pub const fn densely(&self) -> OneArgs {
+        OneArgs { heartbeat_ms: HEARTBEAT_MS / DENSER, ..self.windowed() }
     }
 
     /// The same by the reference engine.
     pub const fn by_reference(&self) -> OneArgs {
-        OneArgs { engine: Engine::Reference, kernel: None, ..self.windowed() }
+        OneArgs { engine: Engine::Reference, kernel: None, threads: 1, ..self.windowed() }
     }
 
     /// The runs of one repeat. Who goes first goes round, so that a machine that heats up favours
     /// nobody.
     pub fn runs(&self, repeat: u32) -> Vec<OneArgs> {
         let mut runs = vec![self.windowed()];
-        runs.extend(self.rare.then(|| self.rarely()));
+        runs.extend(self.dense.then(|| self.densely()));
         runs.extend(self.reference.then(|| self.by_reference()));
         let turn = repeat as usize % runs.len();
         runs.rotate_left(turn);
@@ -297,11 +306,12 @@ mod tests {
         let extras = |servers, nodes, kernel, threads| {
             let policy = Policy::TwoChoices;
             let case = case(&PASS, Point { policy, kernel, threads, nodes, servers });
-            (case.rare, case.reference, case.instructions)
+            (case.dense, case.reference, case.instructions)
         };
         assert_eq!(extras(1_000, 8, Kernel::Fifo, 1), (true, true, true));
         assert_eq!(extras(10_000, 100, Kernel::Fifo, 1), (true, true, false));
-        assert_eq!(extras(100_000, 100, Kernel::Fifo, 1), (true, false, false));
+        assert_eq!(extras(100_000, 30, Kernel::Fifo, 1), (true, false, false));
+        assert_eq!(extras(100_000, 1_000, Kernel::Fifo, 1), (false, false, false));
         assert_eq!(extras(1_000_000, 1, Kernel::Fifo, 1), (true, false, false));
         assert_eq!(extras(1_000, 8, Kernel::Event, 1), (false, false, false));
         assert_eq!(extras(1_000, 8, Kernel::Fifo, 2), (false, false, false));
@@ -321,8 +331,8 @@ mod tests {
         };
         let case = case(&PASS, point);
         let first: Vec<OneArgs> = (0..3).map(|repeat| case.runs(repeat)[0]).collect();
-        assert_eq!(first, [case.windowed(), case.rarely(), case.by_reference()]);
+        assert_eq!(first, [case.windowed(), case.densely(), case.by_reference()]);
         assert!((0..3).all(|repeat| case.runs(repeat).len() == 3));
-        assert_eq!(case.rarely().heartbeat_ms, 1_000);
+        assert_eq!(case.densely().heartbeat_ms, 10);
     }
 }

@@ -37,7 +37,7 @@ impl Journal {
             file.set_len(whole as u64).map_err(|e| at(&e))?;
         }
         file.seek(SeekFrom::End(0)).map_err(|e| at(&e))?;
-        let mut reader = csv::Reader::from_reader(text[..whole].as_bytes());
+        let mut reader = csv::Reader::from_reader(&text.as_bytes()[..whole]);
         let rows: Result<Vec<R>, csv::Error> = reader.deserialize().collect();
         let rows = rows.map_err(|e| at(&e))?;
         Ok((Self { path: path.to_owned(), file, fresh: whole == 0 }, rows))
@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn row(count: u64) -> Row {
-        let share = (count % 2 == 0).then(|| count as f64 / 3.0);
+        let share = count.is_multiple_of(2).then(|| count as f64 / 3.0);
         Row { name: format!("a \"quoted\", {count}"), count, share }
     }
 
@@ -104,7 +104,7 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         for cut in 0..whole.len() {
             fs::write(&path, &whole[..cut]).unwrap();
-            let lines = whole[..cut].iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let lines = String::from_utf8_lossy(&whole[..cut]).matches('\n').count() as u64;
             let (mut journal, rows) = open(&path);
             assert_eq!(rows.len() as u64, lines.saturating_sub(1), "cut at {cut}");
             (rows.len() as u64..3).for_each(|count| journal.append(&row(count)).unwrap());

@@ -243,7 +243,9 @@ mod tests {
             }
             let (_, rows) = Journal::open::<Measured>(&path).unwrap();
             let mut results = planned(&[10, 100], &[8], &[1, 2]);
-            rows.iter().for_each(|row| take_in(&mut results, row));
+            for row in &rows {
+                take_in(&mut results, row);
+            }
             assert_eq!(missing(&results), whole[made..], "interrupted after {made}");
         }
     }

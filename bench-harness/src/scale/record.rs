@@ -281,7 +281,7 @@ mod tests {
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 4);
         assert!(rows.iter().all(|row| row.len() == columns::COLUMNS.len()));
-        assert!(rows[3].iter().last().unwrap().starts_with("needs about 9.0 GB"));
+        assert!(rows[3].iter().next_back().unwrap().starts_with("needs about 9.0 GB"));
         let mut reader = csv::Reader::from_path(room.path().join("exponents.csv")).unwrap();
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 1, "one curve of three points");
