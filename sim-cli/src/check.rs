@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use sim_core::config::{PolicyConfig, Scenario};
+use sim_core::footprint;
 use sim_core::time::{Nanos, seconds};
 
 use crate::args::CheckArgs;
@@ -50,6 +51,7 @@ pub fn summary(scenario: &Scenario) -> String {
             ),
         ),
         ("policies", policies.join(", ")),
+        ("memory", memory(scenario)),
         ("faults", format!("{}, expectations {}", scenario.faults.len(), scenario.expect.len())),
     ];
     let mut out = String::new();
@@ -58,6 +60,12 @@ pub fn summary(scenario: &Scenario) -> String {
         let _ = writeln!(out, "{what:<10} {text}");
     }
     out
+}
+
+fn memory(scenario: &Scenario) -> String {
+    let footprint = footprint::estimate(scenario);
+    let bytes = footprint::show(footprint.bytes);
+    format!("about {bytes} a run at most: {}", footprint.breakdown())
 }
 
 fn offered(scenario: &Scenario, capacity_per_s: f64) -> String {

@@ -58,6 +58,7 @@ pub mod outcome; // what is added up at the end
 pub mod result; // what a run leaves behind
 pub mod stats; // what several runs say together
 pub mod columns; // what is reported of a run, and how each figure is called
+pub mod footprint; // how much memory a run needs
 pub mod verdict; // whether the figures describe a steady state
 
 #[cfg(test)]

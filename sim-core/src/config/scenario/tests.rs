@@ -443,7 +443,8 @@ fn all_faults_of_a_file_come_at_once_and_in_order() {
 
 #[test]
 fn metrics_are_looked_up_where_they_are_known() {
-    let source = |metrics| Source { text: RICH, overrides: &[], read: &files, metrics };
+    let source =
+        |metrics| Source { text: RICH, overrides: &[], read: &files, metrics, check: None };
     assert!(source(Some(&["success_rate", "latency_ms_p99"])).parse().is_ok());
     let faults =
         source(Some(&["success_rate", "latency_ms_p9999"])).parse().expect_err("no such metric");
