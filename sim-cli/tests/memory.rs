@@ -73,7 +73,7 @@ fn runs_take_what_was_estimated() {
         ),
         (
             "event kernel",
-            1.6,
+            1.75,
             scenario(
                 4,
                 20_000,
