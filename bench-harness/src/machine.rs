@@ -54,22 +54,6 @@ pub fn load_average() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
-/// Memory that can be had without swapping [bytes], where the system tells.
-pub fn available_memory() -> Option<u64> {
-    kib("/proc/meminfo", "MemAvailable:").map(|kib| kib * 1_024)
-}
-
-/// Most memory this process ever held [KiB], where the system tells.
-pub fn peak_kib() -> Option<u64> {
-    kib("/proc/self/status", "VmHWM:")
-}
-
-fn kib(file: &str, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
-}
-
 /// Date and time in UTC, as the system's `date` tells it; empty where there is none.
 pub fn now() -> String {
     stdout(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"])).unwrap_or_default()
@@ -97,7 +81,6 @@ mod tests {
         assert!(cores() >= 1 && machine().contains("cores"));
         if cfg!(target_os = "linux") {
             assert!(load_average().unwrap() >= 0.0);
-            assert!(available_memory().unwrap() > 1_024 * peak_kib().unwrap());
         }
     }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use bench_harness::fleet;
+use bench_harness::memory;
 use bench_harness::reference::{self, LatencyChoice};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,6 @@ use sim_core::server::KernelKind;
 use sim_core::simulation::{Options, Simulation};
 use sim_core::time::{MILLISECOND, Nanos};
 
-use crate::machine::peak_kib;
 use crate::process::Failure;
 
 /// What to measure.
@@ -207,7 +207,7 @@ pub fn measure(args: &OneArgs) -> Result<Reading, Failure> {
         decisions: result.nodes.iter().map(|node| node.dispatched).sum(),
         view_updates: result.nodes.iter().map(|node| node.reports).sum(),
         threads_used,
-        peak_kib: peak_kib(),
+        peak_kib: memory::peak_bytes().map(|bytes| bytes / 1_024),
     })
 }
 

@@ -200,12 +200,6 @@ impl Point {
     pub fn entries(&self) -> u64 {
         u64::from(self.servers) * u64::from(self.nodes)
     }
-
-    /// What a run needs, roughly and rather too much [bytes].
-    pub fn crude_bytes(&self) -> f64 {
-        let entry = if self.policy == Policy::LowestLatency { 170.0 } else { 24.0 };
-        8e6 + 700.0 * f64::from(self.servers) + entry * self.entries() as f64
-    }
 }
 
 /// Time a run takes, very roughly, before anything has been measured [ns].

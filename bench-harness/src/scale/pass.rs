@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use bench_harness::memory::Memory;
 use serde::{Deserialize, Serialize};
+use sim_core::footprint;
 
 use crate::machine;
 use crate::one::{Engine, Kernel, OneArgs, Policy, Reading};
@@ -13,7 +15,7 @@ use super::grid::{Case, Point};
 use super::journal::Journal;
 use super::results::{Planned, Results};
 
-/// Share of the available memory that a run may need.
+/// Share of the free memory that a run may need.
 const MEMORY_SHARE: f64 = 0.8;
 
 /// A row of `measurements.csv`: one process.
@@ -82,11 +84,13 @@ pub fn measure(folder: &Path, cases: Vec<Case>) -> Result<Results, Failure> {
 
 /// Leaves out what does not fit into memory, in plain sight.
 fn plan(cases: Vec<Case>) -> Vec<Planned> {
-    let allowed = machine::available_memory().map(|bytes| bytes as f64 * MEMORY_SHARE);
+    let allowed = Memory::now().map(|memory| memory.free_bytes as f64 * MEMORY_SHARE);
     cases
         .into_iter()
         .map(|case| {
-            let needed = case.point.crude_bytes();
+            let runs = case.runs(0);
+            let needed = runs.iter().map(|one| footprint::estimate(&one.scenario()).bytes);
+            let needed = needed.max().unwrap_or(0) as f64;
             let skipped = allowed.filter(|&allowed| needed > allowed).map(|allowed| {
                 let [needed, allowed] = [needed, allowed].map(|bytes| bytes / 1e9);
                 format!("needs about {needed:.1} GB of memory; {allowed:.1} GB may be used")
