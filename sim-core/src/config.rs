@@ -28,6 +28,7 @@ mod chaos; // what breaks by chance
 mod expect; // what must be shown
 mod validate; // what is impossible
 mod write; // from scenario to text
+pub mod document; // the pieces, for other files
 pub mod keys; // every key there is
 
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
