@@ -24,3 +24,4 @@ pub mod record; // what is kept of a run
 pub mod store; // where it is kept
 
 pub mod tables; // runs.csv, points.csv, paired.csv
+pub mod join; // the end: what is missing, or the tables

@@ -22,14 +22,13 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 pub fn summary(scenario: &Scenario) -> String {
     let Scenario { name, duration_ns, warmup_ns, engine, nodes, policies, heartbeat, .. } =
         scenario;
+    let warmup =
+        if scenario.warmup_auto { "found by a pilot run".to_owned() } else { show(*warmup_ns) };
     let policies: Vec<&str> = policies.iter().map(PolicyConfig::name).collect();
     let capacity = scenario.capacity_per_s();
     let lines = [
-        (
-            "scenario",
-            format!("{name}, seed {}, {} replication(s)", scenario.seed, scenario.replications),
-        ),
-        ("time", format!("{}, of which warm-up {}", show(*duration_ns), show(*warmup_ns))),
+        ("scenario", format!("{name}, seed {}, {}", scenario.seed, replications(scenario))),
+        ("time", format!("{}, of which warm-up {warmup}", show(*duration_ns))),
         ("tick", format!("{}, control quantum {}", show(engine.tick_ns), show(engine.quantum_ns))),
         (
             "fleet",
@@ -58,6 +57,17 @@ pub fn summary(scenario: &Scenario) -> String {
         let _ = writeln!(out, "{what:<10} {text}");
     }
     out
+}
+
+/// How many replications, and what they go on for.
+fn replications(scenario: &Scenario) -> String {
+    let Scenario { replications, replications_max, target, .. } = scenario;
+    if target.is_empty() {
+        return format!("{replications} replication(s)");
+    }
+    let targets = target.iter().map(|target| format!("{} ± {}", target.metric, target.half_width));
+    let targets = targets.collect::<Vec<_>>().join(", ");
+    format!("{replications} to {replications_max} replications, until {targets}")
 }
 
 fn offered(scenario: &Scenario, capacity_per_s: f64) -> String {

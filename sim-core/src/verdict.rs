@@ -71,7 +71,8 @@ impl Evidence {
         let first = usize::try_from(scenario.warmup_ns.div_ceil(interval_ns)).unwrap_or(usize::MAX);
         let bins = &result.series[first.min(result.series.len())..];
         Self {
-            offered_load: columns::metric("offered_load").and_then(|load| (load.get)(scenario, result)),
+            offered_load: columns::metric("offered_load")
+                .and_then(|load| (load.get)(scenario, result)),
             arrivals: result.measured.arrived,
             ok: result.measured.of(Outcome::Ok),
             present: bins.iter().map(|bin| bin.active + bin.waiting).collect(),

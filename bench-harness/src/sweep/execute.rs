@@ -26,7 +26,7 @@ use super::store::{Found, Store, StoreError};
 use super::tally::Tally;
 
 /// Opens the recorded arrivals of a scenario, or says why it cannot.
-pub type OpenTrace = dyn Fn(&TraceConfig) -> Result<Box<dyn TraceSource>, String> + Sync;
+pub type OpenTrace<'a> = dyn Fn(&TraceConfig) -> Result<Box<dyn TraceSource>, String> + Sync + 'a;
 
 /// Threads that commit results. Each waits for the disk most of the time, and disks flush several files
 /// in the time of one.
@@ -47,7 +47,7 @@ pub struct Execution<'a> {
     /// Memory they may take together [bytes].
     pub budget_bytes: u64,
     /// Opens traces.
-    pub traces: &'a OpenTrace,
+    pub traces: &'a OpenTrace<'a>,
     /// Set from outside: no further run is begun, and those that go on are dropped.
     pub stop: &'a AtomicBool,
     /// How far it is.
@@ -179,11 +179,11 @@ impl Execution<'_> {
         tally.runs.store(state.report.runs, Relaxed);
         tally.reused.store(reused, Relaxed);
         tally.finished.store(reused, Relaxed);
-        let points = plan.points.iter().filter(|point| owned[point.subject as usize]);
-        let (done, open): (Vec<_>, Vec<_>) =
-            points.partition(|point| state.left[point.subject as usize].runs == 0);
-        tally.points.store((done.len() + open.len()) as u64, Relaxed);
-        tally.points_finished.store(done.len() as u64, Relaxed);
+        for subject in plan.points.iter().map(|point| point.subject as usize) {
+            let finished = owned[subject] && state.left[subject].runs == 0;
+            tally.points.fetch_add(u64::from(owned[subject]), Relaxed);
+            tally.points_finished.fetch_add(u64::from(finished), Relaxed);
+        }
         Ok((state, to_make))
     }
 
@@ -256,8 +256,7 @@ impl Execution<'_> {
         let host = Host {
             wall_s: wall.as_secs_f64(),
             requests,
-            engine_ns_per_request: (requests > 0)
-                .then(|| wall.as_nanos() as f64 / requests as f64),
+            engine_ns_per_request: (requests > 0).then(|| wall.as_nanos() as f64 / requests as f64),
             threads,
         };
         let host = serde_json::to_string(&host).unwrap_or_default() + "\n";
@@ -329,7 +328,8 @@ impl Execution<'_> {
         tally.requests.fetch_add(requests, Relaxed);
         tally.cost_done.fetch_add(plan.subjects[job.subject as usize].needs.cost, Relaxed);
         if left.runs == 0 {
-            let points = plan.points.iter().filter(|point| point.subject == job.subject).count() as u64;
+            let points =
+                plan.points.iter().filter(|point| point.subject == job.subject).count() as u64;
             tally.points_finished.fetch_add(points, Relaxed);
             if left.failed {
                 tally.points_failed.fetch_add(points, Relaxed);

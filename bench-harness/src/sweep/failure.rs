@@ -42,9 +42,9 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
     let payload = info.payload();
     let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-    let place = info.location().map_or_else(String::new, |at| {
-        format!(" (at {}:{})", within_crate(at.file()), at.line())
-    });
+    let place = info
+        .location()
+        .map_or_else(String::new, |at| format!(" (at {}:{})", within_crate(at.file()), at.line()));
     format!("lbsim made a mistake: {}{place}", text.replace('\n', " "))
 }
 

@@ -155,8 +155,15 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, source: &str) -> SweepFile 
     }
     for item in tables(walk, &mut top, "zip") {
         let keys = keyed_lists(walk, &item, source);
-        if equally_long(walk, &keys) && !keys.is_empty() {
-            axes.push(Axis { keys });
+        equally_long(walk, &keys);
+        // What there is of them is looked at too, so that all faults are told at once.
+        let least = keys.iter().map(|key| key.values.len()).min().unwrap_or(0);
+        let cut = |mut key: AxisKey| {
+            key.values.truncate(least);
+            key
+        };
+        if least > 0 {
+            axes.push(Axis { keys: keys.into_iter().map(cut).collect() });
         }
     }
     let mut rules = |walk: &mut Walk<'_>, key| {
@@ -281,20 +288,18 @@ fn keyed_lists(walk: &mut Walk<'_>, item: &Item<'_>, source: &str) -> Vec<AxisKe
     keys
 }
 
-/// Whether the lists of a `[[zip]]` have one length; else says which does not.
-fn equally_long(walk: &mut Walk<'_>, keys: &[AxisKey]) -> bool {
+/// Says which lists of a `[[zip]]` have not the length of the first.
+fn equally_long(walk: &mut Walk<'_>, keys: &[AxisKey]) {
     let Some((first, rest)) = keys.split_first() else {
-        return true;
+        return;
     };
-    let mut equal = true;
     for key in rest.iter().filter(|key| key.values.len() != first.values.len()) {
         let (found, needed) = (key.values.len(), first.values.len());
-        let problem = format!("has {found} values, and `{}` has {needed}", first.key);
+        let s = if found == 1 { "" } else { "s" };
+        let problem = format!("has {found} value{s}, and `{}` has {needed}", first.key);
         walk.refuse_at(&key.key, Some(&key.key_place), problem).allowed =
             Some("lists of equal length: their values belong together one by one".to_owned());
-        equal = false;
     }
-    equal
 }
 
 fn rule(walk: &mut Walk<'_>, item: &Item<'_>, source: &str) -> Option<Rule> {

@@ -104,7 +104,12 @@ impl Grid {
 
     /// Whether a condition holds; `label` is that of the point's policy. `None`: that depends on a
     /// policy, and none is given.
-    pub fn holds(&self, condition: &Condition, values: &[usize], label: Option<&str>) -> Option<bool> {
+    pub fn holds(
+        &self,
+        condition: &Condition,
+        values: &[usize],
+        label: Option<&str>,
+    ) -> Option<bool> {
         let wanted = |text: &str| condition.values.iter().any(|node| value::text(node) == text);
         let place = self.find(&condition.key);
         if place.is_some_and(|(axis, key)| wanted(&self.axes[axis].texts[values[axis]][key])) {
@@ -114,10 +119,11 @@ impl Grid {
             return Some(false);
         }
         // A value that names one policy tells the label by itself.
-        let sole = || match place.map(|(axis, _)| self.axes[axis].labels.as_ref()?.get(values[axis])) {
-            Some(Some(labels)) if labels.len() == 1 => Some(labels[0].as_str()),
-            _ => None,
-        };
+        let sole =
+            || match place.map(|(axis, _)| self.axes[axis].labels.as_ref()?.get(values[axis])) {
+                Some(Some(labels)) if labels.len() == 1 => Some(labels[0].as_str()),
+                _ => None,
+            };
         label.or_else(sole).map(wanted)
     }
 
@@ -144,7 +150,8 @@ impl Grid {
                 let on_axis = self.axes[axis].keys.contains(&condition.key);
                 let labels = || {
                     let labels = self.axes[axis].labels.as_ref();
-                    let named = |node| labels.is_some_and(|l| l[*value].contains(&value::text(node)));
+                    let named =
+                        |node| labels.is_some_and(|l| l[*value].contains(&value::text(node)));
                     condition.values.iter().any(named)
                 };
                 !on_axis || self.holds(condition, &values, None) == Some(true) || labels()

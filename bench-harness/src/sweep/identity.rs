@@ -77,6 +77,8 @@ pub fn subject(scenario: &Scenario, trace: Option<&str>) -> Id {
     // What names the scenario or says how often it is run and what it must show changes no run.
     canonical.name = "run".to_owned();
     canonical.replications = 1;
+    canonical.replications_max = 1;
+    canonical.target.clear();
     canonical.expect.clear();
     if let Arrivals::Trace(trace) = &mut canonical.workload.arrivals {
         // The content counts, not where it is, nor what is said about it.

@@ -84,11 +84,17 @@ impl Plan {
         overrides: &[(String, String)],
         files: &dyn Files,
     ) -> Result<Self, PlanFaults> {
-        let refused = |base: &str, faults| PlanFaults { base: base.to_owned(), faults };
-        let (file, mut faults) = SweepFile::parse(sweep).map_err(|faults| refused("", faults))?;
-        let Some(base) = &file.base else {
-            return Err(refused("", faults));
+        let refused = |base_name: Option<&str>, base: &str, faults| PlanFaults {
+            base: base.to_owned(),
+            base_name: base_name.map(str::to_owned),
+            faults,
         };
+        let (file, mut faults) =
+            SweepFile::parse(sweep).map_err(|faults| refused(None, "", faults))?;
+        let Some(base) = &file.base else {
+            return Err(refused(None, "", sorted(faults)));
+        };
+        let name = Some(base.value.as_str());
         let text = match files.base(&base.value) {
             Ok(text) => text,
             Err(why) => {
@@ -96,10 +102,10 @@ impl Plan {
                 (fault.origin, fault.span) =
                     (sim_core::config::Origin::Overlay, Some(base.place.span.clone()));
                 faults.push(fault);
-                return Err(refused("", sorted(faults)));
+                return Err(refused(name, "", sorted(faults)));
             }
         };
-        let root = parse_file(&text, Text::File).map_err(|faults| refused(&text, faults))?;
+        let root = parse_file(&text, Text::File).map_err(|faults| refused(name, &text, faults))?;
         let inputs = Inputs {
             sweep: sweep.to_owned(),
             base: text,
@@ -110,6 +116,14 @@ impl Plan {
         Builder { file, inputs, kept, base: root, files }.build(faults)
     }
 
+    /// Works out the sweep of a folder of results again.
+    ///
+    /// # Errors
+    /// If this build makes something else of it.
+    pub fn restore(inputs: &Inputs) -> Result<Self, PlanFaults> {
+        Self::new(&inputs.sweep, &inputs.overrides, inputs)
+    }
+
     /// The texts of a point's axes: one a key, in the order of [`Grid::keys`].
     pub fn coordinates(&self, point: &Point) -> impl Iterator<Item = &str> {
         self.grid.texts(point.combination)
@@ -118,6 +132,11 @@ impl Plan {
     /// The label of a point's policy, distinct within the sweep.
     pub fn label(&self, point: &Point) -> &str {
         &self.labels[point.label as usize]
+    }
+
+    /// The labels of all policies, in the order in which points have them.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
     }
 
     /// The id of a run.
@@ -154,6 +173,8 @@ impl Plan {
 pub struct PlanFaults {
     /// The text of the base scenario, as far as it could be read.
     pub base: String,
+    /// Path of the base scenario as written, if it is.
+    pub base_name: Option<String>,
     /// The faults: those of the sweep file have the origin `Overlay`, those of the base `File`.
     pub faults: Vec<ConfigFault>,
 }
@@ -189,8 +210,12 @@ impl Texts<'_> {
         });
         let overlays: Vec<Overlay<'_>> = settings.chain(varied).collect();
         let metrics: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
-        let source =
-            Source { text: &inputs.base, overrides: &inputs.overrides, read, metrics: Some(&metrics) };
+        let source = Source {
+            text: &inputs.base,
+            overrides: &inputs.overrides,
+            read,
+            metrics: Some(&metrics),
+        };
         source.parse_over((*base).clone(), &inputs.sweep, &overlays)
     }
 }
@@ -230,7 +255,9 @@ impl Builder<'_> {
         let baselines = rules::baselines(&self.file, &grid, &gathered.points, &|point| {
             gathered.labels[point.label as usize].clone()
         });
-        faults.extend(baselines.as_ref().err().cloned());
+        // Whoever names a value that is none has been told so.
+        let told = faults.iter().any(|fault| fault.key.starts_with("baseline."));
+        faults.extend(baselines.as_ref().err().filter(|_| !told).cloned());
         let (Ok(baselines), true) = (baselines, faults.is_empty()) else {
             return Err(self.refused(faults));
         };
@@ -295,7 +322,11 @@ impl Builder<'_> {
     }
 
     fn refused(&self, faults: Vec<ConfigFault>) -> PlanFaults {
-        PlanFaults { base: self.inputs.base.clone(), faults: sorted(faults) }
+        PlanFaults {
+            base: self.inputs.base.clone(),
+            base_name: self.file.base.as_ref().map(|base| base.value.clone()),
+            faults: sorted(faults),
+        }
     }
 
     fn finish(self, grid: Grid, gathered: Gathered, baselines: &[Option<u32>]) -> Plan {
@@ -338,7 +369,13 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn note_matches(&mut self, file: &SweepFile, grid: &Grid, values: &[usize], label: Option<&str>) {
+    fn note_matches(
+        &mut self,
+        file: &SweepFile,
+        grid: &Grid,
+        values: &[usize],
+        label: Option<&str>,
+    ) {
         let rules = file.include.iter().chain(&file.exclude);
         self.matched.resize(file.include.len() + file.exclude.len(), false);
         for (matched, rule) in self.matched.iter_mut().zip(rules) {

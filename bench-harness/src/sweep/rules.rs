@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sim_core::config::document::{Place, nearest};
 use sim_core::config::{ConfigFault, Origin};
 
-use super::file::{Condition, Rule, SweepFile, covers};
+use super::file::{Condition, SweepFile, covers};
 use super::grid::{Grid, POLICY};
 use super::plan::Point;
 use super::value;
@@ -66,7 +66,8 @@ pub fn check(
     });
     for ((name, rule), matched) in rules.zip(matched) {
         let before = faults.len();
-        faults.extend(rule.conditions.iter().flat_map(|c| check_condition(&name, c, grid, policies)));
+        faults
+            .extend(rule.conditions.iter().flat_map(|c| check_condition(&name, c, grid, policies)));
         if faults.len() == before && !matched {
             faults.push(
                 fault_at(&name, Some(&rule.place), "matches no point")
@@ -96,8 +97,10 @@ fn check_condition(
     let path = format!("{rule}.{key}");
     let place = grid.find(key);
     if place.is_none() && key != POLICY {
-        let keys: Vec<&str> = grid.keys().chain([POLICY]).collect();
-        let mut fault = fault_at(&path, Some(key_place), "no axis has this key").allowed(keys.join(", "));
+        let mut keys: Vec<&str> = grid.keys().filter(|key| *key != POLICY).collect();
+        keys.push(POLICY);
+        let mut fault =
+            fault_at(&path, Some(key_place), "no axis has this key").allowed(keys.join(", "));
         fault.fix = nearest(key, &keys).map(|meant| format!("did you mean \"{meant}\"?"));
         return vec![fault];
     }
@@ -120,7 +123,9 @@ fn check_condition(
         }
         let mut fault = fault_at(&path, Some(&node.place), "no point has this value");
         fault.fix = nearest(&text, &distinct).map(|meant| format!("did you mean \"{meant}\"?"));
-        fault.found(text).allowed(format!("a value of the axis as written there: {}", distinct.join(", ")))
+        fault
+            .found(text)
+            .allowed(format!("a value of the axis as written there: {}", distinct.join(", ")))
     };
     values.iter().filter(unknown).map(fault).collect()
 }
@@ -142,7 +147,8 @@ pub fn baselines(
     let mut fixed: Vec<Option<usize>> = Vec::new();
     for axis in 0..grid.axes() {
         let matching = grid.values_matching(rule, axis);
-        let is_named = rule.conditions.iter().any(|c| grid.find(&c.key).is_some_and(|(a, _)| a == axis));
+        let is_named =
+            rule.conditions.iter().any(|c| grid.find(&c.key).is_some_and(|(a, _)| a == axis));
         fixed.push(match (is_named, matching.as_slice()) {
             (false, _) => None,
             (true, [value]) => Some(*value),
@@ -163,7 +169,8 @@ pub fn baselines(
         }
         let combination = grid.combination(&values);
         let start = points.partition_point(|p| p.combination < combination);
-        let mut there = (start..).zip(&points[start..]).take_while(|(_, p)| p.combination == combination);
+        let mut there =
+            (start..).zip(&points[start..]).take_while(|(_, p)| p.combination == combination);
         let fits = |p: &Point| match &wanted {
             Some(wanted) if is_label => label(p) == *wanted,
             _ => p.policy == point.policy,

@@ -299,11 +299,11 @@ impl Store {
     pub fn write_file(
         &self,
         name: &str,
-        content: impl Fn(&mut File) -> io::Result<()>,
+        mut content: impl FnMut(&mut File) -> io::Result<()>,
     ) -> Result<(), StoreError> {
         let path = self.folder.join(name);
         let parent = path.parent().unwrap_or(&self.folder);
-        let once = || {
+        let mut once = || {
             let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent)?;
             let mut handle = temporary.as_file().try_clone()?;
             // By this others know that the file is not left over; the lock ends with the process. Where
@@ -332,6 +332,19 @@ impl Store {
             sync().map_err(failed("flush", &path))?;
         }
         Ok(())
+    }
+
+    /// Names of all files of runs, unfinished ones included.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        let folder = self.folder.join(RUNS);
+        let entries = fs::read_dir(&folder).map_err(failed("read", &folder))?;
+        let name = |entry: io::Result<fs::DirEntry>| {
+            Ok(entry.map_err(failed("read", &folder))?.file_name().to_string_lossy().into_owned())
+        };
+        entries.map(name).collect()
     }
 
     /// Removes what processes left that were killed; says how many files it was.

@@ -3,17 +3,15 @@
 
 use std::io::{self, Write};
 
+use sim_core::columns::sweeps::{
+    BASELINE_KEY, PAIRED_KEYS, PAIRED_PARTS, POINT_KEY, POINT_KEYS, POINT_PARTS, RUN_EXTRAS,
+};
 use sim_core::columns::{METRICS, RUN_KEYS};
-use sim_core::columns::sweeps::{PAIRED_KEYS, PAIRED_PARTS, POINT_KEYS, POINT_PARTS, RUN_EXTRAS};
-use sim_core::stats::{mean_interval, Interval};
+use sim_core::stats::{CONFIDENCE, Interval, PairedDifference, mean_interval, paired_difference};
 use sim_core::verdict::{Evidence, judge_evidence};
 
-use super::grid::POLICY;
 use super::plan::{Plan, Point};
 use super::record::{Figures, Record};
-
-/// Confidence of every interval.
-const CONFIDENCE: f64 = 0.95;
 
 /// Gives the results of a point, in the order of their replications.
 pub type Results<'a> = dyn FnMut(&Point) -> io::Result<Vec<Record>> + 'a;
@@ -39,7 +37,7 @@ fn axis_cells<'a>(plan: &'a Plan, point: &'a Point) -> impl Iterator<Item = Stri
 /// If `writer` fails, or `results`.
 pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(writer);
-    let header = ["point"].into_iter().chain(axis_keys(plan));
+    let header = [POINT_KEY.name].into_iter().chain(axis_keys(plan));
     let header = header.chain(RUN_KEYS.iter().map(|key| key.name));
     let header = header.chain(RUN_EXTRAS.iter().map(|key| key.name));
     csv.write_record(header.chain(METRICS.iter().map(|metric| metric.name)))?;
@@ -58,8 +56,11 @@ pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) ->
                 Ok(_) => ("ok", ""),
                 Err(error) => ("failed", error.as_str()),
             };
-            let extras =
-                [status.to_owned(), error.to_owned(), cell(figures.map(|figures| figures.warmup_s))];
+            let extras = [
+                status.to_owned(),
+                error.to_owned(),
+                cell(figures.map(|figures| figures.warmup_s)),
+            ];
             let value = |i: usize| figures.and_then(|figures| figures.metrics[i]);
             let values = (0..METRICS.len()).map(|i| cell(value(i)));
             let row = [number.to_string()].into_iter().chain(axis_cells(plan, point));
@@ -120,7 +121,7 @@ pub fn write_points(
 ) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(writer);
     let metrics = chosen(plan);
-    let header = ["point".to_owned()].into_iter().chain(axis_keys(plan).map(str::to_owned));
+    let header = [POINT_KEY.name.to_owned()].into_iter().chain(axis_keys(plan).map(str::to_owned));
     let header = header.chain(POINT_KEYS.iter().map(|key| key.name.to_owned()));
     csv.write_record(header.chain(per_metric(&metrics, &POINT_PARTS.map(|part| part.name))))?;
     for (number, point) in plan.points.iter().enumerate() {
@@ -150,7 +151,7 @@ pub fn write_points(
 pub fn write_paired(plan: &Plan, results: &mut Results<'_>, writer: impl Write) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(writer);
     let metrics = chosen(plan);
-    let header = ["point".to_owned()].into_iter().chain(["baseline_point".to_owned()]);
+    let header = [POINT_KEY.name.to_owned(), BASELINE_KEY.name.to_owned()].into_iter();
     let header = header.chain(axis_keys(plan).map(str::to_owned));
     let header = header.chain(PAIRED_KEYS.iter().map(|key| key.name.to_owned()));
     csv.write_record(header.chain(per_metric(&metrics, &PAIRED_PARTS.map(|part| part.name))))?;
@@ -165,20 +166,17 @@ pub fn write_paired(plan: &Plan, results: &mut Results<'_>, writer: impl Write) 
         let other = newest.as_ref().map_or(&[][..], |(_, records)| records);
         let pairs = pairs(&results(point)?, other);
         let values = metrics.iter().flat_map(|i| {
-            let sides = |side: fn(&(Figures, Figures)) -> &Figures| {
-                pairs.iter().filter(|pair| both(pair, *i)).filter_map(|pair| side(pair).metrics[*i]).collect::<Vec<f64>>()
-            };
-            paired_cells(&sides(|pair| &pair.0), &sides(|pair| &pair.1))
+            let known = pairs
+                .iter()
+                .filter_map(|(value, other)| Some((value.metrics[*i]?, other.metrics[*i]?)));
+            let (values, others): (Vec<f64>, Vec<f64>) = known.unzip();
+            paired_cells(paired_difference(&values, &others, CONFIDENCE))
         });
         let row = [number.to_string(), baseline.to_string()].into_iter();
         let keys = [plan.label(point).to_owned(), pairs.len().to_string()];
         csv.write_record(row.chain(axis_cells(plan, point)).chain(keys).chain(values))?;
     }
     csv.flush()
-}
-
-fn both((value, baseline): &(Figures, Figures), metric: usize) -> bool {
-    value.metrics[metric].is_some() && baseline.metrics[metric].is_some()
 }
 
 /// Replications that came to an end on both sides: their random draws are the same.
@@ -191,7 +189,9 @@ fn pairs(records: &[Record], baseline: &[Record]) -> Vec<(Figures, Figures)> {
 }
 
 fn per_metric(metrics: &[usize], parts: &[&str]) -> Vec<String> {
-    let names = |i: &usize| parts.iter().map(|part| format!("{}{part}", METRICS[*i].name)).collect::<Vec<_>>();
+    let names = |i: &usize| {
+        parts.iter().map(|part| format!("{}{part}", METRICS[*i].name)).collect::<Vec<_>>()
+    };
     metrics.iter().flat_map(names).collect()
 }
 
@@ -201,6 +201,11 @@ fn interval_cells(interval: Option<&Interval>) -> [String; 3] {
         cell(interval.and_then(Interval::low)),
         cell(interval.and_then(Interval::high)),
     ]
+}
+
+fn paired_cells(difference: Option<PairedDifference>) -> [String; 4] {
+    let [mean, low, high] = interval_cells(difference.as_ref().map(|d| &d.interval));
+    [mean, low, high, cell(difference.and_then(|difference| difference.variance_reduction))]
 }
 
 /// The shortest text that reads back as the same number; nothing for what is not known.
