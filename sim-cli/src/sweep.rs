@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
+use bench_harness::memory::Memory;
 use bench_harness::sweep::execute::{Execution, Report};
 use bench_harness::sweep::inputs::Disk;
 use bench_harness::sweep::join::{self, Inventory, JoinError};
@@ -76,6 +77,11 @@ fn run(args: &SweepRunArgs) -> ExitCode {
         Err(error) => return fail(EXIT_TEMPORARY, &format!("cannot listen for signals: {error}")),
     };
     let shard = args.shard.unwrap_or(Shard::WHOLE);
+    if shard.count > 1
+        && let Err(error) = store.note_split(shard.count)
+    {
+        return store_failed(&error);
+    }
     let report = match execute(args, &plan, &store, shard, &signals.stop) {
         Ok(report) => report,
         Err(error) => return store_failed(&error),
@@ -132,7 +138,8 @@ fn execute(
         Ok(Box::new(CsvTrace::open(&path, config)?))
     };
     let tally = Tally::new(jobs);
-    let budget_bytes = args.memory.unwrap_or(u64::MAX);
+    let free = || Memory::now().map_or(u64::MAX, |memory| memory.free_bytes / 5 * 4);
+    let budget_bytes = args.memory.unwrap_or_else(free);
     let execution =
         Execution { plan, store, shard, jobs, budget_bytes, traces: &traces, stop, tally: &tally };
     watch::while_running(&tally, args.quiet || args.json, || execution.run())

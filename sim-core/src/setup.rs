@@ -192,6 +192,11 @@ impl Setup {
         }
     }
 
+    /// Whether nodes judge servers by the rhythm of their reports.
+    pub const fn has_rhythms(&self) -> bool {
+        matches!(self.judgement.detector, Detector::PhiAccrual(_)) && !self.judgement.oracle
+    }
+
     /// The stream of one node for one purpose.
     pub fn node_stream(&self, purpose: Purpose, node: NodeId) -> Stream {
         stream(self.seed, self.replication, purpose, node.0)

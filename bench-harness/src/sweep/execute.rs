@@ -13,12 +13,14 @@ use std::time::Instant;
 
 use serde::Serialize;
 use sim_core::config::{Arrivals, Scenario, TraceConfig};
+use sim_core::footprint;
 use sim_core::result::RunResult;
 use sim_core::simulation::{Options, RunError, Simulation};
 use sim_core::workload::TraceSource;
 
 use super::agenda::{Agenda, Job};
 use super::failure;
+use super::needs::Needs;
 use super::plan::Plan;
 use super::record::{Figures, Record};
 use super::shard::{self, Shard};
@@ -172,7 +174,9 @@ impl Execution<'_> {
             }
             tally.cost.fetch_add(needs.cost, Relaxed);
             state.left[subject as usize].runs += 1;
-            state.agenda.add(job, needs);
+            // A run that is too large is refused when its turn comes; refusing takes no memory.
+            let bytes = if needs.bytes > self.budget_bytes { 0 } else { needs.bytes };
+            state.agenda.add(job, Needs { bytes, ..needs });
             to_make += 1;
         }
         let reused = state.report.reused;
@@ -200,10 +204,10 @@ impl Execution<'_> {
             .flatten();
         while let Some((job, bytes)) = self.next(state, wake) {
             self.tally.running.fetch_add(1, Relaxed);
-            let make = || self.make(lane, threads, job);
+            let one = || self.make(lane, threads, job);
             let made = match &pool {
-                Some(pool) => pool.install(make),
-                None => make(),
+                Some(pool) => pool.install(one),
+                None => one(),
             };
             self.tally.running.fetch_sub(1, Relaxed);
             lock(state).agenda.release(bytes);
@@ -242,6 +246,9 @@ impl Execution<'_> {
         let needs = self.plan.subjects[job.subject as usize].needs;
         let started = Instant::now();
         let simulated = failure::caught(|| {
+            if needs.bytes > self.budget_bytes {
+                return Err(too_large(needs.bytes, self.budget_bytes));
+            }
             let scenario = self.plan.scenario(job.subject);
             let result = self.simulate(lane, threads, job, &scenario)?;
             Ok(result.map(|result| (Figures::of(&scenario, &result), result.total.arrived)))
@@ -336,6 +343,15 @@ impl Execution<'_> {
             }
         }
     }
+}
+
+fn too_large(bytes: u64, budget_bytes: u64) -> String {
+    format!(
+        "the run needs about {} of memory and all runs may take {} together: give more with --memory, \
+         or simulate fewer servers or nodes",
+        footprint::show(bytes),
+        footprint::show(budget_bytes)
+    )
 }
 
 /// A thread that panicked while it held a lock has left nothing half-done: counters only.

@@ -86,8 +86,8 @@ impl Grid {
 
     /// Where a key is.
     pub fn find(&self, key: &str) -> Option<Place> {
-        let axes = self.axes.iter().enumerate();
-        axes.filter_map(|(i, axis)| Some((i, axis.keys.iter().position(|k| k == key)?))).next()
+        let mut axes = self.axes.iter().enumerate();
+        axes.find_map(|(i, axis)| Some((i, axis.keys.iter().position(|k| k == key)?)))
     }
 
     /// The texts of all values of the key at `place`.

@@ -75,14 +75,14 @@ pub fn digest(bytes: &[u8]) -> Id {
 pub fn subject(scenario: &Scenario, trace: Option<&str>) -> Id {
     let mut canonical = scenario.clone();
     // What names the scenario or says how often it is run and what it must show changes no run.
-    canonical.name = "run".to_owned();
+    "run".clone_into(&mut canonical.name);
     canonical.replications = 1;
     canonical.replications_max = 1;
     canonical.target.clear();
     canonical.expect.clear();
     if let Arrivals::Trace(trace) = &mut canonical.workload.arrivals {
         // The content counts, not where it is, nor what is said about it.
-        trace.file = "trace.csv".to_owned();
+        "trace.csv".clone_into(&mut trace.file);
         trace.rate = None;
     }
     let mut digest = Digest::default();

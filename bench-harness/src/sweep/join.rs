@@ -77,9 +77,9 @@ pub fn take_stock(plan: &Plan, stores: &[Store], count: u32) -> Result<Inventory
             Found::Whole(_) => found.failed += 1,
             other => {
                 if other == Found::Damaged {
-                    found.damaged += 1
+                    found.damaged += 1;
                 } else {
-                    found.missing += 1
+                    found.missing += 1;
                 }
                 for index in 0..count {
                     open[index as usize] |= Shard { index, count }.owns(position);

@@ -2,6 +2,7 @@
 //! follow from it, and no result does.
 
 use sim_core::config::{Fanout, Scenario};
+use sim_core::footprint;
 use sim_core::time::seconds;
 
 /// What one run takes.
@@ -35,6 +36,6 @@ pub fn of(scenario: &Scenario) -> Needs {
     Needs {
         cost: (requests * REQUEST_NS + reports * REPORT_NS) as u64,
         requests: requests as u64,
-        bytes: 0,
+        bytes: footprint::estimate(scenario).bytes,
     }
 }

@@ -215,6 +215,7 @@ impl Texts<'_> {
             overrides: &inputs.overrides,
             read,
             metrics: Some(&metrics),
+            check: None,
         };
         source.parse_over((*base).clone(), &inputs.sweep, &overlays)
     }
@@ -257,7 +258,7 @@ impl Builder<'_> {
         });
         // Whoever names a value that is none has been told so.
         let told = faults.iter().any(|fault| fault.key.starts_with("baseline."));
-        faults.extend(baselines.as_ref().err().filter(|_| !told).cloned());
+        faults.extend(baselines.as_ref().err().filter(|_| !told).map(|fault| (**fault).clone()));
         let (Ok(baselines), true) = (baselines, faults.is_empty()) else {
             return Err(self.refused(faults));
         };
@@ -281,7 +282,7 @@ impl Builder<'_> {
         };
         let trace = match self.trace_of(&scenario) {
             Ok(trace) => trace,
-            Err(fault) => return survey.note(combination, &values, vec![fault]),
+            Err(fault) => return survey.note(combination, &values, vec![*fault]),
         };
         let labels =
             grid.labels(combination).map_or_else(|| policy_labels(&scenario), <[String]>::to_vec);
@@ -306,7 +307,7 @@ impl Builder<'_> {
     }
 
     /// The digest of the scenario's trace, if it has one.
-    fn trace_of(&self, scenario: &Scenario) -> Result<Option<String>, ConfigFault> {
+    fn trace_of(&self, scenario: &Scenario) -> Result<Option<String>, Box<ConfigFault>> {
         let Arrivals::Trace(trace) = &scenario.workload.arrivals else {
             return Ok(None);
         };
@@ -315,7 +316,7 @@ impl Builder<'_> {
         }
         let base = self.file.base.as_ref().map_or("", |base| &base.value);
         let digest = self.files.trace(base, &trace.file).map_err(|why| {
-            ConfigFault::new("workload.arrivals.trace.file", why).found(&trace.file)
+            Box::new(ConfigFault::new("workload.arrivals.trace.file", why).found(&trace.file))
         })?;
         self.kept.borrow_mut().traces.insert(trace.file.clone(), digest.clone());
         Ok(Some(digest))

@@ -124,27 +124,28 @@ impl Record {
         }
         let outcome = match form.error {
             Some(error) => Err(error),
-            None => {
-                let (metrics, evidence) = (form.metrics?.0, form.evidence?);
-                let EvidenceForm { present, arrived } = evidence;
-                if present.len() != arrived.len() {
-                    return None;
-                }
-                let value = |name: &str| {
-                    let i = METRICS.iter().position(|metric| metric.name == name)?;
-                    metrics.get(i).copied().flatten()
-                };
-                // Counts are exact in a float up to 2^53.
-                let evidence = Evidence {
-                    offered_load: value("offered_load"),
-                    arrivals: value("arrived")? as u64,
-                    ok: value("ok")? as u64,
-                    present,
-                    arrived,
-                };
-                Ok(Figures { warmup_s: form.warmup_s?, metrics, evidence })
-            }
+            None => Ok(figures(form.warmup_s?, form.metrics?.0, form.evidence?)?),
         };
         Some(Self { replication: form.replication, outcome })
     }
+}
+
+fn figures(warmup_s: f64, metrics: Vec<Option<f64>>, evidence: EvidenceForm) -> Option<Figures> {
+    let EvidenceForm { present, arrived } = evidence;
+    if present.len() != arrived.len() {
+        return None;
+    }
+    let value = |name: &str| {
+        let i = METRICS.iter().position(|metric| metric.name == name)?;
+        metrics[i]
+    };
+    let evidence = Evidence {
+        offered_load: value("offered_load"),
+        // Counts are exact in a float up to 2^53.
+        arrivals: value("arrived")? as u64,
+        ok: value("ok")? as u64,
+        present,
+        arrived,
+    };
+    Some(Figures { warmup_s, metrics, evidence })
 }

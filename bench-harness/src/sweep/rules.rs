@@ -20,8 +20,8 @@ fn fault_at(key: &str, place: Option<&Place>, problem: impl Into<String>) -> Con
 
 /// Overrides of the command line that an axis would undo.
 pub fn unsettable(file: &SweepFile, overrides: &[(String, String)]) -> Vec<ConfigFault> {
-    let axes = file.axes.iter().flat_map(|axis| &axis.keys);
-    let keys: Vec<&str> = axes.map(|key| key.key.as_str()).collect();
+    let keys = file.axes.iter().flat_map(|axis| &axis.keys);
+    let keys: Vec<&str> = keys.map(|key| key.key.as_str()).collect();
     let clash = |(key, value): &(String, String)| {
         let axis = keys.iter().find(|axis| covers(axis, key) || covers(key, axis))?;
         let problem = format!("the axis `{axis}` of the sweep varies it");
@@ -139,11 +139,11 @@ pub fn baselines(
     grid: &Grid,
     points: &[Point],
     label: &dyn Fn(&Point) -> String,
-) -> Result<Vec<Option<u32>>, ConfigFault> {
+) -> Result<Vec<Option<u32>>, Box<ConfigFault>> {
     let Some(rule) = &file.baseline else {
         return Ok(vec![None; points.len()]);
     };
-    let fault = |problem: &str| fault_at("baseline", Some(&rule.place), problem);
+    let fault = |problem: &str| Box::new(fault_at("baseline", Some(&rule.place), problem));
     let mut fixed: Vec<Option<usize>> = Vec::new();
     for axis in 0..grid.axes() {
         let matching = grid.values_matching(rule, axis);
@@ -155,7 +155,8 @@ pub fn baselines(
             // Unknown values are told by `check`.
             (true, []) => return Err(fault("matches no point")),
             (true, _) => {
-                return Err(fault("several values of a [[zip]] fit").fix("name its other keys too"));
+                let fault = fault("several values of a [[zip]] fit");
+                return Err(Box::new(fault.fix("name its other keys too")));
             }
         });
     }

@@ -22,6 +22,8 @@ pub const PLAN: &str = "plan.json";
 pub const RUNS: &str = "runs";
 /// Folder of what running took, one file a run; differs from machine to machine.
 pub const HOSTS: &str = "hosts";
+/// Folder of empty files, each called by a number of parts that the sweep was split into.
+const SPLITS: &str = "splits";
 /// Begins the names of files that are not finished.
 const TEMPORARY: &str = ".lbsim-";
 
@@ -332,6 +334,23 @@ impl Store {
             sync().map_err(failed("flush", &path))?;
         }
         Ok(())
+    }
+
+    /// Remembers that the sweep is split into this many parts, for whoever asks which are missing.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn note_split(&self, count: u32) -> Result<(), StoreError> {
+        let path = self.folder.join(SPLITS);
+        fs::create_dir_all(&path).map_err(failed("make", &path))?;
+        let path = path.join(count.to_string());
+        File::create(&path).map(drop).map_err(failed("write", &path))
+    }
+
+    /// Into how many parts the sweep was split, in every way it was.
+    pub fn splits(&self) -> Vec<u32> {
+        let entries = fs::read_dir(self.folder.join(SPLITS)).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
     }
 
     /// Names of all files of runs, unfinished ones included.

@@ -7,14 +7,12 @@ use sim_core::config::document::{Entry, Node, Value};
 /// The text of a value: a string without quotes, a number in its shortest form, a list or table as
 /// TOML on one line. Equal values have equal texts, however they are written.
 pub fn text(node: &Node) -> String {
-    match &node.value {
-        Value::Text(text) => text.clone(),
-        _ => {
-            let mut out = String::new();
-            write(&node.value, &mut out);
-            out
-        }
+    if let Value::Text(text) = &node.value {
+        return text.clone();
     }
+    let mut out = String::new();
+    write(&node.value, &mut out);
+    out
 }
 
 fn write(value: &Value, out: &mut String) {

@@ -78,7 +78,7 @@ pub struct StatusArgs {
     /// Directories with results of one sweep
     #[arg(value_name = "DIR", required = true)]
     pub folders: Vec<PathBuf>,
-    /// Number of parts the sweep is split into: then the missing parts are listed
+    /// Number of parts to list the missing ones of [default: as it was split]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub shards: Option<u32>,
     /// Print one JSON object on stdout and nothing else
@@ -95,7 +95,7 @@ pub struct MergeArgs {
     /// Directory for the joined results; may be one of the others
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Number of parts the sweep is split into: then the missing parts are listed
+    /// Number of parts to list the missing ones of [default: as it was split]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub shards: Option<u32>,
     /// Print one JSON object on stdout and nothing else

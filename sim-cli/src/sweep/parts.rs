@@ -1,5 +1,7 @@
 //! `lbsim sweep status` and `lbsim sweep merge`.
 
+use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -44,6 +46,12 @@ fn plan_of(folders: &[PathBuf]) -> Result<Plan, ExitCode> {
     })
 }
 
+/// The number of parts that the sweep was split into, if it was always the same.
+fn split(stores: &[Store]) -> Option<u32> {
+    let counts: BTreeSet<u32> = stores.iter().flat_map(Store::splits).collect();
+    counts.first().copied().filter(|_| counts.len() == 1)
+}
+
 /// `lbsim sweep status`.
 pub fn status(args: &StatusArgs) -> ExitCode {
     let plan = match plan_of(&args.folders) {
@@ -51,8 +59,9 @@ pub fn status(args: &StatusArgs) -> ExitCode {
         Err(code) => return code,
     };
     let stores: Vec<Store> = args.folders.iter().map(|folder| Store::existing(folder)).collect();
+    let shards = args.shards.or_else(|| split(&stores));
     let look = || -> Result<(Inventory, usize, usize), StoreError> {
-        let stock = join::take_stock(&plan, &stores, args.shards.unwrap_or(1))?;
+        let stock = join::take_stock(&plan, &stores, shards.unwrap_or(1))?;
         let mut foreign = 0;
         let mut left_over = 0;
         for store in &stores {
@@ -71,8 +80,8 @@ pub fn status(args: &StatusArgs) -> ExitCode {
             "name": plan.file.name, "plan_id": plan.id.to_string(), "points": plan.points.len(),
             "runs": stock.runs, "done": stock.done, "failed": stock.failed,
             "missing": stock.missing, "damaged": stock.damaged, "foreign": foreign,
-            "left_over": left_over, "complete": complete, "shards": args.shards,
-            "missing_shards": args.shards.map(|_| &stock.missing_shards),
+            "left_over": left_over, "complete": complete, "shards": shards,
+            "missing_shards": shards.map(|_| &stock.missing_shards),
         });
         format!("{object}\n")
     } else {
@@ -94,8 +103,9 @@ pub fn status(args: &StatusArgs) -> ExitCode {
                 text += &what.replace("{}", &count.to_string());
             }
         }
-        if args.shards.is_some() && !complete {
-            text += &format!("missing parts {}\n", list(&stock.missing_shards));
+        if let (Some(count), false) = (shards, complete) {
+            let missing = list(&stock.missing_shards);
+            let _ = writeln!(text, "missing parts of {count}: {missing}");
         }
         text
     };
@@ -110,21 +120,24 @@ pub fn merge(args: &MergeArgs) -> ExitCode {
         Err(code) => return code,
     };
     let stores: Vec<Store> = args.folders.iter().map(|folder| Store::existing(folder)).collect();
+    let shards = args.shards.or_else(|| split(&stores));
     let missing = |stock: &Inventory| {
         let missing = stock.missing + stock.damaged;
         eprintln!("error: {missing} of {} runs are missing", stock.runs);
-        match args.shards {
-            Some(_) => output::print(&format!("{}\n", list(&stock.missing_shards))),
-            None => {
-                eprintln!("with --shards N the missing parts of N are listed");
-                ExitCode::SUCCESS
-            }
-        };
+        if shards.is_some() {
+            output::print(&format!(
+                "{}
+",
+                list(&stock.missing_shards)
+            ));
+        } else {
+            eprintln!("with --shards N the missing parts of N are listed");
+        }
         ExitCode::from(EXIT_INCOMPLETE)
     };
     let joined = || -> Result<Result<Store, Inventory>, StoreError> {
         join::compare(&plan, &stores)?;
-        let stock = join::take_stock(&plan, &stores, args.shards.unwrap_or(1))?;
+        let stock = join::take_stock(&plan, &stores, shards.unwrap_or(1))?;
         if stock.missing + stock.damaged > 0 {
             return Ok(Err(stock));
         }

@@ -1,5 +1,6 @@
 //! The end of a sweep on the terminal, and as JSON.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use bench_harness::sweep::execute::Report;
@@ -119,11 +120,13 @@ impl<'a> Shown<'a> {
             table.trim_fmt(),
         );
         if self.points > self.rows.len() {
-            text += &format!("... and {} more in points.csv\n", self.points - self.rows.len());
+            let more = self.points - self.rows.len();
+            let _ = writeln!(text, "... and {more} more in points.csv");
         }
         if stock.failed > 0 {
-            text += &format!(
-                "\n{} of {} runs failed: column `error` of runs.csv says why\n",
+            let _ = writeln!(
+                text,
+                "\n{} of {} runs failed: column `error` of runs.csv says why",
                 stock.failed, stock.runs
             );
         }

@@ -111,7 +111,7 @@ mod tests {
             counter.store(value, Relaxed);
         }
         assert_eq!(
-            message(&tally, Duration::from_secs(60)),
+            message(&tally, Duration::from_mins(1)),
             "runs 10 of 40, 2 running, 0 failed; points 2 of 8, 0 failed; 1.2M requests; 3 min left"
         );
         assert_eq!(time_left(f64::NAN), "?");
