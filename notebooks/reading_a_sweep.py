@@ -44,11 +44,11 @@ print("axes:", ", ".join(axes) or "none but the policy")
 # without end: there the figure depends on how long one looked.
 
 # %%
-points.group_by("verdict").agg(points=pl.len(), failed_runs=pl.col("failed").sum()).sort("verdict")
+points.group_by("verdict").agg(points=pl.len(), failed_runs=pl.col("replications_failed").sum()).sort("verdict")
 
 # %%
 if is_sample:
-    assert points["failed"].sum() == 0
+    assert points["replications_failed"].sum() == 0
     assert (points["success_rate"] > 0.9999).all()
 
 # %% [markdown]
