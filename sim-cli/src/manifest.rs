@@ -26,6 +26,10 @@ pub struct Manifest {
     policies: Vec<String>,
     seed: u64,
     replications: u32,
+    /// Warm-up [ns]: given or found.
+    warmup_ns: u64,
+    /// Policies that had not settled by then, where it was found.
+    warmup_too_short_for: Vec<String>,
     tick_ns: u64,
     quantum_ns: u64,
     host_cores: Option<usize>,
@@ -42,6 +46,8 @@ pub struct Making<'a> {
     pub text: &'a str,
     /// What `--set` changed in it.
     pub overrides: &'a [(String, String)],
+    /// Policies whose pilot run found no steady state.
+    pub unsettled: &'a [String],
     /// Threads used.
     pub threads: usize,
     /// Time from the first run's start to the last one's end.
@@ -64,6 +70,8 @@ impl Manifest {
             policies: policy_labels(scenario),
             seed: scenario.seed,
             replications: scenario.replications,
+            warmup_ns: scenario.warmup_ns,
+            warmup_too_short_for: making.unsettled.to_vec(),
             tick_ns: scenario.engine.tick_ns,
             quantum_ns: scenario.engine.quantum_ns,
             host_cores: std::thread::available_parallelism().ok().map(Into::into),
@@ -105,6 +113,7 @@ mod tests {
         let making = Making {
             text: "name = \"fixture\"",
             overrides: &[("seed".to_owned(), "7".to_owned())],
+            unsettled: &[],
             threads: 2,
             wall: Duration::from_secs(1),
             engine: Duration::from_micros(6),
