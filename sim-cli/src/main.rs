@@ -7,6 +7,7 @@ mod args; // the command line
 mod run; // `lbsim run`
 mod check; // `lbsim check`
 mod list; // `lbsim list`
+mod compare; // `lbsim compare`
 
 mod scenario_file; // a scenario from its file
 mod diagnostics; // what is wrong with it
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     match Args::parse().command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::List { what } => list::list(what),
     }
 }

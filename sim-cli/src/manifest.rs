@@ -28,6 +28,7 @@ pub struct Manifest {
     replications: u32,
     /// Warm-up [ns]: given or found.
     warmup_ns: u64,
+    warmup_found: bool,
     /// Policies that had not settled by then, where it was found.
     warmup_too_short_for: Vec<String>,
     tick_ns: u64,
@@ -46,6 +47,8 @@ pub struct Making<'a> {
     pub text: &'a str,
     /// What `--set` changed in it.
     pub overrides: &'a [(String, String)],
+    /// Whether the warm-up was found by pilot runs.
+    pub warmup_found: bool,
     /// Policies whose pilot run found no steady state.
     pub unsettled: &'a [String],
     /// Threads used.
@@ -71,6 +74,7 @@ impl Manifest {
             seed: scenario.seed,
             replications: scenario.replications,
             warmup_ns: scenario.warmup_ns,
+            warmup_found: making.warmup_found,
             warmup_too_short_for: making.unsettled.to_vec(),
             tick_ns: scenario.engine.tick_ns,
             quantum_ns: scenario.engine.quantum_ns,
@@ -113,6 +117,7 @@ mod tests {
         let making = Making {
             text: "name = \"fixture\"",
             overrides: &[("seed".to_owned(), "7".to_owned())],
+            warmup_found: false,
             unsettled: &[],
             threads: 2,
             wall: Duration::from_secs(1),

@@ -4,13 +4,12 @@ use std::fmt::Write;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use sim_core::columns::{self, Metric};
-use sim_core::config::Scenario;
 use sim_core::verdict::Verdict;
 
 use crate::expect::Check;
 use crate::simulated::{Simulated, is_enough};
 use crate::summary::PolicySummary;
-use crate::{number, picture};
+use crate::{compare, number, picture};
 
 /// Rows of the table, by metric.
 const ROWS: [&str; 22] = [
@@ -51,13 +50,16 @@ const STYLE: TableStyle =
 /// The whole summary, with a line feed at its end.
 pub fn render(simulated: &Simulated, policies: &[PolicySummary], checks: &[Check]) -> String {
     let scenario = &simulated.scenario;
-    let mut text = header(scenario, policies);
+    let mut text = header(simulated, policies);
     text.push_str(&warnings(simulated));
     let _ = writeln!(text, "\n{}", table(policies).trim_fmt());
     if scenario.replications > 1 {
         text.push_str("± is the half-width of the 95 % confidence interval of the mean.\n");
     }
     text.push_str(&legend(policies));
+    if let Some(sentence) = compare::in_short(simulated) {
+        let _ = write!(text, "\n{sentence}");
+    }
     let distributions: Vec<_> = policies
         .iter()
         .map(|policy| (policy.label.as_str(), policy.latency.to_histogram()))
@@ -98,7 +100,8 @@ fn warnings(simulated: &Simulated) -> String {
 }
 
 /// What was simulated.
-fn header(scenario: &Scenario, policies: &[PolicySummary]) -> String {
+fn header(simulated: &Simulated, policies: &[PolicySummary]) -> String {
+    let Simulated { scenario, warmup_found, .. } = simulated;
     let known = |name| policies.iter().find_map(|p| p.estimate(name)).map(|e| e.mean);
     let mut text = format!(
         "{}: {}, {}",
@@ -117,9 +120,10 @@ fn header(scenario: &Scenario, policies: &[PolicySummary]) -> String {
     }
     let _ = writeln!(
         text,
-        ",\nmeasured {} after {} of warm-up, seed {}, {}",
+        ",\nmeasured {} after {} of warm-up{}, seed {}, {}",
         number::duration(scenario.duration_ns.saturating_sub(scenario.warmup_ns)),
         number::duration(scenario.warmup_ns),
+        if *warmup_found { " (found by pilot runs)" } else { "" },
         scenario.seed,
         number::counted(u64::from(scenario.replications), "replication"),
     );
@@ -225,6 +229,8 @@ measured 9 s after 1 s of warm-up, seed 7, 3 replications
  view_age_ms_p99                     -              -
  view_error_mean                     -              -
 ± is the half-width of the 95 % confidence interval of the mean.
+
+latency_ms_p99: random is best; worse: round_robin (99.9 % more)
 
 latency of ok requests, logarithmic, each line scaled to its own peak
 random            ▁    ▁ ▁  ▁▁▁ ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▂▂▂▂▂▃▃▃▄▄▅▆▆▇██

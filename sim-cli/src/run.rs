@@ -17,7 +17,7 @@ use crate::summary::summarise;
 use crate::{json, latency_log, output, report, tables};
 
 /// The same command may succeed later.
-const EXIT_TEMPORARY: u8 = 75;
+pub const EXIT_TEMPORARY: u8 = 75;
 
 /// `lbsim run` from its arguments to its exit code.
 pub fn run(args: RunArgs) -> ExitCode {
@@ -141,7 +141,7 @@ fn write_folder(
     options: &RunOptions,
     simulated: &Simulated,
 ) -> Result<(), FolderError> {
-    let Simulated { scenario, unsettled, runs, threads, wall, engine } = simulated;
+    let Simulated { scenario, warmup_found, unsettled, runs, threads, wall, engine } = simulated;
     let draft = folder.draft()?;
     draft.write("runs.csv", |writer| tables::write_runs(scenario, runs, writer))?;
     for table in &tables::PART_TABLES {
@@ -156,6 +156,7 @@ fn write_folder(
     let making = Making {
         text: &options.text,
         overrides: &options.overrides,
+        warmup_found: *warmup_found,
         unsettled,
         threads: *threads,
         wall: *wall,

@@ -27,6 +27,8 @@ pub struct Simulated {
     /// The scenario as it was run: with the warm-up that was found, and as many replications as
     /// were made.
     pub scenario: Scenario,
+    /// Whether the warm-up was found by pilot runs, not given.
+    pub warmup_found: bool,
     /// Names of the policies whose pilot run found no steady state in its first half; none where
     /// the scenario gives its warm-up.
     pub unsettled: Vec<String>,
@@ -72,6 +74,7 @@ pub fn simulate_all(
     let unsettled = labels.filter(|(_, found)| found.too_short).map(|(label, _)| label).collect();
     let none = WarmUp { warmup_ns: 0, too_short: false };
     let warmup = warmups.into_iter().fold(none, WarmUp::max);
+    let warmup_found = scenario.warmup_auto;
     let mut scenario = warmup.applied_to(scenario);
 
     let mut runs: Vec<RunResult> = Vec::new();
@@ -88,7 +91,8 @@ pub fn simulate_all(
         }
     }
     scenario.replications = made;
-    Ok(Simulated { scenario, unsettled, runs, threads, wall: started.elapsed(), engine })
+    let wall = started.elapsed();
+    Ok(Simulated { scenario, warmup_found, unsettled, runs, threads, wall, engine })
 }
 
 /// Whether the targets of the scenario were met.
