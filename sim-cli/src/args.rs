@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::compare::{METRIC, POLICY};
+
 /// A wind tunnel for distributed load balancers: nodes that decide from stale views, in simulation.
 #[derive(Debug, Parser)]
 #[command(name = "lbsim", version, max_term_width = 100)]
@@ -71,12 +73,12 @@ pub struct CompareArgs {
     /// A folder of `lbsim run --out` or `lbsim sweep --out`, its runs.csv, or a scenario file
     #[arg(value_name = "DIR|FILE")]
     pub source: PathBuf,
-    /// Figure to compare, one of `lbsim list metrics`; repeatable [default: latency_ms_p99]
-    #[arg(long, value_name = "NAME")]
+    /// Figure to compare, one of `lbsim list metrics`; repeatable
+    #[arg(long, value_name = "NAME", default_value = METRIC)]
     pub metric: Vec<String>,
-    /// Column of the alternatives: the policy or an axis of the sweep [default: policy]
-    #[arg(long, value_name = "COLUMN")]
-    pub by: Option<String>,
+    /// Column of the alternatives: the policy or an axis of the sweep
+    #[arg(long, value_name = "COLUMN", default_value = POLICY)]
+    pub by: String,
     /// Threads to run a file with; the results do not depend on it [default: all cores]
     #[arg(long, value_name = "T")]
     pub threads: Option<usize>,

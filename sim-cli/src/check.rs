@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use sim_core::config::{PolicyConfig, Scenario};
+use sim_core::footprint;
 use sim_core::time::{Nanos, seconds};
 
 use crate::args::CheckArgs;
@@ -49,6 +50,7 @@ pub fn summary(scenario: &Scenario) -> String {
             ),
         ),
         ("policies", policies.join(", ")),
+        ("memory", memory(scenario)),
         ("faults", format!("{}, expectations {}", scenario.faults.len(), scenario.expect.len())),
     ];
     let mut out = String::new();
@@ -57,6 +59,12 @@ pub fn summary(scenario: &Scenario) -> String {
         let _ = writeln!(out, "{what:<10} {text}");
     }
     out
+}
+
+fn memory(scenario: &Scenario) -> String {
+    let footprint = footprint::estimate(scenario);
+    let bytes = footprint::show(footprint.bytes);
+    format!("about {bytes} a run at most: {}", footprint.breakdown())
 }
 
 /// How many replications, and what they go on for.

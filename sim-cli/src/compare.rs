@@ -9,9 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sim_core::columns::{Direction, METRICS, Metric, metric, policy_labels};
+use sim_core::columns::{METRICS, Metric, metric, policy_labels};
 use sim_core::result::RunResult;
 use sim_core::stats::CONFIDENCE;
+use sim_core::stats::contest::Direction;
 use sim_core::verdict::{Verdict, judge};
 
 use crate::args::CompareArgs;
@@ -20,7 +21,8 @@ use crate::run::{RunOptions, run_scenario};
 use crate::scenario_file::{self, EXIT_BAD_INPUT};
 use crate::simulated::Simulated;
 use json::{Comparison, Comparisons};
-use rows::{POLICY, Row, Rows, RowsError, read};
+pub use rows::POLICY;
+use rows::{Row, Rows, RowsError, read};
 use standing::{Standing, standings};
 
 /// What is compared unless something else is asked for.
@@ -65,8 +67,9 @@ impl From<RowsError> for Failure {
 }
 
 fn compared(args: &CompareArgs) -> Result<String, Failure> {
-    let metrics = chosen(&args.metric).map_err(Failure::Bad)?;
-    let by = args.by.as_deref().unwrap_or(POLICY);
+    let metrics = args.metric.iter().map(|name| direction(name)).collect::<Result<Vec<_>, _>>();
+    let metrics = metrics.map_err(Failure::Bad)?;
+    let by = &args.by;
     let is_file = args.source.extension().is_some_and(|extension| extension == "toml");
     if is_file {
         let room = tempfile::tempdir().map_err(|error| Failure::Temporary(error.to_string()))?;
@@ -77,13 +80,7 @@ fn compared(args: &CompareArgs) -> Result<String, Failure> {
     told(&table_of(&args.source).map_err(Failure::Bad)?, by, &metrics, args.json)
 }
 
-/// The metrics by these names, and which way each is better.
-fn chosen(names: &[String]) -> Result<Vec<(&'static Metric, Direction)>, String> {
-    let default = [METRIC.to_owned()];
-    let names = if names.is_empty() { &default[..] } else { names };
-    names.iter().map(|name| direction(name)).collect()
-}
-
+/// The metric of this name, and which way it is better.
 fn direction(name: &str) -> Result<(&'static Metric, Direction), String> {
     let found = metric(name).ok_or_else(|| {
         let alike = METRICS.iter().map(|metric| metric.name).filter(|known| known.contains(name));

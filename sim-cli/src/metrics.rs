@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use sim_core::columns::{Direction, METRICS};
+use sim_core::columns::METRICS;
+use sim_core::stats::contest::Direction;
 
 /// One line a metric: name, unit, which of two values is better, and meaning, aligned.
 pub fn metrics() -> String {

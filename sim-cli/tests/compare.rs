@@ -2,6 +2,7 @@
 //! is wrong with what it was given. Method: the real binary on tables written by hand, whose
 //! differences are plain, and on what the binary itself has written.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -28,8 +29,9 @@ fn table(settings: &[&str]) -> String {
             for (replication, latency) in latencies.iter().enumerate() {
                 let point = s * LATENCIES.len() + p;
                 let share = if *policy == "fast" { 0.95 } else { 0.999 };
-                text += &format!(
-                    "{point},{setting},x,{policy},,1,{replication},ok,,1,{verdict},{share},{latency}\n"
+                let _ = writeln!(
+                    text,
+                    "{point},{setting},x,{policy},,1,{replication},ok,,1,{verdict},{share},{latency}"
                 );
             }
         }

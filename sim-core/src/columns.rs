@@ -13,6 +13,7 @@ mod servers;
 
 use crate::config::{Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig, Scenario};
 use crate::result::RunResult;
+use crate::stats::contest::Direction;
 
 pub use nodes::NODE_COLUMNS;
 pub use runs::METRICS;
@@ -46,25 +47,6 @@ pub struct Metric {
     pub better: Option<Direction>,
     /// The value, where it is known.
     pub get: fn(&Scenario, &RunResult) -> Option<f64>,
-}
-
-/// Which of two values is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The smaller one.
-    Less,
-    /// The larger one.
-    More,
-}
-
-impl Direction {
-    /// As it is written in tables: `less`, `more`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Less => "less",
-            Self::More => "more",
-        }
-    }
 }
 
 impl Metric {

@@ -41,7 +41,7 @@ pub use judgement::{
     PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
 };
 pub use membership::{MembershipConfig, ProbeOrder};
-pub use scenario::{ReadFile, Source};
+pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
 
 use crate::law::{DelayLaw, ServiceLaw};

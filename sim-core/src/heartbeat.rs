@@ -143,6 +143,9 @@ pub fn run(
 }
 
 impl Heartbeats {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<Due>() + size_of::<Stream>();
+
     /// The servers `first..first + len`, each with its first heartbeat planned.
     pub fn new(setup: &Setup, first: u32, len: u32) -> Self {
         let interval = setup.heartbeat.interval_ns / setup.ticks.quantum_ns;

@@ -59,6 +59,7 @@ pub mod result; // what a run leaves behind
 pub mod warmup; // how much of the beginning to leave out
 pub mod stats; // what several runs say together
 pub mod columns; // what is reported of a run, and how each figure is called
+pub mod footprint; // how much memory a run needs
 pub mod verdict; // whether the figures describe a steady state
 
 #[cfg(test)]

@@ -130,7 +130,6 @@ impl GroupSetup {
 impl Setup {
     /// Works out the run of `policy` in `replication` of a checked scenario.
     pub fn new(scenario: &Scenario, policy: usize, replication: u32) -> Self {
-        assert!(!scenario.warmup_auto, "the warm-up is found before a scenario is run");
         let ticks = Ticks::new(scenario);
         let mut first = 0;
         let groups = scenario.all_groups().map(|group| {
@@ -190,6 +189,11 @@ impl Setup {
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
         }
+    }
+
+    /// Whether nodes judge servers by the rhythm of their reports.
+    pub const fn has_rhythms(&self) -> bool {
+        matches!(self.judgement.detector, Detector::PhiAccrual(_)) && !self.judgement.oracle
     }
 
     /// The stream of one node for one purpose.

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use std::fs;
 
 use sim_core::columns::{
-    Direction, Key, METRICS, NODE_COLUMNS, PART_KEYS, RUN_KEYS, RUN_NOTES, SERIES_COLUMNS,
-    SERVER_COLUMNS,
+    Key, METRICS, NODE_COLUMNS, PART_KEYS, RUN_KEYS, RUN_NOTES, SERIES_COLUMNS, SERVER_COLUMNS,
 };
+use sim_core::stats::contest::Direction;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/README.md");
 const START: &str = "<!-- columns: written by `LBSIM_UPDATE=1 cargo test -p sim-core` -->\n";

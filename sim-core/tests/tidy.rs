@@ -61,7 +61,7 @@ const ROWS: [&[&str]; 8] = [
     &["clock", "owners", "trace_feed"],
     &PHASES,
     &["outcome", "columns", "verdict"],
-    &["systems", "simulation", "lib"],
+    &["systems", "simulation", "footprint", "lib"],
 ];
 
 /// The phases of a tick: none imports another, and `simulation` alone knows their order.

@@ -1,8 +1,8 @@
 //! Standings for a program.
 
 use serde::Serialize;
-use sim_core::columns::{Direction, Metric};
-use sim_core::stats::contest::Finding;
+use sim_core::columns::Metric;
+use sim_core::stats::contest::{Direction, Finding};
 
 use super::standing::Standing;
 
@@ -23,11 +23,11 @@ pub struct Comparison {
     metric: &'static str,
     unit: &'static str,
     better: &'static str,
-    settings: Vec<Setting>,
+    settings: Vec<Place>,
 }
 
 #[derive(Serialize)]
-struct Setting {
+struct Place {
     setting: serde_json::Map<String, serde_json::Value>,
     /// The best and all that cannot be told from it.
     leaders: Vec<String>,
@@ -62,9 +62,9 @@ impl Comparison {
     }
 }
 
-fn setting(standing: &Standing) -> Setting {
+fn setting(standing: &Standing) -> Place {
     let keys = standing.setting.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
-    Setting {
+    Place {
         setting: keys.collect(),
         leaders: standing.leaders().into_iter().map(str::to_owned).collect(),
         alternatives: (0..standing.contestants.len()).map(|i| alternative(standing, i)).collect(),

@@ -1,7 +1,7 @@
 //! Who stands where: contests in every setting, from the rows of runs.
 
-use sim_core::columns::{Direction, Metric};
-use sim_core::stats::contest::{Contest, Entrant, Finding, contest};
+use sim_core::columns::Metric;
+use sim_core::stats::contest::{Contest, Direction, Entrant, Finding, contest};
 use sim_core::stats::{CONFIDENCE, Interval, mean_interval};
 
 use super::rows::{Row, Rows};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use sim_core::columns::{Direction, Metric};
-use sim_core::stats::contest::{Finding, Rival};
+use sim_core::columns::Metric;
+use sim_core::stats::contest::{Direction, Finding, Rival};
 
 use super::standing::{Contestant, STEADY_METRICS, Standing};
 use crate::number;

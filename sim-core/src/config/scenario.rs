@@ -32,6 +32,9 @@ const REPLICATIONS_MOST: u32 = 50;
 /// Gives the text of a file that the scenario names, or the reason why not.
 pub type ReadFile<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
 
+/// What else a scenario must satisfy, besides being possible; asked of possible scenarios only.
+pub type Check<'a> = dyn Fn(&Scenario) -> Option<ConfigFault> + 'a;
+
 /// Everything a scenario is made from.
 pub struct Source<'a> {
     /// The scenario file.
@@ -42,6 +45,8 @@ pub struct Source<'a> {
     pub read: &'a ReadFile<'a>,
     /// Metrics an expectation may name; `None` leaves them unchecked.
     pub metrics: Option<&'a [&'a str]>,
+    /// What else it must satisfy: memory for it, say.
+    pub check: Option<&'a Check<'a>>,
 }
 
 impl Scenario {
@@ -56,7 +61,7 @@ impl Scenario {
         overrides: &[(String, String)],
         read: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Self, Vec<ConfigFault>> {
-        Source { text, overrides, read, metrics: None }.parse()
+        Source { text, overrides, read, metrics: None, check: None }.parse()
     }
 
     /// Checks a scenario built by hand.
@@ -89,6 +94,10 @@ impl Source<'_> {
 
         faults.append(&mut walk.faults);
         faults.extend(impossible.into_iter().map(|fault| walk.locate(fault)));
+        if faults.is_empty() {
+            let fault = self.check.and_then(|check| check(&scenario));
+            faults.extend(fault.map(|fault| walk.locate(fault)));
+        }
         if faults.is_empty() {
             return Ok(scenario);
         }

@@ -11,7 +11,25 @@
 //! random numbers). It says nothing of the order among the others.
 
 use super::{CONFIDENCE, PairedDifference, paired_difference};
-use crate::columns::Direction;
+
+/// Which of two values is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The smaller one.
+    Less,
+    /// The larger one.
+    More,
+}
+
+impl Direction {
+    /// As it is written in tables: `less`, `more`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Less => "less",
+            Self::More => "more",
+        }
+    }
+}
 
 /// What takes part.
 #[derive(Clone, Debug, PartialEq)]

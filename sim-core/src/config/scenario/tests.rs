@@ -291,7 +291,7 @@ fn replications_go_on_from_the_least_to_the_most_with_a_target() {
     let faults = with(&text, &[("replications", "1")]).expect_err("no spread of one");
     assert_eq!(faults[0].key, "replications");
     let metrics = Some(&["ok", "lost", "latency_ms_p90"][..]);
-    let source = Source { text: &text, overrides: &[], read: &files, metrics };
+    let source = Source { text: &text, overrides: &[], read: &files, metrics, check: None };
     let faults = source.parse().expect_err("no such metric");
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert_eq!(faults[0].fix.as_deref(), Some("did you mean `latency_ms_p90`?"));
@@ -489,7 +489,8 @@ fn all_faults_of_a_file_come_at_once_and_in_order() {
 
 #[test]
 fn metrics_are_looked_up_where_they_are_known() {
-    let source = |metrics| Source { text: RICH, overrides: &[], read: &files, metrics };
+    let source =
+        |metrics| Source { text: RICH, overrides: &[], read: &files, metrics, check: None };
     assert!(source(Some(&["success_rate", "latency_ms_p99"])).parse().is_ok());
     let faults =
         source(Some(&["success_rate", "latency_ms_p9999"])).parse().expect_err("no such metric");
