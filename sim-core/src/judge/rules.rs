@@ -275,7 +275,7 @@ impl Rules {
         if status == Some(Status::Ok)
             && let Some(inspector) = view.inspector()
         {
-            inspector.measure(server.0, at_ns - self.sent_ns[slot as usize]);
+            inspector.measure(server.0, at_ns, at_ns - self.sent_ns[slot as usize]);
         }
         if status == Some(Status::Refused) {
             return;
