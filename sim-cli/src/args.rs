@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::sweep::args::SweepArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// A wind tunnel for distributed load balancers: nodes that decide from stale views, in simulation.
@@ -18,6 +19,8 @@ pub struct Args {
 pub enum Command {
     /// Simulate a scenario: every policy, every replication
     Run(RunArgs),
+    /// Run many scenarios made from one, and go on with what was stopped
+    Sweep(SweepArgs),
     /// Check a scenario without running it, and say what it offers the fleet
     Check(CheckArgs),
     /// List what a scenario file may contain
@@ -95,7 +98,8 @@ pub enum Topic {
     Metrics,
 }
 
-fn parse_override(text: &str) -> Result<(String, String), String> {
+/// Parses `KEY=VALUE`.
+pub fn parse_override(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.trim().to_owned()))

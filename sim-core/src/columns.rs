@@ -10,6 +10,7 @@ mod nodes;
 mod runs;
 mod series;
 mod servers;
+pub mod sweeps;
 
 use crate::config::{Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig, Scenario};
 use crate::result::RunResult;
