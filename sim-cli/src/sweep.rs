@@ -25,12 +25,14 @@ use self::args::{SweepArgs, SweepCommand, SweepRunArgs};
 use self::report::Shown;
 use crate::scenario_file::EXIT_BAD_INPUT;
 use crate::trace::CsvTrace;
-use crate::{diagnostics, output};
+use crate::{compare, diagnostics, output};
 
 /// The same command may succeed later.
 const EXIT_TEMPORARY: u8 = 75;
 /// Parts of the sweep are missing.
 pub const EXIT_INCOMPLETE: u8 = 3;
+/// Settings whose winner is told at the end, at most.
+const SETTINGS_TOLD: usize = 12;
 /// Ended by Ctrl-C: 128 and the number of the signal.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -181,7 +183,11 @@ fn conclude(
     let text = match (json, quiet) {
         (true, _) => shown.json(plan, out, stock),
         (false, true) => String::new(),
-        (false, false) => shown.table(plan, out, stock),
+        (false, false) => {
+            let winners = compare::of_folder(out, SETTINGS_TOLD);
+            shown.table(plan, out, stock)
+                + &winners.map_or_else(String::new, |told| "\n".to_owned() + &told)
+        }
     };
     let printed = output::print(&text);
     if stock.failed > 0 && printed == ExitCode::SUCCESS {
