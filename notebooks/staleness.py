@@ -53,7 +53,7 @@ def age(data):
 
 # %%
 def against_age(metric, title, data):
-    scale = charts.log_scale(data[metric])
+    scale = charts.log_scale(data[metric], data[f"{metric}_ci_high"])
     chart = charts.curves(data, age(data), metric, title="service times", scale=scale)
     return chart.properties(width=620, height=230, title=title)
 

@@ -5,6 +5,10 @@
 use std::fmt::Write;
 use std::fs;
 
+use sim_core::columns::sweeps::{
+    BASELINE_KEY, PAIRED_KEYS, PAIRED_PARTS, POINT_KEY, POINT_KEYS, POINT_PARTS, RUN_EXTRAS,
+    SWEEP_KEYS,
+};
 use sim_core::columns::{
     Key, METRICS, NODE_COLUMNS, PART_KEYS, RUN_KEYS, RUN_NOTES, SERIES_COLUMNS, SERVER_COLUMNS,
 };
@@ -54,7 +58,50 @@ fn tables() -> String {
         let columns = columns.iter().map(|c| (c.name, c.unit, c.meaning));
         text.push_str(&table(title, &PART_KEYS, columns));
     }
+    text.push_str(&sweep_tables());
     text.push('\n');
+    text
+}
+
+/// The tables of a sweep. Their metrics are those of `runs.csv`, so only what is added is named.
+fn sweep_tables() -> String {
+    let row = |name: &'static str, meaning| (name, "", meaning);
+    let keys = |keys: &[Key]| keys.iter().map(|key| row(key.name, key.meaning)).collect::<Vec<_>>();
+    let axes = (
+        "an axis",
+        "",
+        "A column a key of the axes, under its dotted name: its value as in the file.",
+    );
+    let parts = |parts: &[Key]| -> Vec<(String, &'static str)> {
+        parts.iter().map(|part| (format!("<metric>{}", part.name), part.meaning)).collect()
+    };
+    let mut text = String::new();
+    for (title, first, rest, of_metrics) in [
+        (
+            "`runs.csv` of a sweep: a row a replication of each point",
+            keys(&SWEEP_KEYS),
+            [keys(&RUN_KEYS), keys(&RUN_EXTRAS)].concat(),
+            vec![("<metric>".to_owned(), "Every metric, as in the `runs.csv` of a run.")],
+        ),
+        (
+            "`points.csv` of a sweep: a row a point",
+            keys(&[POINT_KEY]),
+            keys(&POINT_KEYS),
+            parts(&POINT_PARTS),
+        ),
+        (
+            "`paired.csv` of a sweep: a row a point that has a baseline",
+            keys(&[POINT_KEY, BASELINE_KEY]),
+            keys(&PAIRED_KEYS),
+            parts(&PAIRED_PARTS),
+        ),
+    ] {
+        let own = first.into_iter().chain([axes]).chain(rest);
+        text.push_str(&table(title, &[], own));
+        for (name, meaning) in of_metrics {
+            let _ = writeln!(text, "| `{name}` | that of the metric | {meaning} |");
+        }
+    }
     text
 }
 

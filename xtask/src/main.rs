@@ -1,5 +1,6 @@
 //! Chores of the workspace. `cargo xtask test` checks everything that a change must not break;
-//! `cargo xtask docs` writes what is generated: the tables of columns in `data/README.md`.
+//! `cargo xtask docs` writes what is generated: the tables of columns in `data/README.md`;
+//! `cargo xtask notebook DIR` makes the notebook of a sweep's or a run's results.
 //!
 //! A step whose tool is missing is installed where that touches nothing outside the toolchain and
 //! `target/`; otherwise it is skipped in plain sight. A step that fails does not stop the others.
@@ -36,8 +37,11 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [only] if only == "test" => test(),
         [only] if only == "docs" => summary(&[(&"columns", write_columns())]),
+        [verb, folder] if verb == "notebook" => {
+            summary(&[(&"notebook", notebooks::show(Path::new(folder)))])
+        }
         _ => {
-            eprintln!("usage: cargo xtask test|docs");
+            eprintln!("usage: cargo xtask test | docs | notebook DIR");
             ExitCode::from(2)
         }
     }
