@@ -20,6 +20,8 @@ pub mod agenda; // which run is next
 pub mod shard; // which runs are whose
 pub mod tally; // how far it is
 mod failure; // what goes wrong inside a run
+pub mod replicate; // how many replications there must be
+pub mod pilot; // warm-ups to be found
 pub mod record; // what is kept of a run
 pub mod store; // where it is kept
 

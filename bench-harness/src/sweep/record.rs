@@ -26,6 +26,8 @@ pub struct Record {
 pub struct Figures {
     /// What was left out at the beginning [s].
     pub warmup_s: f64,
+    /// It was found by pilot runs, and these were too short to be sure.
+    pub warmup_too_short: bool,
     /// One entry a metric, in the order of [`METRICS`].
     pub metrics: Vec<Option<f64>>,
     /// What the verdict looks at.
@@ -42,6 +44,8 @@ struct Form {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     warmup_s: Option<f64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    warmup_too_short: bool,
     /// Metrics that are known, by name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     metrics: Option<Metrics>,
@@ -78,12 +82,13 @@ const END: &str = "}\n";
 
 impl Figures {
     /// What a run has shown.
-    pub fn of(scenario: &Scenario, result: &RunResult) -> Self {
+    pub fn of(scenario: &Scenario, warmup_too_short: bool, result: &RunResult) -> Self {
         let value = |metric: &sim_core::columns::Metric| {
             (metric.get)(scenario, result).filter(|value| value.is_finite())
         };
         Self {
             warmup_s: seconds(scenario.warmup_ns),
+            warmup_too_short,
             metrics: METRICS.iter().map(value).collect(),
             evidence: Evidence::of(scenario, result),
         }
@@ -100,6 +105,7 @@ impl Record {
             replication: self.replication,
             error: self.outcome.as_ref().err().cloned(),
             warmup_s: figures.map(|figures| figures.warmup_s),
+            warmup_too_short: figures.is_some_and(|figures| figures.warmup_too_short),
             metrics: figures.map(|figures| Metrics(figures.metrics.clone())),
             evidence: figures.map(|figures| EvidenceForm {
                 present: figures.evidence.present.clone(),
@@ -124,13 +130,20 @@ impl Record {
         }
         let outcome = match form.error {
             Some(error) => Err(error),
-            None => Ok(figures(form.warmup_s?, form.metrics?.0, form.evidence?)?),
+            None => {
+                let warmup = (form.warmup_s?, form.warmup_too_short);
+                Ok(figures(warmup, form.metrics?.0, form.evidence?)?)
+            }
         };
         Some(Self { replication: form.replication, outcome })
     }
 }
 
-fn figures(warmup_s: f64, metrics: Vec<Option<f64>>, evidence: EvidenceForm) -> Option<Figures> {
+fn figures(
+    (warmup_s, warmup_too_short): (f64, bool),
+    metrics: Vec<Option<f64>>,
+    evidence: EvidenceForm,
+) -> Option<Figures> {
     let EvidenceForm { present, arrived } = evidence;
     if present.len() != arrived.len() {
         return None;
@@ -147,5 +160,5 @@ fn figures(warmup_s: f64, metrics: Vec<Option<f64>>, evidence: EvidenceForm) -> 
         present,
         arrived,
     };
-    Some(Figures { warmup_s, metrics, evidence })
+    Some(Figures { warmup_s, warmup_too_short, metrics, evidence })
 }

@@ -56,10 +56,12 @@ pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) ->
                 Ok(_) => ("ok", ""),
                 Err(error) => ("failed", error.as_str()),
             };
+            let too_short = figures.map(|figures| figures.warmup_too_short.to_string());
             let extras = [
                 status.to_owned(),
                 error.to_owned(),
                 cell(figures.map(|figures| figures.warmup_s)),
+                too_short.unwrap_or_default(),
             ];
             let value = |i: usize| figures.and_then(|figures| figures.metrics[i]);
             let values = (0..METRICS.len()).map(|i| cell(value(i)));

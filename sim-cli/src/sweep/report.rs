@@ -169,7 +169,7 @@ impl<'a> Shown<'a> {
         let object = json!({
             "name": plan.file.name, "plan_id": plan.id.to_string(), "out": out.display().to_string(),
             "complete": true, "runs": stock.runs, "failed": stock.failed,
-            "replications": plan.replications, "points": points,
+            "replications": plan.replications.least, "points": points,
         });
         format!("{object}\n")
     }

@@ -7,10 +7,14 @@ use super::{Key, POLICY_KEY, RUN_KEYS};
 pub const SWEEP_KEYS: [Key; 1] = [POINT_KEY];
 
 /// Columns of a sweep's `runs.csv` between `RUN_KEYS` and the metrics.
-pub const RUN_EXTRAS: [Key; 3] = [
+pub const RUN_EXTRAS: [Key; 4] = [
     Key { name: "status", meaning: "`ok`, or `failed`: then no metric is known." },
     Key { name: "error", meaning: "Why the run failed." },
     Key { name: "warmup_s", meaning: "What was left out at the beginning [s]." },
+    Key {
+        name: "warmup_too_short",
+        meaning: "`true` if `warmup = \"auto\"` found no steady state in the first half of the run.",
+    },
 ];
 
 /// Columns of `points.csv` behind `point` and the axes.
