@@ -8,6 +8,7 @@ mod run; // `lbsim run`
 mod sweep; // `lbsim sweep`
 mod check; // `lbsim check`
 mod list; // `lbsim list`
+mod compare; // `lbsim compare`
 
 mod scenario_file; // a scenario from its file
 mod diagnostics; // what is wrong with it
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Sweep(args) => sweep::sweep(args),
         Command::Check(args) => check::check(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::List { what } => list::list(what),
     }
 }
