@@ -6,6 +6,7 @@
 
 pub mod plan; // READ FIRST: every point and run, before the first one starts
 pub mod file; // what a sweep file says
+pub mod keys; // every key of it
 pub mod value; // its values as texts
 pub mod grid; // combinations of the axes
 mod rules; // which of them are points

@@ -5,6 +5,7 @@ mod standing; // who stands where
 mod words; // for people
 mod json; // for programs
 
+use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -172,6 +173,34 @@ fn told(
         return text.map(|text| text + "\n").map_err(|error| Failure::Temporary(error.to_string()));
     }
     Ok(text + words::LEGEND)
+}
+
+/// A line on each setting of a table of runs, at most `most`: who is best on `metric`, or, if that has no
+/// better and worse, on [`METRIC`]; `None` where there is nothing to compare.
+pub fn table_in_short(path: &Path, by: &str, metric: &str, most: usize) -> Option<String> {
+    let (metric, better) = direction(metric).or_else(|_| direction(METRIC)).ok()?;
+    let wanted: Vec<&Metric> =
+        [Some(metric), self::metric(SUCCESS)].into_iter().flatten().collect();
+    let rows = read(path, by, &wanted).ok()?;
+    let standings = standings(&rows, metric, better, 0, Some(1));
+    if standings.is_empty() {
+        return None;
+    }
+    let mut text = format!("{} ({} is better):\n", metric.name, better.name());
+    for standing in standings.iter().take(most) {
+        let setting: Vec<String> =
+            standing.setting.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let colon = if setting.is_empty() { "" } else { ": " };
+        let conclusion = words::conclusion(better, standing);
+        let _ = writeln!(text, "  {}{colon}{conclusion}", setting.join(", "));
+        if let Some(note) = words::note(metric, standing) {
+            let _ = writeln!(text, "    note: {note}");
+        }
+    }
+    if standings.len() > most {
+        let _ = writeln!(text, "  ... and {} more settings", standings.len() - most);
+    }
+    Some(text)
 }
 
 /// A sentence on who is best in a run that has just been made, and a warning where latencies are not

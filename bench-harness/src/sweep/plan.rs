@@ -247,7 +247,9 @@ impl Builder<'_> {
                 return Err(self.refused(faults));
             }
         };
-        let mut gathered = Gathered::default();
+        // Rules with slips in them would keep points away whose faults could be told as well.
+        let sound = rules::are_sound(&self.file, &grid);
+        let mut gathered = Gathered { are_rules_sound: sound, ..Gathered::default() };
         let mut survey = Survey::new(&self.file);
         for combination in 0..combinations {
             self.look_at(&grid, combination, &mut gathered, &mut survey);
@@ -274,7 +276,8 @@ impl Builder<'_> {
         let SweepFile { include, exclude, .. } = &self.file;
         let values = grid.values(combination);
         gathered.note_matches(&self.file, grid, &values, None);
-        if lets_through(grid, include, exclude, &values, None) == Some(false) {
+        let sound = gathered.are_rules_sound;
+        if sound && lets_through(grid, include, exclude, &values, None) == Some(false) {
             return;
         }
         let read = |name: &str| self.text_of(name);
@@ -375,6 +378,8 @@ struct Gathered {
     by_id: BTreeMap<Id, u32>,
     labels: Vec<String>,
     by_label: BTreeMap<String, u32>,
+    /// Whether rules are to be heeded at all.
+    are_rules_sound: bool,
     /// Labels of all policies, let through or not.
     policies: BTreeSet<String>,
     /// Whether each `include`, then each `exclude`, has matched something.

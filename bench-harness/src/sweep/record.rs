@@ -128,12 +128,11 @@ impl Record {
         if form.schema != SCHEMA || form.run_id != id.to_string() {
             return None;
         }
-        let outcome = match form.error {
-            Some(error) => Err(error),
-            None => {
-                let warmup = (form.warmup_s?, form.warmup_too_short);
-                Ok(figures(warmup, form.metrics?.0, form.evidence?)?)
-            }
+        let outcome = if let Some(error) = form.error {
+            Err(error)
+        } else {
+            let warmup = (form.warmup_s?, form.warmup_too_short);
+            Ok(figures(warmup, form.metrics?.0, form.evidence?)?)
         };
         Some(Self { replication: form.replication, outcome })
     }
@@ -161,4 +160,52 @@ fn figures(
         arrived,
     };
     Some(Figures { warmup_s, warmup_too_short, metrics, evidence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let mut metrics: Vec<Option<f64>> =
+            (0..METRICS.len()).map(|i| Some(0.1 * i as f64)).collect();
+        metrics[5] = None;
+        let value = |name: &str| METRICS.iter().position(|metric| metric.name == name).expect(name);
+        metrics[value("arrived")] = Some(1000.0);
+        metrics[value("ok")] = Some(990.0);
+        // A last digit that a careless reader gets wrong.
+        metrics[value("latency_ms_mean")] = Some(18.661_837_703_063_707);
+        let evidence = Evidence {
+            offered_load: metrics[value("offered_load")],
+            arrivals: 1000,
+            ok: 990,
+            present: vec![3, 4],
+            arrived: vec![500, 500],
+        };
+        let figures = Figures { warmup_s: 0.3, warmup_too_short: true, metrics, evidence };
+        Record { replication: 3, outcome: Ok(figures) }
+    }
+
+    #[test]
+    fn what_is_kept_reads_back_to_the_last_bit() {
+        let id = digest(b"a run");
+        for record in [record(), Record { replication: 0, outcome: Err("no \"trace\"".into()) }] {
+            let bytes = record.to_bytes(id);
+            assert_eq!(Record::from_bytes(id, &bytes).as_ref(), Some(&record));
+            assert!(Record::from_bytes(digest(b"another run"), &bytes).is_none());
+        }
+    }
+
+    /// Goal: nothing damaged is believed. Method: cut the file at every byte, and change every byte.
+    #[test]
+    fn any_damage_is_seen() {
+        let id = digest(b"a run");
+        let bytes = record().to_bytes(id);
+        for at in 0..bytes.len() {
+            assert!(Record::from_bytes(id, &bytes[..at]).is_none(), "cut at {at}");
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(Record::from_bytes(id, &changed).is_none(), "changed at {at}");
+        }
+    }
 }
