@@ -18,7 +18,7 @@ use crate::{compare, number};
 /// Most points shown on the terminal; the others are in the files.
 pub const ROWS_MAX: usize = 48;
 /// Most settings whose winner is told.
-const WINNERS_MAX: usize = 16;
+const WINNERS_MAX: usize = 12;
 /// Most metrics shown on the terminal.
 const METRICS_MAX: usize = 4;
 /// Metrics shown unless the sweep file names its own.
@@ -152,7 +152,7 @@ impl<'a> Shown<'a> {
             [_] => plan.grid.keys().nth(*axes.first()?)?,
             _ => POLICY,
         };
-        compare::table_in_short(&out.join("runs.csv"), by, metric, WINNERS_MAX)
+        compare::of_folder(out, by, metric, WINNERS_MAX)
     }
 
     /// One JSON object on a line of its own.
