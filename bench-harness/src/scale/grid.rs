@@ -79,8 +79,9 @@ pub struct Axes {
 const DENSER: u64 = 10;
 /// Runs with many view updates are made if they are expected to take no longer [ns].
 const DENSE_NS: f64 = 10e9;
-/// Requests a server at least: 50 ms, five service times, by when the fleet has filled up.
-const PER_SERVER: u64 = 16;
+/// Requests a server at least: 100 ms, a heartbeat of every server and ten service times. The run
+/// goes on until its last request is answered, which takes as long again.
+const PER_SERVER: u64 = 32;
 /// Runs expected to take longer are repeated [`LONG_REPEATS`] times at most [ns].
 const LONG_NS: f64 = 2e9;
 const LONG_REPEATS: u32 = 3;
@@ -311,7 +312,7 @@ mod tests {
         assert_eq!(extras(1_000, 8, Kernel::Fifo, 2), (false, false, false));
         let million = Point { servers: 1_000_000, ..cases(&PASS, None)[0].point };
         let million = case(&PASS, million);
-        assert_eq!((million.repeats, million.requests), (3, 16_000_000));
+        assert_eq!((million.repeats, million.requests), (3, 32_000_000));
     }
 
     #[test]
