@@ -142,6 +142,7 @@ impl Simulation {
         replication: u32,
         options: Options,
     ) -> Result<Self, RunError> {
+        assert!(!scenario.warmup_auto, "the warm-up is found before a scenario is run");
         let setup = Setup::new(scenario, policy, replication);
         let threads = options.threads.max(1);
         let kernel = options.kernel.unwrap_or(if setup.plan.servers.is_empty() {

@@ -264,13 +264,13 @@ mod tests {
 
     use super::*;
     use crate::config::scenario::read;
-    use crate::config::tree::parse_file;
-    use crate::config::walk::Walk;
+    use crate::config::tree::{Text, parse_file};
+    use crate::config::walk::{Texts, Walk};
 
     /// Which keys the parser asks for when it reads `text`.
     fn asked(text: &str) -> BTreeSet<String> {
-        let mut walk = Walk::new(&|_| Ok(String::new()), text, &[]);
-        let _ = read(&mut walk, &parse_file(text).expect("TOML"), None);
+        let mut walk = Walk::new(&|_| Ok(String::new()), Texts { file: text, ..Texts::default() });
+        let _ = read(&mut walk, &parse_file(text, Text::File).expect("TOML"), None);
         walk.asked
     }
 
