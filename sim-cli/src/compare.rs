@@ -5,21 +5,24 @@ mod standing; // who stands where
 mod words; // for people
 mod json; // for programs
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Parser;
 use sim_core::columns::{METRICS, Metric, metric, policy_labels};
 use sim_core::result::RunResult;
 use sim_core::stats::CONFIDENCE;
 use sim_core::stats::contest::Direction;
 use sim_core::verdict::{Verdict, judge};
 
-use crate::args::CompareArgs;
+use crate::args::{Args, Command, CompareArgs};
 use crate::output;
 use crate::run::{RunOptions, run_scenario};
 use crate::scenario_file::{self, EXIT_BAD_INPUT};
 use crate::simulated::Simulated;
+use crate::sweep::sweep;
 use json::{Comparison, Comparisons};
 pub use rows::POLICY;
 use rows::{Row, Rows, RowsError, read};
@@ -74,7 +77,11 @@ fn compared(args: &CompareArgs) -> Result<String, Failure> {
     if is_file {
         let room = tempfile::tempdir().map_err(|error| Failure::Temporary(error.to_string()))?;
         let out = room.path().join("out");
-        simulate_into(args, &out)?;
+        if is_sweep(&args.source) {
+            sweep_into(args, &out)?;
+        } else {
+            simulate_into(args, &out)?;
+        }
         return told(&out.join(RUNS), by, &metrics, args.json);
     }
     told(&table_of(&args.source).map_err(Failure::Bad)?, by, &metrics, args.json)
@@ -114,6 +121,27 @@ fn table_of(source: &Path) -> Result<PathBuf, String> {
         ));
     }
     Ok(table)
+}
+
+/// Whether a file is a sweep: it names a base. What cannot be read is told by whoever reads it.
+fn is_sweep(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("base"))
+}
+
+/// Runs the sweep of a file and leaves its table of runs in `out`; that some have failed is told
+/// there.
+fn sweep_into(args: &CompareArgs, out: &Path) -> Result<(), Failure> {
+    let words = ["lbsim", "sweep", "--quiet"].map(OsString::from).into_iter();
+    let words = words.chain([args.source.clone().into(), "--out".into(), out.into()]);
+    let jobs = args.threads.map(|threads| ["--jobs".into(), threads.to_string().into()]);
+    let typed = Args::try_parse_from(words.chain(jobs.into_iter().flatten()));
+    let typed = typed.map_err(|error| Failure::Bad(error.to_string()))?;
+    let Command::Sweep(typed) = typed.command else {
+        unreachable!("the command is `sweep`");
+    };
+    let code = sweep(typed);
+    if out.join(RUNS).exists() { Ok(()) } else { Err(Failure::Told(code)) }
 }
 
 /// Runs the scenario of a file and leaves its table of runs in `out`.
@@ -172,6 +200,18 @@ fn told(
         return text.map(|text| text + "\n").map_err(|error| Failure::Temporary(error.to_string()));
     }
     Ok(text + words::LEGEND)
+}
+
+/// A sentence for each setting in the finished folder of a sweep, as many as `most`, and how often
+/// each alternative along `by` leads; on `metric`, or on [`METRIC`] if that has no better and worse.
+/// `None` where there is nothing to compare.
+pub fn of_folder(folder: &Path, by: &str, metric: &str, most: usize) -> Option<String> {
+    let (metric, better) = direction(metric).or_else(|_| direction(METRIC)).ok()?;
+    let wanted: Vec<&Metric> =
+        [Some(metric), self::metric(SUCCESS)].into_iter().flatten().collect();
+    let rows = read(&folder.join(RUNS), by, &wanted).ok()?;
+    let standings = standings(&rows, metric, better, 0, Some(1));
+    (!standings.is_empty()).then(|| words::digest(metric, better, &standings, most))
 }
 
 /// A sentence on who is best in a run that has just been made, and a warning where latencies are not

@@ -43,6 +43,12 @@ const RARE_ROWS: [&str; 2] = ["failed", "in_flight"];
 /// Beginnings of the names of metrics that mean nothing without a steady state.
 const STEADY_ROWS: [&str; 2] = ["latency_ms", "wait_ms"];
 
+/// Where Little's law is checked: attempts served, mean stays that fit into the window, and what is
+/// taken for 1.
+const LITTLE_SERVED_LEAST: u64 = 1_000;
+const LITTLE_STAYS_LEAST: f64 = 50.0;
+const LITTLE_FINE: std::ops::RangeInclusive<f64> = 0.5..=1.5;
+
 /// One line under the header and none else: a run has many rows.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -52,6 +58,7 @@ pub fn render(simulated: &Simulated, policies: &[PolicySummary], checks: &[Check
     let scenario = &simulated.scenario;
     let mut text = header(simulated, policies);
     text.push_str(&warnings(simulated));
+    text.push_str(&little(simulated, policies));
     let _ = writeln!(text, "\n{}", table(policies).trim_fmt());
     if scenario.replications > 1 {
         text.push_str("± is the half-width of the 95 % confidence interval of the mean.\n");
@@ -95,6 +102,39 @@ fn warnings(simulated: &Simulated) -> String {
             text,
             "warning: {most} replications (`replications_max`) were not enough for `[target]`"
         );
+    }
+    text
+}
+
+/// Little's law holds in every steady state, whatever the policy, so where it is far off, lbsim counts
+/// wrongly. Both sides are sums over one run, and the bound is wide enough that chance, the edges of
+/// the window and samples in step with heartbeats stay well inside: no alarm is a false one.
+fn little(simulated: &Simulated, policies: &[PolicySummary]) -> String {
+    let Simulated { scenario, runs, .. } = simulated;
+    let in_step = scenario.engine.sample_interval_ns.is_multiple_of(scenario.heartbeat.interval_ns);
+    let is_quiet = scenario.faults.is_empty() && scenario.chaos.is_none() && !in_step;
+    let window_ms = scenario.duration_ns.saturating_sub(scenario.warmup_ns) as f64 / 1e6;
+    let mut text = String::new();
+    for (i, policy) in policies.iter().enumerate() {
+        let known = |name| policy.estimate(name).map(|estimate| estimate.mean);
+        let (Some(ratio), Some(wait_ms), Some(service_ms)) =
+            (known("little_ratio"), known("wait_ms_mean"), known("service_ms_mean"))
+        else {
+            continue;
+        };
+        let served: u64 = runs.iter().filter(|run| run.policy == i).map(|run| run.served).sum();
+        let is_checked = is_quiet
+            && policy.verdict == Verdict::Stable
+            && served >= LITTLE_SERVED_LEAST
+            && window_ms >= LITTLE_STAYS_LEAST * (wait_ms + service_ms);
+        if is_checked && !LITTLE_FINE.contains(&ratio) {
+            let _ = writeln!(
+                text,
+                "warning: Little's law does not hold for {} (little_ratio {ratio:.3}): please report \
+                 this scenario as an error of lbsim",
+                policy.label
+            );
+        }
     }
     text
 }
@@ -242,6 +282,24 @@ expected:
   pass  random: success_rate >= 0.99, found 0.9900
   pass  round_robin: success_rate >= 0.99, found 0.9900
 "#);
+    }
+
+    /// The fixture claims 1 000 services of 10 ms and 1 request seen at a time, over 9 s.
+    #[test]
+    fn counting_wrongly_is_told() {
+        let mut simulated = fixture::simulated(fixture::scenario());
+        simulated.scenario.engine.sample_interval_ns += 1;
+        let told = |simulated: &Simulated| {
+            let policies = summarise(&simulated.scenario, &simulated.runs);
+            little(simulated, &policies)
+        };
+        assert_eq!(told(&simulated), "");
+        for run in &mut simulated.runs {
+            run.series.iter_mut().for_each(|bin| bin.active = 3);
+        }
+        assert_eq!(told(&simulated).matches("Little's law does not hold for ").count(), 2);
+        simulated.runs.iter_mut().for_each(|run| run.served = 100);
+        assert_eq!(told(&simulated), "", "too few to tell");
     }
 
     #[test]

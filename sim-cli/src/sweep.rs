@@ -14,6 +14,7 @@ use bench_harness::memory::Memory;
 use bench_harness::sweep::execute::{Execution, Report};
 use bench_harness::sweep::inputs::Disk;
 use bench_harness::sweep::join::{self, Inventory, JoinError};
+use bench_harness::sweep::pilot::Pilots;
 use bench_harness::sweep::plan::Plan;
 use bench_harness::sweep::shard::Shard;
 use bench_harness::sweep::store::{Store, StoreError};
@@ -140,8 +141,17 @@ fn execute(
     let tally = Tally::new(jobs);
     let free = || Memory::now().map_or(u64::MAX, |memory| memory.free_bytes / 5 * 4);
     let budget_bytes = args.memory.unwrap_or_else(free);
-    let execution =
-        Execution { plan, store, shard, jobs, budget_bytes, traces: &traces, stop, tally: &tally };
+    let execution = Execution {
+        plan,
+        store,
+        shard,
+        jobs,
+        budget_bytes,
+        traces: &traces,
+        stop,
+        tally: &tally,
+        pilots: Pilots::default(),
+    };
     watch::while_running(&tally, args.quiet || args.json, || execution.run())
 }
 

@@ -249,3 +249,28 @@ fn a_run_too_short_to_settle_is_told() {
     assert_eq!(object["warmup_too_short_for"], serde_json::json!(["random", "two_choices"]));
     assert_eq!(object["policies"]["random"]["verdict"], "backlogged");
 }
+
+/// Goal: a sweep file is run and compared, and its folder answers the same.
+#[test]
+fn a_sweep_file_and_its_folder_give_the_same_answer() {
+    let room = tempfile::tempdir().expect("a folder");
+    let base = SCENARIO.replace("[target]\nlatency_ms_mean = \"0.001%\"", "");
+    fs::write(room.path().join("small.toml"), base.replace("\"auto\"", "\"200ms\""))
+        .expect("written");
+    let sweep = "name = \"swept\"\nbase = \"small.toml\"\nreplications = 3\n[axes]\n\
+                 \"heartbeat.interval\" = [\"50ms\", \"200ms\"]\n\"policy\" = [\"random\", \"two_choices\"]\n";
+    fs::write(room.path().join("sweep.toml"), sweep).expect("written");
+    let (code, _, errors) = lbsim(room.path(), &["sweep", "sweep.toml", "--out", "out", "--quiet"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let (code, of_folder, _) = lbsim(room.path(), &["compare", "out"]);
+    let (code_of_file, of_file, errors) = lbsim(room.path(), &["compare", "sweep.toml"]);
+    assert_eq!((code, code_of_file, errors.as_str()), (0, 0, ""));
+    assert_eq!(of_folder, of_file);
+    for told in ["heartbeat.interval = 50ms:", "heartbeat.interval = 200ms:", "in 2 settings:"] {
+        assert!(of_file.contains(told), "{told}: {of_file}");
+    }
+    fs::write(room.path().join("sweep.toml"), sweep.replace("axes", "axis")).expect("written");
+    let (code, output, errors) = lbsim(room.path(), &["compare", "sweep.toml"]);
+    assert_eq!((code, output.as_str()), (2, ""));
+    assert!(errors.contains("axis"), "{errors}");
+}

@@ -349,6 +349,8 @@ mod tests {
             ("latency_ms_max", 990.0),
             ("wait_ms_mean", 0.5),
             ("service_ms_mean", 10.0),
+            // 1 seen in every sample; 10.5 s of stays in 10 s.
+            ("little_ratio", 1.0 / 1.05),
             // 100 a second of 10 ms each on 8 slots.
             ("offered_load", 0.125),
             // 25 s of 80 s of slot-time.

@@ -15,10 +15,9 @@ const SUCCESS_GAP: f64 = 0.001;
 pub fn report(metric: &Metric, better: Direction, standings: &[Standing]) -> String {
     let mut text = format!("{} [{}], {} is better\n", metric.name, metric.unit, better.name());
     for standing in standings {
-        let setting: Vec<String> =
-            standing.setting.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        if !setting.is_empty() {
-            let _ = writeln!(text, "\n{}:", setting.join(", "));
+        let place = place(standing);
+        if !place.is_empty() {
+            let _ = writeln!(text, "\n{place}:");
         }
         text.push_str(&table(metric, standing));
         let _ = writeln!(text, "  => {}", conclusion(better, standing));
@@ -30,6 +29,32 @@ pub fn report(metric: &Metric, better: Direction, standings: &[Standing]) -> Str
         let _ = write!(text, "\n{}", tally(standings));
     }
     text
+}
+
+/// A sentence a setting, at most so many, and the tally.
+pub fn digest(metric: &Metric, better: Direction, standings: &[Standing], most: usize) -> String {
+    let mut text = format!("{}, {} is better:\n", metric.name, better.name());
+    for standing in standings.iter().take(most) {
+        let place = place(standing);
+        let place = if place.is_empty() { place } else { format!("{place}: ") };
+        let _ = writeln!(text, "  {place}{}", conclusion(better, standing));
+        if let Some(note) = note(metric, standing) {
+            let _ = writeln!(text, "    note: {note}");
+        }
+    }
+    if standings.len() > most {
+        let _ = writeln!(text, "  ... {} more: see `lbsim compare`", standings.len() - most);
+    }
+    if standings.len() > 1 {
+        text.push_str(&tally(standings));
+    }
+    text
+}
+
+/// Key and value of what is the same for all in a setting.
+fn place(standing: &Standing) -> String {
+    let keys = standing.setting.iter().map(|(key, value)| format!("{key} = {value}"));
+    keys.collect::<Vec<_>>().join(", ")
 }
 
 /// What the figures rest on, once for all metrics.

@@ -6,9 +6,10 @@ use crate::stats;
 use crate::time::seconds;
 
 use super::getters::{
-    count, dispatched, found, mean_ms, members, membership, milliseconds, offered_load, outcome,
-    peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio, reports_per_s, span_ms_max,
-    span_ms_mean, span_ms_quantile, success_rate, utilisations, window_ns, window_s,
+    count, dispatched, found, little_ratio, mean_ms, members, membership, milliseconds,
+    offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
+    reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, utilisations,
+    window_ns, window_s,
 };
 use super::{HEARTBEAT_BYTES, Metric, run};
 
@@ -76,6 +77,13 @@ pub static METRICS: &[Metric] = &[
     run("service_ms_mean", "ms", "Mean service time of the same attempts.", |_, r| {
         mean_ms(r.service_sum_ns, r.served)
     }),
+    run(
+        "little_ratio",
+        "ratio",
+        "Little's law: requests at the servers in samples of the window, over the rate of attempts \
+         served within it times their time there; near 1 where there is a steady state.",
+        little_ratio,
+    ),
     run(
         "offered_load",
         "ratio",
