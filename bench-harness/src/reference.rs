@@ -29,6 +29,7 @@ use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
+use sim_core::places::Places;
 use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
@@ -88,7 +89,8 @@ pub fn simulate(
     choice: LatencyChoice,
     trace: Option<Box<dyn TraceSource>>,
 ) -> RunResult {
-    let setup = Setup::new(scenario, policy, replication);
+    // Columns by id: what a layout by phase is held to.
+    let setup = Setup { places: Places::default(), ..Setup::new(scenario, policy, replication) };
     let roster = Roster::new(&setup);
     let mut reference = Reference {
         agenda: Agenda::default(),
@@ -415,7 +417,7 @@ impl Reference {
             if at_ns >= setup.window_start_ns {
                 let held = |node: usize, server: u32| {
                     let versions = &self.nodes[node].view.versions;
-                    self.roster.is_running(node as u32).then(|| versions[server as usize])
+                    self.roster.is_running(node as u32).then(|| versions[ServerId(server)])
                 };
                 self.observations.consistency.watch(setup, quantum, held);
                 self.look_from(at_ns + self.setup.ticks.quantum_ns);
@@ -436,7 +438,7 @@ impl Reference {
         self.looking = false;
         let Self { setup, roster, nodes, observations, .. } = self;
         let held = |node: usize, server: u32| {
-            roster.is_running(node as u32).then(|| nodes[node].view.versions[server as usize])
+            roster.is_running(node as u32).then(|| nodes[node].view.versions[ServerId(server)])
         };
         observations.consistency.look(setup, at_ns / quantum_ns, held);
         let takes =

@@ -9,6 +9,7 @@ use crate::config::{
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
+use crate::places::Places;
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
@@ -73,6 +74,8 @@ pub struct Setup {
     pub retries_max: u32,
     /// Budget for retries, millionths of a retry a request.
     pub retry_budget_ppm: u32,
+    /// Where columns about servers keep their entries.
+    pub places: Places,
     /// The policy of this run.
     pub policy: PolicyConfig,
     /// What breaks and heals.
@@ -153,7 +156,7 @@ impl Setup {
             Detector::Timeout if !judgement.oracle => scenario.heartbeat.failure_timeout_ns,
             _ => Nanos::MAX / 2,
         };
-        Self {
+        let mut setup = Self {
             seed: scenario.seed,
             replication,
             ticks,
@@ -188,7 +191,10 @@ impl Setup {
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
-        }
+            places: Places::default(),
+        };
+        setup.places = Places::new(&setup, scenario);
+        setup
     }
 
     /// The stream of one node for one purpose.

@@ -138,7 +138,7 @@ impl<P: Policy> Desk<'_, P> {
     fn serve_waiting(&mut self, rules: &mut Rules, at_ns: Nanos) {
         while let Some(&waiter) = self.in_flight.waiting.first() {
             let Some(server) = self.choose(at_ns, None) else { break };
-            let belief = &self.view.beliefs[server.index()];
+            let belief = &self.view.beliefs[server];
             if self.view.load(belief) >= u32::from(belief.capacity) {
                 break;
             }
