@@ -3,8 +3,6 @@
 //! * [`reference`]: a plain global-heap event loop over the same model rules; the windowed engine
 //!   must give the same bytes, and it is the control of every speed figure.
 //! * [`fleet`]: the workload on which speed is measured.
-//! * [`min_tree`]: another selection index, to check and to race the heap.
 
 pub mod fleet; // the workload of the speed figures
 pub mod reference; // the plain event loop
-pub mod min_tree; // the rival of the latency heap

@@ -30,8 +30,8 @@ pub struct Places {
 
 impl Places {
     /// By phase where nodes hear more often than they choose, else by id.
-    pub fn new(setup: &Setup, scenario: &Scenario) -> Self {
-        if reports_a_request(scenario) > 1.0 { Self::by_phase(setup) } else { Self::default() }
+    pub fn new(setup: &Setup) -> Self {
+        if setup.reports_a_request > 1.0 { Self::by_phase(setup) } else { Self::default() }
     }
 
     /// In the order in which reports come: by the quantum of the first heartbeat, then id. O(n log n).
@@ -42,6 +42,11 @@ impl Places {
         };
         let mut servers: Vec<u32> = (0..setup.servers).collect();
         servers.sort_by_cached_key(|&server| first_quantum(server));
+        Self::in_order(servers)
+    }
+
+    /// In this order.
+    pub fn in_order(servers: Vec<u32>) -> Self {
         let mut of = vec![0; servers.len()];
         for (place, &server) in (0..).zip(&servers) {
             of[server as usize] = place;

@@ -9,7 +9,7 @@ use crate::config::{
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
-use crate::places::Places;
+use crate::places::{Places, reports_a_request};
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
@@ -74,6 +74,8 @@ pub struct Setup {
     pub retries_max: u32,
     /// Budget for retries, millionths of a retry a request.
     pub retry_budget_ppm: u32,
+    /// Reports that nodes hear for every request; NaN where the rate is unknown.
+    pub reports_a_request: f64,
     /// Where columns about servers keep their entries.
     pub places: Places,
     /// The policy of this run.
@@ -191,9 +193,10 @@ impl Setup {
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
+            reports_a_request: reports_a_request(scenario),
             places: Places::default(),
         };
-        setup.places = Places::new(&setup, scenario);
+        setup.places = Places::new(&setup);
         setup
     }
 
