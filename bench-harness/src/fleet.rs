@@ -41,9 +41,12 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         name: format!("fleet-{servers}x{nodes}"),
         duration_ns,
         warmup_ns: duration_ns / 10,
+        warmup_auto: false,
         drain_ns: 10 * SECOND,
         seed: 1,
         replications: 1,
+        replications_max: 1,
+        target: Vec::new(),
         engine: EngineConfig {
             tick_ns: DELAY_NS,
             quantum_ns: DELAY_NS,

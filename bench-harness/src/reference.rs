@@ -29,7 +29,6 @@ use sim_core::misreport::{self, Misreport};
 use sim_core::network::{Report, Status};
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
-use sim_core::places::Places;
 use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
@@ -89,8 +88,7 @@ pub fn simulate(
     choice: LatencyChoice,
     trace: Option<Box<dyn TraceSource>>,
 ) -> RunResult {
-    // Columns by id: what a layout by phase is held to.
-    let setup = Setup { places: Places::default(), ..Setup::new(scenario, policy, replication) };
+    let setup = Setup::new(scenario, policy, replication);
     let roster = Roster::new(&setup);
     let mut reference = Reference {
         agenda: Agenda::default(),

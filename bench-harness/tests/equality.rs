@@ -10,10 +10,10 @@ use bench_harness::reference::{self, LatencyChoice};
 use sim_core::config::*;
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::owners::Visit;
-use sim_core::places::reports_a_request;
 use sim_core::result::RunResult;
 use sim_core::rng::{Purpose, RngExt, Stream, stream};
 use sim_core::server::KernelKind;
+use sim_core::setup::Setup;
 use sim_core::simulation::{Options, PhaseDispatch, Simulation};
 use sim_core::time::{MICROSECOND, MILLISECOND, SECOND};
 use sim_core::workload::{TraceRecord, TraceSource};
@@ -356,7 +356,7 @@ fn random_cases_hear_much_and_little() {
     let mut counts = [0; 2];
     for Case { scenario, .. } in (0..150).map(random_case) {
         if matches!(scenario.policies[0], PolicyConfig::LowestLatency { .. }) {
-            counts[usize::from(reports_a_request(&scenario) > 1.0)] += 1;
+            counts[usize::from(Setup::new(&scenario, 0, 0).hears_much())] += 1;
         }
     }
     assert!(counts.iter().all(|&cases| cases >= 10), "{counts:?} cases that hear little, much");

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use sim_core::config::{PolicyConfig, Scenario};
+use sim_core::footprint;
 use sim_core::time::{Nanos, seconds};
 
 use crate::args::CheckArgs;
@@ -22,14 +23,13 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 pub fn summary(scenario: &Scenario) -> String {
     let Scenario { name, duration_ns, warmup_ns, engine, nodes, policies, heartbeat, .. } =
         scenario;
+    let warmup =
+        if scenario.warmup_auto { "found by a pilot run".to_owned() } else { show(*warmup_ns) };
     let policies: Vec<&str> = policies.iter().map(PolicyConfig::name).collect();
     let capacity = scenario.capacity_per_s();
     let lines = [
-        (
-            "scenario",
-            format!("{name}, seed {}, {} replication(s)", scenario.seed, scenario.replications),
-        ),
-        ("time", format!("{}, of which warm-up {}", show(*duration_ns), show(*warmup_ns))),
+        ("scenario", format!("{name}, seed {}, {}", scenario.seed, replications(scenario))),
+        ("time", format!("{}, of which warm-up {warmup}", show(*duration_ns))),
         ("tick", format!("{}, control quantum {}", show(engine.tick_ns), show(engine.quantum_ns))),
         (
             "fleet",
@@ -50,6 +50,7 @@ pub fn summary(scenario: &Scenario) -> String {
             ),
         ),
         ("policies", policies.join(", ")),
+        ("memory", memory(scenario)),
         ("faults", format!("{}, expectations {}", scenario.faults.len(), scenario.expect.len())),
     ];
     let mut out = String::new();
@@ -58,6 +59,23 @@ pub fn summary(scenario: &Scenario) -> String {
         let _ = writeln!(out, "{what:<10} {text}");
     }
     out
+}
+
+fn memory(scenario: &Scenario) -> String {
+    let footprint = footprint::estimate(scenario);
+    let bytes = footprint::show(footprint.bytes);
+    format!("about {bytes} a run at most: {}", footprint.breakdown())
+}
+
+/// How many replications, and what they go on for.
+fn replications(scenario: &Scenario) -> String {
+    let Scenario { replications, replications_max, target, .. } = scenario;
+    if target.is_empty() {
+        return format!("{replications} replication(s)");
+    }
+    let targets = target.iter().map(|target| format!("{} ± {}", target.metric, target.half_width));
+    let targets = targets.collect::<Vec<_>>().join(", ");
+    format!("{replications} to {replications_max} replications, until {targets}")
 }
 
 fn offered(scenario: &Scenario, capacity_per_s: f64) -> String {

@@ -16,9 +16,12 @@ pub fn scenario() -> Scenario {
         name: "fixture".to_owned(),
         duration_ns: 10 * SECOND,
         warmup_ns: SECOND,
+        warmup_auto: false,
         drain_ns: SECOND,
         seed: 7,
         replications: 3,
+        replications_max: 3,
+        target: Vec::new(),
         engine: EngineConfig {
             tick_ns: 500 * MICROSECOND,
             quantum_ns: MILLISECOND,

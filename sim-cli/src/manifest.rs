@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bench_harness::memory;
 use serde::{Deserialize, Serialize};
 use sim_core::columns::policy_labels;
 use sim_core::config::Scenario;
@@ -32,6 +33,8 @@ pub struct Manifest {
     threads: usize,
     wall_s: f64,
     engine_ns_per_request: Option<f64>,
+    /// Most memory the process has held [bytes], where the system tells.
+    peak_memory_bytes: Option<u64>,
     files: BTreeSet<String>,
 }
 
@@ -71,6 +74,7 @@ impl Manifest {
             wall_s: making.wall.as_secs_f64(),
             engine_ns_per_request: (requests > 0)
                 .then(|| making.engine.as_nanos() as f64 / requests as f64),
+            peak_memory_bytes: memory::peak_bytes(),
             files: BTreeSet::new(),
         }
     }

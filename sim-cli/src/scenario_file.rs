@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use bench_harness::memory::Memory;
 use sim_core::columns::METRICS;
 use sim_core::config::{Scenario, Source};
+use sim_core::footprint;
 
 use crate::diagnostics;
 
@@ -34,7 +36,12 @@ pub fn load(file: &Path, overrides: &[(String, String)]) -> Result<Loaded, ExitC
         fs::read_to_string(beside.join(name)).map_err(|error| format!("cannot read it: {error}"))
     };
     let metrics: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
-    let source = Source { text: &text, overrides, read: &read, metrics: Some(&metrics) };
+    let memory = Memory::now();
+    let fits = |scenario: &Scenario| {
+        memory.and_then(|memory| footprint::fault(scenario, memory.total_bytes))
+    };
+    let source =
+        Source { text: &text, overrides, read: &read, metrics: Some(&metrics), check: Some(&fits) };
     match source.parse() {
         Ok(scenario) => Ok(Loaded { text, scenario }),
         Err(faults) => {

@@ -187,9 +187,12 @@ pub(crate) mod fixture {
             name: "fixture".to_owned(),
             duration_ns: 10 * SECOND,
             warmup_ns: 0,
+            warmup_auto: false,
             drain_ns: SECOND,
             seed: 1,
             replications: 1,
+            replications_max: 1,
+            target: Vec::new(),
             engine: EngineConfig {
                 tick_ns: 500 * MICROSECOND,
                 quantum_ns: MILLISECOND,

@@ -26,6 +26,7 @@ mod targets; // whom it hits
 mod faults; // what breaks, read
 mod chaos; // what breaks by chance
 mod expect; // what must be shown
+mod target; // how well it must be known
 mod validate; // what is impossible
 mod write; // from scenario to text
 pub mod keys; // every key there is
@@ -40,10 +41,11 @@ pub use judgement::{
     PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
 };
 pub use membership::{MembershipConfig, ProbeOrder};
-pub use scenario::{ReadFile, Source};
+pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
 
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::stats::target::Target;
 use crate::time::Nanos;
 
 /// A fleet, its workload, and what is to be learnt about it.
@@ -55,13 +57,21 @@ pub struct Scenario {
     pub duration_ns: Nanos,
     /// Requests that arrive before this are simulated but not measured [ns]. Below `duration`.
     pub warmup_ns: Nanos,
+    /// The warm-up has yet to be found by a pilot run (`bench_harness::warmup::settle`), and
+    /// `warmup_ns` is a stand-in. No such scenario is run.
+    pub warmup_auto: bool,
     /// After `duration` no request arrives; the run goes on until every request has ended, but no
     /// longer than this [ns].
     pub drain_ns: Nanos,
     /// All randomness derives from this.
     pub seed: u64,
-    /// Independent repetitions with streams of their own. At least 1.
+    /// Independent repetitions with streams of their own. At least 1; with a `target` at least 2.
     pub replications: u32,
+    /// Most repetitions when there is a `target`. At least `replications`.
+    pub replications_max: u32,
+    /// Replicate until each of these metrics of every policy is known this well, or there are
+    /// `replications_max`. None: exactly `replications`.
+    pub target: Vec<Target>,
     /// How the simulation itself proceeds.
     pub engine: EngineConfig,
     /// One-way delays.

@@ -174,6 +174,9 @@ pub struct Sharing {
 }
 
 impl Sharing {
+    /// Memory a peer takes [bytes], in a tree that is two thirds full.
+    pub(crate) const PEER_BYTES: usize = (size_of::<u32>() + size_of::<Peer>()) * 3 / 2;
+
     /// A node that knows nothing.
     pub fn new(setup: &Setup, node: NodeId) -> Self {
         Self {

@@ -61,6 +61,10 @@ pub struct LatencyHeap {
 }
 
 impl LatencyHeap {
+    /// Memory a server takes at most [bytes]: two entries, its latency, its rank.
+    pub(crate) const SERVER_BYTES: usize =
+        2 * size_of::<Entry>() + size_of::<u32>() + size_of::<u64>();
+
     /// An index of `ranks.len()` servers, all disarmed. `ranks` are their first tie ranks.
     pub fn new(ranks: Vec<u64>) -> Self {
         let servers = ranks.len();

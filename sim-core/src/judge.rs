@@ -16,13 +16,18 @@ use bevy_ecs::prelude::Component;
 
 use crate::ids::{NodeId, ServerId};
 use crate::setup::Setup;
+use crate::time::Nanos;
 use crate::view::View;
 use crate::wheel::Wheel;
 
-use checks::Flight;
+use checks::{Checks, Flight};
+use rhythm::Rhythms;
 pub use rules::Rules;
 use rules::UNHEARD;
 use track::Now;
+
+/// How far ahead deadlines and checks are filed without detour.
+const HORIZON_QUANTA: u64 = 1_024;
 
 /// One node's judgement: the rules, and what is due when.
 #[derive(Component, Debug)]
@@ -69,12 +74,32 @@ impl Step {
 }
 
 impl Judge {
+    /// Memory that rhythms and health checks of `servers` take at one node [bytes].
+    pub(crate) fn bytes(setup: &Setup, servers: f64) -> f64 {
+        let quanta = |ns: Nanos| ns as f64 / setup.ticks.quantum_ns as f64;
+        let mut bytes = 0.0;
+        if setup.has_rhythms() {
+            // A server may be filed under an earlier deadline once more.
+            let ahead = quanta(setup.heartbeat.failure_timeout_ns);
+            bytes += Wheel::<u32>::bytes_ahead(HORIZON_QUANTA, ahead, 2.0 * servers);
+            bytes += servers * (Rhythms::SERVER_BYTES + size_of::<u32>()) as f64;
+        }
+        if let Some(checks) = &setup.judgement.health_checks {
+            let ahead = quanta(checks.interval_ns);
+            bytes += Wheel::<Step>::bytes_ahead(HORIZON_QUANTA, ahead, servers);
+            bytes += servers * Checks::SERVER_BYTES as f64;
+        }
+        bytes
+    }
+
     /// The judgement of one node, with everything planned that is known from the start.
     pub fn new(setup: &Setup, node: NodeId) -> Self {
         let rules = Rules::new(setup, node);
-        let mut deadlines = Wheel::new(1_024);
+        // Nothing is ever filed where nothing is judged: the smallest wheel will do.
+        let horizon = |is_used| if is_used { HORIZON_QUANTA } else { 0 };
+        let mut deadlines = Wheel::new(horizon(setup.has_rhythms()));
         let mut filed = Vec::new();
-        let mut checks = Wheel::new(1_024);
+        let mut checks = Wheel::new(horizon(setup.judgement.health_checks.is_some()));
         for server in 0..setup.servers {
             if let Some(quantum) = rules.deadline(ServerId(server)) {
                 deadlines.push(quantum, server);

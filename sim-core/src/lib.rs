@@ -58,8 +58,10 @@ pub mod latency_table; // latencies, compactly
 pub mod meters; // what is counted on the way
 pub mod outcome; // what is added up at the end
 pub mod result; // what a run leaves behind
+pub mod warmup; // how much of the beginning to leave out
 pub mod stats; // what several runs say together
 pub mod columns; // what is reported of a run, and how each figure is called
+pub mod footprint; // how much memory a run needs
 pub mod verdict; // whether the figures describe a steady state
 
 #[cfg(test)]

@@ -115,6 +115,11 @@ pub struct Membership {
 }
 
 impl Membership {
+    /// Memory a member takes [bytes]: what is known of it, the news of it, its places in the list of
+    /// the live, in the ring and among those drawn.
+    pub(crate) const MEMBER_BYTES: usize =
+        size_of::<Option<Member>>() + Rumours::RUMOUR_BYTES + 3 * size_of::<u32>();
+
     /// The membership of node `me` of a run with at most `nodes` nodes; it has not started.
     pub fn new(me: u32, nodes: u32) -> Self {
         Self {

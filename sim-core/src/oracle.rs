@@ -24,6 +24,9 @@ pub struct Oracle {
 }
 
 impl Oracle {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<Option<Snapshot>>();
+
     /// Notes the state of a server on the boundary.
     pub fn look(&mut self, server: ServerId, snapshot: Snapshot) {
         if self.shown.len() <= server.index() {

@@ -12,12 +12,7 @@
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
-use crate::config::{Fanout, Scenario};
-use crate::heartbeat::{first_due_ns, quantum_after};
 use crate::ids::ServerId;
-use crate::rng::Purpose;
-use crate::setup::Setup;
-use crate::time::seconds;
 
 /// The place of every server, and back. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,21 +24,8 @@ pub struct Places {
 }
 
 impl Places {
-    /// By phase where nodes hear more often than they choose, else by id.
-    pub fn new(setup: &Setup) -> Self {
-        if setup.reports_a_request > 1.0 { Self::by_phase(setup) } else { Self::default() }
-    }
-
-    /// In the order in which reports come: by the quantum of the first heartbeat, then id. O(n log n).
-    pub fn by_phase(setup: &Setup) -> Self {
-        let first_quantum = |server| {
-            let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(server));
-            quantum_after(setup, first_due_ns(setup, &mut stream), 0)
-        };
-        let mut servers: Vec<u32> = (0..setup.servers).collect();
-        servers.sort_by_cached_key(|&server| first_quantum(server));
-        Self::in_order(servers)
-    }
+    /// Memory a server takes where places are by phase [bytes].
+    pub(crate) const SERVER_BYTES: usize = 2 * size_of::<u32>();
 
     /// In this order.
     pub fn in_order(servers: Vec<u32>) -> Self {
@@ -65,17 +47,6 @@ impl Places {
     pub fn server(&self, place: u32) -> u32 {
         self.servers.get(place as usize).map_or(place, |&server| server)
     }
-}
-
-/// Reports that nodes hear for every request they choose a server for; NaN where the rate is unknown.
-pub fn reports_a_request(scenario: &Scenario) -> f64 {
-    let hearing = match scenario.heartbeat.fanout {
-        Fanout::All => scenario.nodes.count,
-        Fanout::Random(nodes) | Fanout::Home(nodes) => nodes,
-    };
-    let reports = f64::from(scenario.configured_count()) * f64::from(hearing);
-    let requests = scenario.workload.arrivals.mean_rate(scenario.duration_ns);
-    reports / seconds(scenario.heartbeat.interval_ns) / requests
 }
 
 /// A column with an entry a server, in the order of places, read by id.

@@ -75,6 +75,13 @@ const RETRIES_AT_START: u64 = 10;
 const RETRIES_SAVED: u64 = 100;
 
 impl InFlight {
+    /// Memory a request takes that is waited for without end [bytes].
+    pub(crate) const REQUEST_BYTES: usize = size_of::<Request>();
+    /// Memory it takes besides where it can be retried or given up [bytes].
+    pub(crate) const DOSSIER_BYTES: usize = size_of::<Dossier>();
+    /// Memory a request takes until its client's patience would end [bytes].
+    pub(crate) const DEADLINE_BYTES: usize = size_of::<Deadline>();
+
     /// Nothing in flight.
     pub fn new(setup: &Setup) -> Self {
         Self {

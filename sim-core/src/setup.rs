@@ -3,17 +3,17 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::config::{
-    Arrivals, Detector, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig, Scenario,
-    Slowdown,
+    Arrivals, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig,
+    Scenario, Slowdown,
 };
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
-use crate::places::{Places, reports_a_request};
+use crate::places::Places;
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
-use crate::time::{Nanos, rounded};
+use crate::time::{Nanos, rounded, seconds};
 
 /// See the module documentation.
 #[derive(Clone, Debug, Resource)]
@@ -74,9 +74,8 @@ pub struct Setup {
     pub retries_max: u32,
     /// Budget for retries, millionths of a retry a request.
     pub retry_budget_ppm: u32,
-    /// Reports that nodes hear for every request; NaN where the rate is unknown.
-    pub reports_a_request: f64,
-    /// Where columns about servers keep their entries.
+    reports_a_request: f64,
+    /// Where columns about servers keep their entries: by id, unless a run lays them out anew.
     pub places: Places,
     /// The policy of this run.
     pub policy: PolicyConfig,
@@ -132,9 +131,29 @@ impl GroupSetup {
     }
 }
 
+/// With more reports a request than this, what is laid out and kept for reports is the faster.
+const MUCH_REPORTS: f64 = 1.0;
+
+/// Reports that nodes hear for every request they choose a server for; NaN where the rate is unknown.
+fn reports_a_request(scenario: &Scenario) -> f64 {
+    let hearing = match scenario.heartbeat.fanout {
+        Fanout::All => scenario.nodes.count,
+        Fanout::Random(nodes) | Fanout::Home(nodes) => nodes,
+    };
+    let reports = f64::from(scenario.configured_count()) * f64::from(hearing);
+    let requests = scenario.workload.arrivals.mean_rate(scenario.duration_ns);
+    reports / seconds(scenario.heartbeat.interval_ns) / requests
+}
+
 impl Setup {
+    /// Nodes hear more often than they choose. It decides what is faster, and no result.
+    pub fn hears_much(&self) -> bool {
+        self.reports_a_request > MUCH_REPORTS
+    }
+
     /// Works out the run of `policy` in `replication` of a checked scenario.
     pub fn new(scenario: &Scenario, policy: usize, replication: u32) -> Self {
+        assert!(!scenario.warmup_auto, "the warm-up is found before a scenario is run");
         let ticks = Ticks::new(scenario);
         let mut first = 0;
         let groups = scenario.all_groups().map(|group| {
@@ -158,7 +177,7 @@ impl Setup {
             Detector::Timeout if !judgement.oracle => scenario.heartbeat.failure_timeout_ns,
             _ => Nanos::MAX / 2,
         };
-        let mut setup = Self {
+        Self {
             seed: scenario.seed,
             replication,
             ticks,
@@ -195,9 +214,12 @@ impl Setup {
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
             reports_a_request: reports_a_request(scenario),
             places: Places::default(),
-        };
-        setup.places = Places::new(&setup);
-        setup
+        }
+    }
+
+    /// Whether nodes judge servers by the rhythm of their reports.
+    pub const fn has_rhythms(&self) -> bool {
+        matches!(self.judgement.detector, Detector::PhiAccrual(_)) && !self.judgement.oracle
     }
 
     /// The stream of one node for one purpose.

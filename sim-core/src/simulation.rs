@@ -33,7 +33,7 @@ use crate::config::Scenario;
 use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
-use crate::heartbeat::Heartbeats;
+use crate::heartbeat::{self, Heartbeats};
 use crate::ids::NodeId;
 use crate::judge::Judge;
 use crate::meters::{Lane, Lanes, NodeMeters};
@@ -142,7 +142,8 @@ impl Simulation {
         replication: u32,
         options: Options,
     ) -> Result<Self, RunError> {
-        let setup = Setup::new(scenario, policy, replication);
+        let mut setup = Setup::new(scenario, policy, replication);
+        setup.places = heartbeat::places(&setup);
         let threads = options.threads.max(1);
         let kernel = options.kernel.unwrap_or(if setup.plan.servers.is_empty() {
             KernelKind::Fifo
@@ -162,8 +163,7 @@ impl Simulation {
 
         let mut world = World::new();
         let horizon = reply_horizon_ticks(&setup, scenario);
-        let dispatch_horizon =
-            setup.ticks.tick_of(2 * scenario.network.node_server.mean_ns() as Nanos);
+        let dispatch_horizon = dispatch_horizon_ticks(&setup, scenario);
         let starts: Vec<u32> = (0..setup.servers).step_by(shard_size as usize).collect();
         for &first in &starts {
             let len = shard_size.min(setup.servers - first);
@@ -261,8 +261,13 @@ impl Simulation {
     }
 }
 
+/// Ticks within which nearly every attempt arrives.
+pub(crate) fn dispatch_horizon_ticks(setup: &Setup, scenario: &Scenario) -> u64 {
+    setup.ticks.tick_of(2 * scenario.network.node_server.mean_ns() as Nanos)
+}
+
 /// Ticks within which nearly every response comes back: several services and the way there.
-fn reply_horizon_ticks(setup: &Setup, scenario: &Scenario) -> u64 {
+pub(crate) fn reply_horizon_ticks(setup: &Setup, scenario: &Scenario) -> u64 {
     let slowest = scenario.servers.iter().map(|g| g.service.mean_ns() / g.speed);
     let service_ns = slowest.fold(0.0, f64::max) as u64;
     let network_ns = 2 * scenario.network.server_node.mean_ns() as Nanos;

@@ -1,4 +1,10 @@
-//! What several runs say together: means with confidence intervals, and measures of imbalance.
+//! What several runs say together: means with confidence intervals, differences of pairs, and
+//! measures of imbalance.
+
+pub mod target; // how many runs are enough
+
+/// Confidence of every interval that lbsim reports.
+pub const CONFIDENCE: f64 = 0.95;
 
 /// A mean and how well it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,25 +32,52 @@ impl Interval {
 /// probability `confidence`, in `(0, 1)`, if the values are normal. `None` without values.
 pub fn mean_interval(values: &[f64], confidence: f64) -> Option<Interval> {
     let n = values.len() as f64;
-    let degrees = u32::try_from(values.len()).expect("replications are counted in u32");
-    let mean = match degrees {
+    let count = u32::try_from(values.len()).expect("replications are counted in u32");
+    let mean = match count {
         0 => return None,
         _ => values.iter().sum::<f64>() / n,
     };
-    let half_width = (degrees > 1).then(|| {
-        let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-        student_t(degrees - 1, confidence) * (squares / (n - 1.0) / n).sqrt()
-    });
+    let half_width =
+        variance(values).map(|variance| student_t(count - 1, confidence) * (variance / n).sqrt());
     Some(Interval { mean, half_width })
 }
 
-/// The interval of the mean difference `values - baseline`, pair by pair. With common random
-/// numbers both sides share their luck, so this is far narrower than two separate intervals.
+/// A mean difference of pairs, and what pairing them was worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairedDifference {
+    /// The mean of `value - baseline` and its interval.
+    pub interval: Interval,
+    /// Variance of the difference had the two sides been independent, over the variance of the
+    /// paired difference: how many times as many replications independent runs would have needed.
+    /// Above 1 where common random numbers helped, below where they hurt. `None` for fewer than
+    /// two pairs, and where all pairs differ by the same: no number says how much that is worth.
+    pub variance_reduction: Option<f64>,
+}
+
+/// The mean difference `values - baseline`, pair by pair. With common random numbers both sides
+/// share their luck, so its interval is far narrower than that of two independent sets of runs.
 /// `None` without values; both slices are equally long.
-pub fn paired_interval(values: &[f64], baseline: &[f64], confidence: f64) -> Option<Interval> {
+pub fn paired_difference(
+    values: &[f64],
+    baseline: &[f64],
+    confidence: f64,
+) -> Option<PairedDifference> {
     assert_eq!(values.len(), baseline.len(), "pairs need two sides");
     let differences: Vec<f64> = values.iter().zip(baseline).map(|(v, b)| v - b).collect();
-    mean_interval(&differences, confidence)
+    let interval = mean_interval(&differences, confidence)?;
+    let reduction = || {
+        let paired = variance(&differences)?;
+        (paired > 0.0).then_some((variance(values)? + variance(baseline)?) / paired)
+    };
+    Some(PairedDifference { interval, variance_reduction: reduction() })
+}
+
+/// The sample variance; `None` for fewer than two values.
+pub fn variance(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = || values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
+    (values.len() > 1).then(|| squares() / (n - 1.0))
 }
 
 /// The `t` for which a Student-t variable with `degrees >= 1` degrees of freedom lies in
@@ -177,8 +210,35 @@ mod tests {
     #[test]
     fn pairs_cancel_what_they_share() {
         let baseline = [1.0, 50.0, 900.0];
-        let interval = paired_interval(&baseline.map(|b| b + 2.0), &baseline, 0.95).unwrap();
-        assert_eq!(interval, Interval { mean: 2.0, half_width: Some(0.0) });
+        let shifted = baseline.map(|b| b + 2.0);
+        let difference = paired_difference(&shifted, &baseline, 0.95).unwrap();
+        assert_eq!(difference.interval, Interval { mean: 2.0, half_width: Some(0.0) });
+        assert_eq!(difference.variance_reduction, None, "no number is large enough");
+    }
+
+    /// Of 1, 2, 3 and 1, 3, 2 both variances are 1; the differences 0, -1, 1 have variance 1 too.
+    #[test]
+    fn what_pairing_was_worth_is_a_ratio_of_variances() {
+        let difference = paired_difference(&[1.0, 2.0, 3.0], &[1.0, 3.0, 2.0], 0.95).unwrap();
+        assert_eq!((difference.interval.mean, difference.variance_reduction), (0.0, Some(2.0)));
+        // Pairs that pull in opposite directions: 2 over the variance of -2, 0, 2.
+        let difference = paired_difference(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0], 0.95).unwrap();
+        assert_eq!(difference.variance_reduction, Some(0.5));
+        assert_eq!(paired_difference(&[1.0], &[3.0], 0.95).unwrap().variance_reduction, None);
+        assert_eq!(paired_difference(&[], &[], 0.95), None);
+    }
+
+    /// Goal: independent pairs are worth nothing: the ratio is near 1. Method: 20 000 pairs of
+    /// independent normal values; its relative error is about sqrt(2/n) = 1 %.
+    #[test]
+    fn independent_pairs_reduce_no_variance() {
+        let normal = Normal::default();
+        let draw = |entity| {
+            let mut stream = stream(52, 0, Purpose::Demand, entity);
+            (0..20_000).map(|_| normal.draw(&mut stream)).collect::<Vec<_>>()
+        };
+        let reduction = paired_difference(&draw(0), &draw(1), 0.95).unwrap().variance_reduction;
+        assert!((reduction.unwrap() - 1.0).abs() < 0.05, "{reduction:?}");
     }
 
     #[test]

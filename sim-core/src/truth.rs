@@ -29,6 +29,9 @@ struct State {
 }
 
 impl Truth {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<State>();
+
     /// At time 0: the configured servers are up, those that faults add are not there yet.
     pub fn new(setup: &Setup) -> Self {
         let state = |server| State { up: server < setup.configured, leaving: false, since: 0 };

@@ -115,6 +115,9 @@ impl Freshness {
 pub const TOUCH_SERVERS: usize = 4_096;
 
 impl View {
+    /// Memory a server takes in a view [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<Belief>() + size_of::<u32>();
+
     /// The view of a node that knows the configured fleet, all idle, as of time 0, and nothing of
     /// the servers that faults add.
     pub fn new(setup: &Setup, own_sends: bool) -> Self {

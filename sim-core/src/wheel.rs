@@ -44,6 +44,24 @@ struct Bucket {
 const EMPTY: Bucket = Bucket { first: NONE, cursor: 0 };
 
 impl<T: Copy + Default> Wheel<T> {
+    /// Memory a wheel takes [bytes] that holds `records` at most, spread over `ticks` of its
+    /// `horizon`.
+    pub(crate) fn bytes(horizon: u64, ticks: f64, records: f64) -> f64 {
+        let slots = horizon.clamp(64, 1 << 16).next_power_of_two() as f64;
+        // Every tick in use has a block that is not full.
+        let places = records + records.min(ticks.max(1.0)) * BLOCK as f64;
+        slots * (size_of::<Bucket>() as f64 + 0.125) + places * size_of::<T>() as f64
+    }
+
+    /// The same for records that are filed at any time up to `ahead` ticks before they are due, which
+    /// may be beyond the horizon.
+    pub(crate) fn bytes_ahead(horizon: u64, ahead: f64, records: f64) -> f64 {
+        let near = records * (horizon as f64 / ahead.max(1.0)).min(1.0);
+        // The overflow is there twice while it is looked through.
+        let far = 2.0 * (records - near) * size_of::<(u64, T)>() as f64;
+        Self::bytes(horizon, ahead.min(horizon as f64), near) + far
+    }
+
     /// A wheel that files up to `horizon` ticks ahead without overflow; rounded up to a power of
     /// two, at least 64.
     pub fn new(horizon: u64) -> Self {

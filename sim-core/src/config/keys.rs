@@ -24,10 +24,12 @@ pub struct Key {
 pub const KEYS: &[Key] = &[
     key("name", "", "required", "1 to 100 letters, digits, - _ .", "Name of the scenario, in file names and tables.", "No effect on results."),
     key("duration", "time", "required", "above 0", "Requests arrive from 0 to here.", "Longer: narrower confidence intervals, longer runs."),
-    key("warmup", "time", "10 % of duration", "0 to below duration", "Requests that arrive before this are simulated, not measured.", "Too short: the empty start flatters the means. Too long: fewer samples."),
+    key("warmup", "time", "10 % of duration", "0 to below duration, or auto", "Requests that arrive before this are simulated, not measured; auto finds it with a pilot run of each policy (MSER-5).", "Too short: the empty start flatters the means. Too long: fewer samples."),
     key("drain", "time", "10s", "0 or more", "Longest wait for the last requests to end.", "Too short: slow requests end as in_flight."),
     key("seed", "", "1", "0 to 2^64 - 1", "All randomness derives from it.", "Another seed is another sample of the same scenario."),
-    key("replications", "runs", "1", "1 to 1000000", "Independent repetitions of each policy.", "More: narrower confidence intervals; time grows in proportion."),
+    key("replications", "runs", "1, with a target 5", "1 to 1000000, with a target from 2", "Independent repetitions of each policy; with a target, the least.", "More: narrower confidence intervals; time grows in proportion."),
+    key("replications_max", "runs", "50", "replications to 1000000", "With a target, the most repetitions.", "Higher: narrow targets are reached, in more time."),
+    key("target.METRIC", "metric's unit or %", "none", "above 0", "Replicate until the 95 % interval of the metric's mean is no wider to either side, for every policy.", "Narrower: more replications, as the inverse square."),
     key("engine.tick", "time", "largest divisor of the quantum within the lookahead", "above 0, to the smallest delay and 2^30 ns", "Window in which servers and nodes run independently.", "Longer: faster. No effect on results."),
     key("engine.quantum", "time", "the tick", "a multiple of the tick, to 1h", "Heartbeats and faults happen on its multiples.", "Longer: coarser control plane, slightly faster."),
     key("engine.sample_interval", "time", "about duration / 100, no multiple of the heartbeat interval", "a multiple of the quantum", "Bin of the time series; views are sampled as often.", "Shorter: finer curves, larger files, slower."),
@@ -279,7 +281,7 @@ mod tests {
         let mut asked_for = asked(
             "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
              round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[membership]\n\
-             [chaos]\n[expect]\n",
+             [chaos]\n[target]\n[expect]\n",
         );
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };

@@ -12,9 +12,10 @@ use super::load::{capacity_per_s, lookahead_ns};
 use super::membership::membership;
 use super::overrides::{apply, written};
 use super::policy::policies;
+use super::target::targets;
 use super::tree::{Node, parse_file};
 use super::validate::Checker;
-use super::values::{big_count, count, duration, text};
+use super::values::{Limit, big_count, count, duration, duration_or, text};
 use super::walk::{Section, Walk};
 use super::workload::workload;
 use super::{Origin, Scenario};
@@ -22,9 +23,17 @@ use crate::time::SECOND;
 
 /// How long requests may take to end after the last arrival, unless the scenario says otherwise.
 const DRAIN_NS: u64 = 10 * SECOND;
+/// With a target: replications to start with. Of fewer the spread is guessed, and a guess that
+/// happens to be too small would end the search.
+const REPLICATIONS_LEAST: u32 = 5;
+/// With a target: where the search ends, unless the scenario says otherwise.
+const REPLICATIONS_MOST: u32 = 50;
 
 /// Gives the text of a file that the scenario names, or the reason why not.
 pub type ReadFile<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
+
+/// What else a scenario must satisfy, besides being possible; asked of possible scenarios only.
+pub type Check<'a> = dyn Fn(&Scenario) -> Option<ConfigFault> + 'a;
 
 /// Everything a scenario is made from.
 pub struct Source<'a> {
@@ -36,6 +45,8 @@ pub struct Source<'a> {
     pub read: &'a ReadFile<'a>,
     /// Metrics an expectation may name; `None` leaves them unchecked.
     pub metrics: Option<&'a [&'a str]>,
+    /// What else it must satisfy: memory for it, say.
+    pub check: Option<&'a Check<'a>>,
 }
 
 impl Scenario {
@@ -50,7 +61,7 @@ impl Scenario {
         overrides: &[(String, String)],
         read: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Self, Vec<ConfigFault>> {
-        Source { text, overrides, read, metrics: None }.parse()
+        Source { text, overrides, read, metrics: None, check: None }.parse()
     }
 
     /// Checks a scenario built by hand.
@@ -84,6 +95,10 @@ impl Source<'_> {
         faults.append(&mut walk.faults);
         faults.extend(impossible.into_iter().map(|fault| walk.locate(fault)));
         if faults.is_empty() {
+            let fault = self.check.and_then(|check| check(&scenario));
+            faults.extend(fault.map(|fault| walk.locate(fault)));
+        }
+        if faults.is_empty() {
             return Ok(scenario);
         }
         // The file's faults from top to bottom, then those of overrides.
@@ -99,10 +114,16 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let mut s = Section::root(root);
     let name = s.need(walk, "name", "\"my-scenario\"", text).unwrap_or_default();
     let duration_ns = s.need(walk, "duration", "\"20s\"", duration).unwrap_or(20 * SECOND);
-    let warmup_ns = s.read(walk, "warmup", duration).unwrap_or(duration_ns / 10);
+    let warmup = s.read(walk, "warmup", |walk, item| duration_or(walk, item, "auto"));
+    let warmup_auto = matches!(warmup, Some(Limit::Lifted));
+    let warmup_ns = warmup.and_then(Limit::get).unwrap_or(duration_ns / 10);
     let drain_ns = s.read(walk, "drain", duration).unwrap_or(DRAIN_NS);
     let seed = s.read(walk, "seed", big_count).unwrap_or(1);
-    let replications = s.read(walk, "replications", count).unwrap_or(1);
+    let target = targets(walk, &mut s, metrics);
+    let least = if target.is_empty() { 1 } else { REPLICATIONS_LEAST };
+    let replications = s.read(walk, "replications", count).unwrap_or(least);
+    let most = s.read(walk, "replications_max", count);
+    let replications_max = most.unwrap_or(REPLICATIONS_MOST.max(replications));
     let network = network(walk, &mut s);
     let nodes = nodes(walk, &mut s);
     let servers = servers(walk, &mut s);
@@ -123,9 +144,12 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         name,
         duration_ns,
         warmup_ns,
+        warmup_auto,
         drain_ns,
         seed,
         replications,
+        replications_max,
+        target,
         engine,
         network,
         nodes,

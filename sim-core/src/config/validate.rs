@@ -23,6 +23,8 @@ use crate::time::Nanos;
 
 /// Longest name: it becomes part of file names.
 const NAME_CHARS_MAX: usize = 100;
+/// Most replications of a policy.
+const REPLICATIONS_MAX: u32 = 1_000_000;
 
 /// Collects the faults of a scenario.
 pub(super) struct Checker {
@@ -44,9 +46,12 @@ impl Checker {
             name,
             duration_ns,
             warmup_ns,
+            warmup_auto: _, // Both will do.
             drain_ns,
             seed: _, // Every seed will do.
             replications,
+            replications_max,
+            target,
             engine,
             network,
             nodes,
@@ -71,7 +76,15 @@ impl Checker {
                 .found(format_duration(*warmup_ns))
                 .allowed(format!("0s to below {}", format_duration(*duration_ns)))
         });
-        self.within("replications", u64::from(*replications), 1..=1_000_000);
+        // Of a single one no spread is known, so no target could be met.
+        let least = if target.is_empty() { 1 } else { 2 };
+        self.within("replications", (*replications).into(), least..=REPLICATIONS_MAX.into());
+        let range = *replications..=REPLICATIONS_MAX;
+        self.check(range.contains(replications_max), "replications_max", &["replications"], || {
+            ConfigFault::new("", "is out of range").found(replications_max).allowed(format!(
+                "a whole number, {replications} (the replications) to {REPLICATIONS_MAX}"
+            ))
+        });
         self.network(network);
         let lookahead = lookahead_ns(network, scenario.nodes_talk());
         self.engine(engine, lookahead, duration_ns.saturating_add(*drain_ns), *duration_ns);

@@ -111,13 +111,22 @@ impl<T> Limit<T> {
 
 /// A duration, or `"never"`.
 pub(super) fn duration_or_never(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Limit<Nanos>> {
-    if matches!(&item.node.value, Value::Text(text) if text == "never") {
+    duration_or(walk, item, "never")
+}
+
+/// A duration, or a word that stands for something else.
+pub(super) fn duration_or(
+    walk: &mut Walk<'_>,
+    item: &Item<'_>,
+    word: &str,
+) -> Option<Limit<Nanos>> {
+    if matches!(&item.node.value, Value::Text(text) if text == word) {
         return Some(Limit::Lifted);
     }
     let before = walk.faults.len();
     let read = duration(walk, item).map(Limit::At);
     if let Some(fault) = walk.faults.get_mut(before) {
-        fault.allowed = Some(format!("\"never\", or {DURATION_FORM}"));
+        fault.allowed = Some(format!("\"{word}\", or {DURATION_FORM}"));
     }
     read
 }

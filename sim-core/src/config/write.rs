@@ -18,6 +18,7 @@ use super::{
     TraceConfig, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::stats::target::Target;
 use crate::time::Nanos;
 
 impl Scenario {
@@ -27,9 +28,12 @@ impl Scenario {
             name,
             duration_ns,
             warmup_ns,
+            warmup_auto,
             drain_ns,
             seed,
             replications,
+            replications_max,
+            target,
             engine,
             network,
             nodes,
@@ -47,10 +51,11 @@ impl Scenario {
         let mut file = File::default();
         file.key("name", quote(name));
         file.key("duration", time(*duration_ns));
-        file.key("warmup", time(*warmup_ns));
+        file.key("warmup", if *warmup_auto { quote("auto") } else { time(*warmup_ns) });
         file.key("drain", time(*drain_ns));
         file.key("seed", seed);
         file.key("replications", replications);
+        file.key("replications_max", replications_max);
         file.judgement_keys(judgement);
         file.engine(engine);
         file.network(network);
@@ -80,6 +85,7 @@ impl Scenario {
         if let Some(chaos) = chaos {
             file.chaos(chaos);
         }
+        file.targets(target);
         file.expectations(expect);
         file.text
     }
@@ -404,6 +410,16 @@ impl File {
         self.key("lifeguard", lifeguard);
         self.key("loss", number(*loss));
         self.key("seeds", quote(&format!("{}..{}", seeds.start, seeds.end)));
+    }
+
+    fn targets(&mut self, targets: &[Target]) {
+        if targets.is_empty() {
+            return;
+        }
+        self.table("[target]");
+        for Target { metric, half_width } in targets {
+            self.key(&quote(metric), quote(&half_width.to_string()));
+        }
     }
 
     fn expectations(&mut self, expect: &[Expectation]) {

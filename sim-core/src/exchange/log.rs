@@ -36,6 +36,9 @@ struct Entry {
 }
 
 impl ChangeLog {
+    /// Memory a server takes at most [bytes]: a live entry and a dead one.
+    pub(crate) const SERVER_BYTES: usize = 2 * size_of::<Entry>();
+
     /// The last number given.
     pub const fn last(&self) -> u64 {
         self.last

@@ -58,6 +58,9 @@ impl Flight {
 }
 
 impl Checks {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<i32>() + size_of::<Nanos>();
+
     /// Random phases, no results.
     pub fn new(setup: &Setup, config: &HealthChecks, node: NodeId) -> Self {
         let mut stream = setup.node_stream(Purpose::HealthChecks, node);

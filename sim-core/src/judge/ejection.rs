@@ -47,6 +47,9 @@ pub struct Decision {
 }
 
 impl Ejections {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<Record>();
+
     /// Nobody is ejected.
     pub fn new(setup: &Setup, config: &OutlierEjection) -> Self {
         Self {

@@ -36,6 +36,9 @@ struct Rhythm {
 }
 
 impl Rhythms {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<Rhythm>();
+
     /// Nothing heard yet.
     pub fn new(setup: &Setup, config: &PhiAccrual) -> Self {
         Self {

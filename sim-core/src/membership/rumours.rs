@@ -20,6 +20,9 @@ struct Rumour {
 }
 
 impl Rumours {
+    /// Memory a piece of news takes [bytes].
+    pub(super) const RUMOUR_BYTES: usize = size_of::<Rumour>();
+
     /// Nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.rumours.is_empty()

@@ -38,9 +38,6 @@ enum Index {
     Tree(LatencyTree),
 }
 
-/// With more reports a request than this the tree is the faster index.
-const TREE_REPORTS: f64 = 1.0;
-
 impl LowestLatency {
     /// An index of all servers, all with latency 0 until they report.
     pub fn new(
@@ -55,7 +52,7 @@ impl LowestLatency {
             LatencyTies::Id => 0,
         };
         let ranks: Vec<u64> = (0..setup.servers).map(|_| rank()).collect();
-        let index = if setup.reports_a_request > TREE_REPORTS {
+        let index = if setup.hears_much() {
             let mut tree = LatencyTree::new(&setup.places, &ranks);
             (0..setup.servers).for_each(|server| tree.tell(server, Some(0)));
             Index::Tree(tree)

@@ -135,6 +135,13 @@ struct Completion {
 }
 
 impl EventServers {
+    /// Memory a server takes, without its attempts [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<Server>();
+    /// Memory an attempt takes [bytes]: its job, its place at the server and among the free.
+    pub(crate) const JOB_BYTES: usize = size_of::<Job>() + 2 * size_of::<u32>();
+    /// Memory a completion takes that is on its way [bytes].
+    pub(crate) const COMPLETION_BYTES: usize = size_of::<Completion>();
+
     /// Idle servers.
     pub fn new(setup: &Setup, first: u32, len: u32) -> Self {
         let server = |id| {

@@ -38,6 +38,14 @@ pub struct FifoServers {
 /// What has no place in the ring: finish time [ns] and sojourn time [ns].
 type Spill = VecDeque<(Nanos, f32)>;
 
+impl FifoServers {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize =
+        size_of::<Line>() + size_of::<Spill>() + size_of::<u32>();
+    /// Memory an attempt takes that has no place beside its server [bytes].
+    pub(crate) const SPILLED_BYTES: usize = size_of::<(Nanos, f32)>();
+}
+
 const _: () = assert!(size_of::<Line>() == 192, "a server is three cache lines");
 
 /// One server: three cache lines.

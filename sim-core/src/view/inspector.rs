@@ -91,6 +91,9 @@ struct Record {
 }
 
 impl Inspector {
+    /// Memory a server takes [bytes].
+    pub(crate) const SERVER_BYTES: usize = size_of::<Record>();
+
     /// Nothing suspicious yet.
     pub fn new(setup: &Setup, config: TrustConfig) -> Self {
         Self {

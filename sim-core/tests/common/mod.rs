@@ -50,9 +50,12 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
         name: "test".into(),
         duration_ns: 4 * SECOND,
         warmup_ns: 400 * MILLISECOND,
+        warmup_auto: false,
         drain_ns: 10 * SECOND,
         seed: 1,
         replications: 1,
+        replications_max: 1,
+        target: Vec::new(),
         engine: EngineConfig {
             tick_ns: DELAY_NS,
             quantum_ns: DELAY_NS,

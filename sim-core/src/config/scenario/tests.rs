@@ -8,6 +8,7 @@ use crate::config::{
     PolicyConfig, Slowdown, Targets,
 };
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::stats::target::HalfWidth;
 use crate::time::{MICROSECOND, MILLISECOND};
 
 /// The least a scenario must say.
@@ -186,7 +187,13 @@ const IMPOSSIBLE: &[(&str, &str, &str, &str)] = &[
     ("duration", "20", "duration", "unit"),
     ("duration", "10mz", "duration", "unknown unit `mz`"),
     ("warmup", "20s", "warmup", "below the duration"),
+    ("warmup", "automatic", "warmup", "not a duration"),
     ("replications", "0", "replications", "range"),
+    ("replications_max", "2", "replications_max", "range"),
+    ("target", "5", "target", "a table"),
+    ("target.latency_ms_p99", "0", "target.latency_ms_p99", "above 0"),
+    ("target.latency_ms_p99", "5 percent", "target.latency_ms_p99", "no number or percentage"),
+    ("target.latency_ms_p99", "true", "target.latency_ms_p99", "half-width"),
     ("seed", "-1", "seed", "range"),
     ("network.node_server.lognormal.min", "0s", "network.node_server.lognormal.min", "lookahead"),
     ("network.node_server.lognormal.mean", "300us", "network.node_server.lognormal.mean", "above `min`"),
@@ -261,6 +268,45 @@ fn impossible_scenarios_are_refused_once_and_by_name() {
             assert_eq!(faults.len(), 1, "{key}={value}: {faults:#?}");
         }
     }
+}
+
+#[test]
+fn replications_go_on_from_the_least_to_the_most_with_a_target() {
+    let s = parse(LEAST).expect("valid");
+    assert_eq!((s.replications, s.target), (1, Vec::new()));
+    let text = format!("{LEAST}[target]\nlatency_ms_p99 = \"5%\"\nok = 0.5\nlost = 3\n");
+    let s = parse(&text).expect("valid");
+    assert_eq!((s.replications, s.replications_max), (5, 50));
+    let read: Vec<_> = s.target.iter().map(|t| (t.metric.as_str(), t.half_width)).collect();
+    let expected = [
+        ("latency_ms_p99", HalfWidth::Percent(5.0)),
+        ("ok", HalfWidth::Absolute(0.5)),
+        ("lost", HalfWidth::Absolute(3.0)),
+    ];
+    assert_eq!(read, expected);
+    assert_eq!(parse(&s.to_toml()), Ok(s));
+
+    let s = with(&text, &[("replications", "200")]).expect("valid");
+    assert_eq!((s.replications, s.replications_max), (200, 200));
+    let faults = with(&text, &[("replications", "1")]).expect_err("no spread of one");
+    assert_eq!(faults[0].key, "replications");
+    let metrics = Some(&["ok", "lost", "latency_ms_p90"][..]);
+    let source = Source { text: &text, overrides: &[], read: &files, metrics, check: None };
+    let faults = source.parse().expect_err("no such metric");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].fix.as_deref(), Some("did you mean `latency_ms_p90`?"));
+}
+
+#[test]
+fn a_warm_up_can_be_left_to_be_found() {
+    let s = parse(RICH).expect("valid");
+    assert!(!s.warmup_auto);
+    let s = with(RICH, &[("warmup", "auto")]).expect("valid");
+    assert!(s.warmup_auto && s.to_toml().contains("warmup = \"auto\""));
+    let s = with(LEAST, &[("warmup", "auto")]).expect("valid");
+    assert_eq!(parse(&s.to_toml()), Ok(s));
+    let faults = with(RICH, &[("warmup", "3")]).expect_err("no unit");
+    assert!(faults[0].allowed.as_ref().is_some_and(|allowed| allowed.contains("\"auto\"")));
 }
 
 #[test]
@@ -443,7 +489,8 @@ fn all_faults_of_a_file_come_at_once_and_in_order() {
 
 #[test]
 fn metrics_are_looked_up_where_they_are_known() {
-    let source = |metrics| Source { text: RICH, overrides: &[], read: &files, metrics };
+    let source =
+        |metrics| Source { text: RICH, overrides: &[], read: &files, metrics, check: None };
     assert!(source(Some(&["success_rate", "latency_ms_p99"])).parse().is_ok());
     let faults =
         source(Some(&["success_rate", "latency_ms_p9999"])).parse().expect_err("no such metric");
