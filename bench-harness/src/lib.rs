@@ -2,10 +2,12 @@
 //!
 //! * [`reference`]: a plain global-heap event loop over the same model rules; the windowed engine
 //!   must give the same bytes, and it is the control of every speed figure.
+//! * [`sweep`]: many scenarios from one base, run so that nothing finished is lost.
 //! * [`fleet`]: the workload on which speed is measured.
 //! * [`memory`]: how much memory there is.
 //! * [`warmup`]: how long the warm-up of a scenario has to be, found by running it.
 
+pub mod sweep; // many scenarios from one base
 pub mod fleet; // the workload of the speed figures
 pub mod reference; // the plain event loop
 pub mod memory; // how much there is

@@ -1,7 +1,12 @@
 //! `bench-harness`: the measurements of lbsim that take longer than a bench.
 
-mod one;
-mod speed;
+mod speed; // what a request costs, against the reference
+mod scale; // how costs grow with the fleet
+mod instructions; // the gate: instructions a request must not rise
+mod one; // one measurement
+mod process; // measurements in processes of their own
+mod machine; // what measured
+mod summary; // median and ends
 
 use std::process::ExitCode;
 
@@ -19,6 +24,10 @@ struct Args {
 enum Command {
     /// Compare the speed of the windowed engine with the reference, over sizes and policies
     Speed(speed::SpeedArgs),
+    /// Measure how costs grow with servers, nodes and threads; goes on after an interruption
+    Scale(scale::ScaleArgs),
+    /// Check that instructions a request have not risen; exit 1 if so, 77 if nothing can be counted
+    Instructions(instructions::InstructionsArgs),
     /// One measurement, in a process of its own
     #[command(hide = true)]
     One(one::OneArgs),
@@ -26,19 +35,18 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Speed(args) => speed::run(&args),
-        Command::One(args) => {
-            println!("{}", one::measure(&args));
-            Ok(())
-        }
+        Command::Speed(args) => speed::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Scale(args) => scale::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Instructions(args) => instructions::run(&args),
+        Command::One(args) => one::measure(&args).map(|reading| {
+            println!("{reading}");
+            ExitCode::SUCCESS
+        }),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(2)
+    })
 }
 
 #[cfg(test)]

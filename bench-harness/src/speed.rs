@@ -7,15 +7,13 @@
 
 mod record;
 
-use std::error::Error;
 use std::path::PathBuf;
-use std::process::Command;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::one::{Engine, OneArgs, Policy, Reading};
-
-type Failure = Box<dyn Error>;
+use crate::process::{self, COUNTED_SERVERS, Failure, name};
+use crate::summary::median;
 
 /// Arguments of `bench-harness speed`.
 #[derive(Debug, Args)]
@@ -55,8 +53,6 @@ const INSTRUCTIONS_LIMIT: f64 = 600.0;
 const LOWEST_LATENCY_LIMIT: f64 = 2.5;
 /// Most memory for a million servers [MB].
 const MEMORY_LIMIT_MB: f64 = 1_000.0;
-/// Fleets above this are not counted under valgrind: it is fifty times slower.
-const COUNTED_SERVERS: u32 = 100_000;
 
 /// One size under one policy.
 #[derive(Clone, Debug)]
@@ -75,9 +71,7 @@ struct Case {
 
 /// Measures, prints, records.
 pub fn run(args: &SpeedArgs) -> Result<(), Failure> {
-    if cfg!(debug_assertions) {
-        return Err("this build is not optimised: cargo run --release -p bench-harness".into());
-    }
+    process::require_optimised()?;
     let mut cases = plan(args);
     for repeat in 0..args.repeats {
         for case in &mut cases {
@@ -136,7 +130,7 @@ impl Case {
             engines.insert(repeat as usize % 2, Engine::Reference);
         }
         for engine in engines {
-            let reading = read(&self.one(engine, self.requests))?;
+            let reading = process::measure(&self.one(engine))?;
             match engine {
                 Engine::Windowed => self.windowed.push(reading),
                 Engine::Reference => self.reference.push(reading),
@@ -145,9 +139,9 @@ impl Case {
         Ok(())
     }
 
-    const fn one(&self, engine: Engine, requests: u64) -> OneArgs {
-        let Self { servers, nodes, policy, .. } = *self;
-        OneArgs { engine, policy, servers, nodes, requests }
+    const fn one(&self, engine: Engine) -> OneArgs {
+        let Self { servers, nodes, policy, requests, .. } = *self;
+        OneArgs { servers, nodes, requests, ..OneArgs::new(engine, policy) }
     }
 
     fn windowed_ns(&self) -> Vec<f64> {
@@ -234,80 +228,22 @@ fn checks(cases: &[Case]) -> Vec<Check> {
     checks
 }
 
-/// Runs one measurement in a process of its own.
-fn read(one: &OneArgs) -> Result<Reading, Failure> {
-    let mut command = Command::new(std::env::current_exe()?);
-    Ok(run_one(command.args(arguments(one)))?.0)
-}
-
-/// The reading, and what went to stderr.
-fn run_one(command: &mut Command) -> Result<(Reading, String), Failure> {
-    let output = command.output()?;
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    if !output.status.success() {
-        return Err(format!("{command:?} failed: {stderr}").into());
-    }
-    Ok((String::from_utf8_lossy(&output.stdout).trim().parse()?, stderr))
-}
-
-fn arguments(one: &OneArgs) -> Vec<String> {
-    let OneArgs { engine, policy, servers, nodes, requests } = one;
-    let engine = engine.to_possible_value().expect("every engine has a name");
-    let mut arguments = vec!["one".to_owned()];
-    arguments.push(format!("--engine={}", engine.get_name()));
-    arguments.push(format!("--policy={}", name(*policy)));
-    arguments.push(format!("--servers={servers}"));
-    arguments.push(format!("--nodes={nodes}"));
-    arguments.push(format!("--requests={requests}"));
-    arguments
-}
-
 fn count_instructions(cases: &mut [Case]) -> Result<(), Failure> {
-    if Command::new("valgrind").arg("--version").output().is_err() {
+    if !process::valgrind_is_there() {
         eprintln!("instructions: skipped, valgrind is not installed");
         return Ok(());
     }
     for case in cases.iter_mut().filter(|case| case.servers <= COUNTED_SERVERS) {
         eprintln!("instructions: {} x {} {}", case.servers, case.nodes, name(case.policy));
-        // 16 requests a server are 50 ms, five service times: by then the fleet has filled up.
-        let short = 100_000.max(16 * u64::from(case.servers));
-        let (first, requests) = callgrind(&case.one(Engine::Windowed, short))?;
-        let (second, more) = callgrind(&case.one(Engine::Windowed, 3 * short))?;
-        case.instructions = Some((second - first) as f64 / (more - requests) as f64);
+        let count = process::instructions_per_request(&case.one(Engine::Windowed))?;
+        case.instructions = Some(count);
     }
     Ok(())
-}
-
-/// Instructions of a whole process, and the requests it simulated.
-fn callgrind(one: &OneArgs) -> Result<(u64, u64), Failure> {
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    command.arg(std::env::current_exe()?).args(arguments(one));
-    let (reading, stderr) = run_one(&mut command)?;
-    let collected = stderr.lines().find_map(|line| line.split("Collected : ").nth(1));
-    let collected = collected.ok_or_else(|| format!("callgrind counted nothing: {stderr}"))?;
-    Ok((collected.trim().parse()?, reading.requests))
 }
 
 fn peak_mb(readings: &[Reading]) -> Option<f64> {
     let peak = readings.iter().filter_map(|reading| reading.peak_kib).max();
     peak.map(|kib| kib as f64 * 1_024.0 / 1e6)
-}
-
-/// The median; of an even number, the mean of the two in the middle.
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.as_slice() {
-        [] => None,
-        odd if odd.len() % 2 == 1 => Some(odd[middle]),
-        even => Some(f64::midpoint(even[middle - 1], even[middle])),
-    }
-}
-
-fn name(policy: Policy) -> String {
-    policy.to_possible_value().expect("every policy has a name").get_name().to_owned()
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), String> {
@@ -322,14 +258,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn median_of_none_one_odd_and_even() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3.0]), Some(3.0));
-        assert_eq!(median(&[9.0, 1.0, 3.0]), Some(3.0));
-        assert_eq!(median(&[9.0, 1.0, 3.0, 4.0]), Some(3.5));
-    }
-
-    #[test]
     fn sizes_are_two_positive_numbers() {
         assert_eq!(parse_size("1000x8"), Ok((1_000, 8)));
         for text in ["1000", "0x8", "1000x0", "axb", "1x2x3"] {
@@ -340,7 +268,15 @@ mod tests {
     /// Readings of 100 ns (windowed) and 250 ns (reference) a request, `two_choices`; then the
     /// same for `lowest_latency` at 300 ns.
     fn cases(servers: u32, nodes: u32) -> Vec<Case> {
-        let reading = |wall_ns| Reading { wall_ns, requests: 10, peak_kib: Some(1_000_000) };
+        let reading = |wall_ns| Reading {
+            wall_ns,
+            setup_ns: 0,
+            requests: 10,
+            decisions: 10,
+            view_updates: 0,
+            threads_used: 1,
+            peak_kib: Some(1_000_000),
+        };
         let two = Case {
             servers,
             nodes,

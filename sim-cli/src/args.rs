@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::sweep::args::SweepArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::compare::{METRIC, POLICY};
 
 /// A wind tunnel for distributed load balancers: nodes that decide from stale views, in simulation.
 #[derive(Debug, Parser)]
@@ -18,8 +21,12 @@ pub struct Args {
 pub enum Command {
     /// Simulate a scenario: every policy, every replication
     Run(RunArgs),
+    /// Run many scenarios made from one, and go on with what was stopped
+    Sweep(SweepArgs),
     /// Check a scenario without running it, and say what it offers the fleet
     Check(CheckArgs),
+    /// Say which policy wins where, with confidence intervals
+    Compare(CompareArgs),
     /// List what a scenario file may contain
     List {
         /// What to list.
@@ -63,6 +70,26 @@ impl RunArgs {
     }
 }
 
+/// Arguments of `lbsim compare`.
+#[derive(Debug, ClapArgs)]
+pub struct CompareArgs {
+    /// A folder of `lbsim run --out` or `lbsim sweep --out`, its runs.csv, or a scenario file
+    #[arg(value_name = "DIR|FILE")]
+    pub source: PathBuf,
+    /// Figure to compare, one of `lbsim list metrics`; repeatable
+    #[arg(long, value_name = "NAME", default_value = METRIC)]
+    pub metric: Vec<String>,
+    /// Column of the alternatives: the policy or an axis of the sweep
+    #[arg(long, value_name = "COLUMN", default_value = POLICY)]
+    pub by: String,
+    /// Threads to run a file with; the results do not depend on it [default: all cores]
+    #[arg(long, value_name = "T")]
+    pub threads: Option<usize>,
+    /// Print one JSON object on stdout and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `lbsim check`.
 #[derive(Debug, ClapArgs)]
 pub struct CheckArgs {
@@ -95,7 +122,8 @@ pub enum Topic {
     Metrics,
 }
 
-fn parse_override(text: &str) -> Result<(String, String), String> {
+/// Parses `KEY=VALUE`.
+pub fn parse_override(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.trim().to_owned()))

@@ -28,8 +28,41 @@ impl Style {
     }
 }
 
+/// A file with faults.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Its path, as the user would write it.
+    pub path: &'a str,
+    /// Its content.
+    pub text: &'a str,
+}
+
 /// Renders all faults of the scenario at `path` with content `text`, and a last line that counts.
 pub fn render(path: &str, text: &str, faults: &[ConfigFault], style: Style) -> String {
+    let file = Source { path, text };
+    render_over(file, file, faults, style) + &count(path, faults.len())
+}
+
+/// Renders all faults of a `sweep` and of its `base`, and a last line that counts.
+pub fn render_sweep(
+    base: Source<'_>,
+    sweep: Source<'_>,
+    faults: &[ConfigFault],
+    style: Style,
+) -> String {
+    render_over(base, sweep, faults, style) + &count(sweep.path, faults.len())
+}
+
+fn count(path: &str, faults: usize) -> String {
+    format!("{path}: {faults} fault{}\n", if faults == 1 { "" } else { "s" })
+}
+
+fn render_over(
+    file: Source<'_>,
+    overlay: Source<'_>,
+    faults: &[ConfigFault],
+    style: Style,
+) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Colour => Renderer::styled(),
@@ -37,19 +70,19 @@ pub fn render(path: &str, text: &str, faults: &[ConfigFault], style: Style) -> S
     let renderer = renderer.term_width(WIDTH);
     let mut out = String::new();
     for fault in faults {
-        out.push_str(&renderer.render(&[group(path, text, fault)]));
+        out.push_str(&renderer.render(&[group(file, overlay, fault)]));
         out.push_str("\n\n");
     }
-    let (count, s) = (faults.len(), if faults.len() == 1 { "" } else { "s" });
-    out + &format!("{path}: {count} fault{s}\n")
+    out
 }
 
-fn group<'a>(path: &'a str, text: &'a str, fault: &'a ConfigFault) -> Group<'a> {
+fn group<'a>(file: Source<'a>, overlay: Source<'a>, fault: &'a ConfigFault) -> Group<'a> {
     let ConfigFault { key, origin, span, found, problem, allowed, fix } = fault;
     let title = if key.is_empty() { problem.clone() } else { format!("{key}: {problem}") };
     let mut group = Group::with_title(Level::ERROR.primary_title(title));
     let (path, text) = match origin {
-        Origin::File => (path, text),
+        Origin::File => (file.path, file.text),
+        Origin::Overlay => (overlay.path, overlay.text),
         Origin::Override(written) => ("--set", written.as_str()),
     };
     if let Some(span) = span {

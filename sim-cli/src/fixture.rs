@@ -1,5 +1,7 @@
 //! A small scenario and runs of it for the tests of this crate, made without the engine.
 
+use std::time::Duration;
+
 use sim_core::config::{
     Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
     PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
@@ -8,6 +10,8 @@ use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::{Bin, ConsistencyResult, Counts, NodeResult, RunResult, ServerResult};
 use sim_core::time::{MICROSECOND, MILLISECOND, SECOND};
+
+use crate::simulated::Simulated;
 
 /// Two policies, three replications, 10 s of which 1 s is warm-up.
 pub fn scenario() -> Scenario {
@@ -73,6 +77,14 @@ pub fn scenario() -> Scenario {
 pub fn runs(scenario: &Scenario) -> Vec<RunResult> {
     let of_policy = |policy| (0..scenario.replications).map(move |r| run(policy, r));
     (0..scenario.policies.len()).flat_map(of_policy).collect()
+}
+
+/// The scenario and [`runs`] of it, as if they had been simulated.
+pub fn simulated(scenario: Scenario) -> Simulated {
+    let runs = runs(&scenario);
+    let (wall, engine) = (Duration::from_secs(1), Duration::from_secs(1));
+    let (warmup_found, unsettled) = (false, Vec::new());
+    Simulated { scenario, warmup_found, unsettled, runs, threads: 1, wall, engine }
 }
 
 /// 1 000 requests, 990 of them answered; the latencies depend on the policy and replication.

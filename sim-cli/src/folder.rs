@@ -265,7 +265,15 @@ mod tests {
 
     fn manifest() -> Manifest {
         let (wall, engine) = (Duration::ZERO, Duration::ZERO);
-        let making = Making { text: "", overrides: &[], threads: 1, wall, engine };
+        let making = Making {
+            text: "",
+            overrides: &[],
+            warmup_found: false,
+            unsettled: &[],
+            threads: 1,
+            wall,
+            engine,
+        };
         Manifest::new(&fixture::scenario(), &[], &making)
     }
 

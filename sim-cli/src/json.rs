@@ -1,10 +1,11 @@
 //! The summary of a run for a program: one JSON object.
 
 use serde::ser::{Serialize, Serializer};
-use sim_core::config::Scenario;
 use sim_core::stats::Interval;
+use sim_core::time::seconds;
 
 use crate::expect::Check;
+use crate::simulated::Simulated;
 use crate::summary::PolicySummary;
 
 /// The object, on one line with a line feed at its end.
@@ -12,15 +13,19 @@ use crate::summary::PolicySummary;
 /// # Errors
 /// Only if the serialiser itself fails.
 pub fn render(
-    scenario: &Scenario,
+    simulated: &Simulated,
     policies: &[PolicySummary],
     checks: &[Check],
 ) -> Result<String, serde_json::Error> {
+    let scenario = &simulated.scenario;
     let first = policies.first();
     let object = Object {
         name: &scenario.name,
         seed: scenario.seed,
         replications: scenario.replications,
+        warmup_s: seconds(scenario.warmup_ns),
+        warmup_found: simulated.warmup_found,
+        warmup_too_short_for: &simulated.unsettled,
         verdict: first.map(|policy| policy.verdict.to_string()),
         metrics: first.map(Metrics),
         policies: Policies(policies),
@@ -35,6 +40,9 @@ struct Object<'a> {
     name: &'a str,
     seed: u64,
     replications: u32,
+    warmup_s: f64,
+    warmup_found: bool,
+    warmup_too_short_for: &'a [String],
     verdict: Option<String>,
     metrics: Option<Metrics<'a>>,
     policies: Policies<'a>,
@@ -119,8 +127,9 @@ mod tests {
     fn object(replications: u32) -> Value {
         let mut scenario = fixture::scenario();
         scenario.replications = replications;
-        let policies = summarise(&scenario, &fixture::runs(&scenario));
-        let text = render(&scenario, &policies, &[]).expect("serialisable");
+        let simulated = fixture::simulated(scenario);
+        let policies = summarise(&simulated.scenario, &simulated.runs);
+        let text = render(&simulated, &policies, &[]).expect("serialisable");
         assert_eq!(text.matches('\n').count(), 1);
         serde_json::from_str(&text).expect("one JSON object")
     }

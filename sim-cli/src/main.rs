@@ -1,12 +1,14 @@
 //! lbsim: a wind tunnel for distributed load balancers.
 //!
 //! Exit codes: 0 fine, 1 a run or a check of its results failed, 2 bad input (do not retry),
-//! 75 the same command may succeed later.
+//! 3 parts of a sweep are missing, 75 the same command may succeed later, 130 ended by Ctrl-C.
 
 mod args; // the command line
 mod run; // `lbsim run`
+mod sweep; // `lbsim sweep`
 mod check; // `lbsim check`
 mod list; // `lbsim list`
+mod compare; // `lbsim compare`
 
 mod scenario_file; // a scenario from its file
 mod diagnostics; // what is wrong with it
@@ -41,7 +43,9 @@ use crate::args::{Args, Command};
 fn main() -> ExitCode {
     match Args::parse().command {
         Command::Run(args) => run::run(args),
+        Command::Sweep(args) => sweep::sweep(args),
         Command::Check(args) => check::check(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::List { what } => list::list(what),
     }
 }

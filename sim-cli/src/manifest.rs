@@ -27,6 +27,11 @@ pub struct Manifest {
     policies: Vec<String>,
     seed: u64,
     replications: u32,
+    /// Warm-up [ns]: given or found.
+    warmup_ns: u64,
+    warmup_found: bool,
+    /// Policies that had not settled by then, where it was found.
+    warmup_too_short_for: Vec<String>,
     tick_ns: u64,
     quantum_ns: u64,
     host_cores: Option<usize>,
@@ -45,6 +50,10 @@ pub struct Making<'a> {
     pub text: &'a str,
     /// What `--set` changed in it.
     pub overrides: &'a [(String, String)],
+    /// Whether the warm-up was found by pilot runs.
+    pub warmup_found: bool,
+    /// Policies whose pilot run found no steady state.
+    pub unsettled: &'a [String],
     /// Threads used.
     pub threads: usize,
     /// Time from the first run's start to the last one's end.
@@ -67,6 +76,9 @@ impl Manifest {
             policies: policy_labels(scenario),
             seed: scenario.seed,
             replications: scenario.replications,
+            warmup_ns: scenario.warmup_ns,
+            warmup_found: making.warmup_found,
+            warmup_too_short_for: making.unsettled.to_vec(),
             tick_ns: scenario.engine.tick_ns,
             quantum_ns: scenario.engine.quantum_ns,
             host_cores: std::thread::available_parallelism().ok().map(Into::into),
@@ -109,6 +121,8 @@ mod tests {
         let making = Making {
             text: "name = \"fixture\"",
             overrides: &[("seed".to_owned(), "7".to_owned())],
+            warmup_found: false,
+            unsettled: &[],
             threads: 2,
             wall: Duration::from_secs(1),
             engine: Duration::from_micros(6),

@@ -17,7 +17,7 @@ use crate::summary::summarise;
 use crate::{json, latency_log, output, report, tables};
 
 /// The same command may succeed later.
-const EXIT_TEMPORARY: u8 = 75;
+pub const EXIT_TEMPORARY: u8 = 75;
 
 /// `lbsim run` from its arguments to its exit code.
 pub fn run(args: RunArgs) -> ExitCode {
@@ -117,18 +117,19 @@ pub fn run_scenario(
     let folder = options.out.as_deref().map(Folder::open).transpose()?;
     let simulated =
         simulate_all(scenario, &options.file, options.threads, options.quiet || options.json)?;
+    let scenario = &simulated.scenario;
     let policies = summarise(scenario, &simulated.runs);
     let checks = expect::check(&scenario.expect, &policies);
     if let Some(folder) = folder {
-        write_folder(folder, scenario, options, &simulated)?;
+        write_folder(folder, options, &simulated)?;
     }
 
     let text = if options.json {
-        json::render(scenario, &policies, &checks)?
+        json::render(&simulated, &policies, &checks)?
     } else if options.quiet {
         failures(&checks)
     } else {
-        report::render(scenario, &policies, &checks) + &where_files_are(options)
+        report::render(&simulated, &policies, &checks) + &where_files_are(options)
     };
     output::write_all(stdout, &text)?;
     let as_expected = checks.iter().all(Check::passes);
@@ -137,11 +138,10 @@ pub fn run_scenario(
 
 fn write_folder(
     folder: Folder,
-    scenario: &Scenario,
     options: &RunOptions,
     simulated: &Simulated,
 ) -> Result<(), FolderError> {
-    let Simulated { runs, threads, wall, engine } = simulated;
+    let Simulated { scenario, warmup_found, unsettled, runs, threads, wall, engine } = simulated;
     let draft = folder.draft()?;
     draft.write("runs.csv", |writer| tables::write_runs(scenario, runs, writer))?;
     for table in &tables::PART_TABLES {
@@ -156,6 +156,8 @@ fn write_folder(
     let making = Making {
         text: &options.text,
         overrides: &options.overrides,
+        warmup_found: *warmup_found,
+        unsettled,
         threads: *threads,
         wall: *wall,
         engine: *engine,

@@ -4,11 +4,8 @@ use sim_core::columns::{METRICS, Metric, policy_labels};
 use sim_core::config::Scenario;
 use sim_core::latency_table::LatencyTable;
 use sim_core::result::RunResult;
-use sim_core::stats::{Interval, mean_interval};
+use sim_core::stats::{CONFIDENCE, Interval, mean_interval};
 use sim_core::verdict::{Verdict, judge};
-
-/// Confidence of every interval.
-const CONFIDENCE: f64 = 0.95;
 
 /// One policy over all its replications.
 #[derive(Clone, Debug)]

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use sim_core::columns::{
-    METRICS, NODE_COLUMNS, PART_KEYS, PartColumn, RUN_KEYS, SERIES_COLUMNS, SERVER_COLUMNS,
-    policy_labels, policy_params,
+    METRICS, NODE_COLUMNS, PART_KEYS, PartColumn, RUN_KEYS, RUN_NOTES, SERIES_COLUMNS,
+    SERVER_COLUMNS, policy_labels, policy_params,
 };
 use sim_core::config::Scenario;
 use sim_core::result::RunResult;
+use sim_core::time::seconds;
+use sim_core::verdict::{Verdict, judge};
 
 /// A file with a row for each part (server, node, interval) of each run.
 pub struct PartTable {
@@ -31,7 +33,13 @@ pub static PART_TABLES: [PartTable; 3] = [
 pub fn write_runs(scenario: &Scenario, runs: &[RunResult], writer: impl Write) -> io::Result<()> {
     let labels = policy_labels(scenario);
     let mut csv = csv::Writer::from_writer(writer);
-    let keys = RUN_KEYS.iter().map(|key| key.name);
+    let keys = RUN_KEYS.iter().chain(&RUN_NOTES).map(|key| key.name);
+    let verdicts: Vec<Verdict> = (0..scenario.policies.len())
+        .map(|policy| {
+            let of_policy = runs.iter().filter(|run| run.policy == policy);
+            judge(scenario, &of_policy.cloned().collect::<Vec<_>>())
+        })
+        .collect();
     csv.write_record(keys.chain(METRICS.iter().map(|metric| metric.name)))?;
     for run in runs {
         let keys = [
@@ -40,6 +48,8 @@ pub fn write_runs(scenario: &Scenario, runs: &[RunResult], writer: impl Write) -
             policy_params(&scenario.policies[run.policy]),
             scenario.seed.to_string(),
             run.replication.to_string(),
+            seconds(scenario.warmup_ns).to_string(),
+            verdicts[run.policy].to_string(),
         ];
         let values = METRICS.iter().map(|metric| cell((metric.get)(scenario, run)));
         csv.write_record(keys.into_iter().chain(values))?;
@@ -99,8 +109,16 @@ mod tests {
         let (header, rows) = rows(&bytes);
         assert_eq!(rows.len(), 6);
         assert_eq!(
-            rows[4][..5],
-            ["fixture", "round_robin", "random_start=true;capacity_gate=true", "7", "1"]
+            rows[4][..7],
+            [
+                "fixture",
+                "round_robin",
+                "random_start=true;capacity_gate=true",
+                "7",
+                "1",
+                "1",
+                "stable"
+            ]
         );
         let value = |name: &str| {
             let column = header.iter().position(|column| column == name).expect(name);

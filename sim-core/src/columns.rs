@@ -10,9 +10,11 @@ mod nodes;
 mod runs;
 mod series;
 mod servers;
+pub mod sweeps;
 
 use crate::config::{Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig, Scenario};
 use crate::result::RunResult;
+use crate::stats::contest::Direction;
 
 pub use nodes::NODE_COLUMNS;
 pub use runs::METRICS;
@@ -42,8 +44,22 @@ pub struct Metric {
     pub unit: &'static str,
     /// What it says, in one sentence.
     pub meaning: &'static str,
+    /// Which of two values is better; `None` where that is no question of the figure alone.
+    pub better: Option<Direction>,
     /// The value, where it is known.
     pub get: fn(&Scenario, &RunResult) -> Option<f64>,
+}
+
+impl Metric {
+    const fn less_is_better(mut self) -> Self {
+        self.better = Some(Direction::Less);
+        self
+    }
+
+    const fn more_is_better(mut self) -> Self {
+        self.better = Some(Direction::More);
+        self
+    }
 }
 
 /// A figure of a part of a run (a server, a node, an interval), chosen by its index.
@@ -69,6 +85,18 @@ pub const RUN_KEYS: [Key; 5] = [
     },
     Key { name: "seed", meaning: "Seed of all randomness." },
     REPLICATION_KEY,
+];
+
+/// Columns between the keys and the figures of `runs.csv`: what was made of the run.
+pub const RUN_NOTES: [Key; 2] = [
+    Key {
+        name: "warmup_s",
+        meaning: "Warm-up [s]: given, or found by pilot runs with `warmup = \"auto\"`.",
+    },
+    Key {
+        name: "verdict",
+        meaning: "`stable`, `backlogged` or `overloaded`: whether figures describe a steady state, from all replications together.",
+    },
 ];
 
 /// Columns that come first in `servers.csv`, `nodes.csv` and `timeseries.csv`.
@@ -143,7 +171,7 @@ const fn run(
     meaning: &'static str,
     get: fn(&Scenario, &RunResult) -> Option<f64>,
 ) -> Metric {
-    Metric { name, unit, meaning, get }
+    Metric { name, unit, meaning, better: None, get }
 }
 
 /// A row of the other tables.
@@ -320,6 +348,8 @@ mod tests {
             ("latency_ms_max", 990.0),
             ("wait_ms_mean", 0.5),
             ("service_ms_mean", 10.0),
+            // 1 seen in every sample; 10.5 s of stays in 10 s.
+            ("little_ratio", 1.0 / 1.05),
             // 100 a second of 10 ms each on 8 slots.
             ("offered_load", 0.125),
             // 25 s of 80 s of slot-time.

@@ -29,6 +29,7 @@ mod expect; // what must be shown
 mod target; // how well it must be known
 mod validate; // what is impossible
 mod write; // from scenario to text
+pub mod document; // the pieces, for other files
 pub mod keys; // every key there is
 
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};

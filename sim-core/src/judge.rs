@@ -7,6 +7,7 @@
 
 pub mod checks;
 pub mod ejection;
+pub mod pacing;
 pub mod rhythm;
 pub mod rules;
 pub mod track;

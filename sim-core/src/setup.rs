@@ -153,7 +153,6 @@ impl Setup {
 
     /// Works out the run of `policy` in `replication` of a checked scenario.
     pub fn new(scenario: &Scenario, policy: usize, replication: u32) -> Self {
-        assert!(!scenario.warmup_auto, "the warm-up is found before a scenario is run");
         let ticks = Ticks::new(scenario);
         let mut first = 0;
         let groups = scenario.all_groups().map(|group| {

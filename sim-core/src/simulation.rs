@@ -142,6 +142,7 @@ impl Simulation {
         replication: u32,
         options: Options,
     ) -> Result<Self, RunError> {
+        assert!(!scenario.warmup_auto, "the warm-up is found before a scenario is run");
         let mut setup = Setup::new(scenario, policy, replication);
         setup.places = heartbeat::places(&setup);
         let threads = options.threads.max(1);

@@ -2,6 +2,7 @@
 //! measures of imbalance.
 
 pub mod target; // how many runs are enough
+pub mod contest; // which alternative is best
 
 /// Confidence of every interval that lbsim reports.
 pub const CONFIDENCE: f64 = 0.95;

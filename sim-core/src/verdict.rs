@@ -19,7 +19,7 @@ use std::fmt;
 
 use crate::columns;
 use crate::config::Scenario;
-use crate::result::{Bin, Outcome, RunResult};
+use crate::result::{Outcome, RunResult};
 
 /// Success rate below which an overfull system is called overloaded.
 const SUCCESS_LEAST: f64 = 0.99;
@@ -49,29 +49,64 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What the verdict looks at in one run: little enough to be kept of each of many.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    /// Work offered over what the servers can do.
+    pub offered_load: Option<f64>,
+    /// Requests that arrived in the measurement window.
+    pub arrivals: u64,
+    /// Of those, answered in time.
+    pub ok: u64,
+    /// Requests at the servers at the end of each sample interval of the window.
+    pub present: Vec<u64>,
+    /// Requests that arrived in each of them.
+    pub arrived: Vec<u64>,
+}
+
+impl Evidence {
+    /// What the verdict looks at in `result`.
+    pub fn of(scenario: &Scenario, result: &RunResult) -> Self {
+        let interval_ns = scenario.engine.sample_interval_ns.max(1);
+        let first = usize::try_from(scenario.warmup_ns.div_ceil(interval_ns)).unwrap_or(usize::MAX);
+        let bins = &result.series[first.min(result.series.len())..];
+        Self {
+            offered_load: columns::metric("offered_load")
+                .and_then(|load| (load.get)(scenario, result)),
+            arrivals: result.measured.arrived,
+            ok: result.measured.of(Outcome::Ok),
+            present: bins.iter().map(|bin| bin.active + bin.waiting).collect(),
+            arrived: bins.iter().map(|bin| bin.counts.arrived).collect(),
+        }
+    }
+}
+
 /// The verdict on the replications of one policy. Without any, nothing speaks against `Stable`.
 pub fn judge(scenario: &Scenario, replications: &[RunResult]) -> Verdict {
-    let overfull = is_overfull(scenario, replications);
+    let evidence = replications.iter().map(|result| Evidence::of(scenario, result));
+    judge_evidence(&evidence.collect::<Vec<_>>())
+}
+
+/// The same, from what was kept of the replications.
+pub fn judge_evidence(replications: &[Evidence]) -> Verdict {
+    let overfull = is_overfull(replications);
     if overfull && success_rate(replications).is_some_and(|rate| rate < SUCCESS_LEAST) {
         Verdict::Overloaded
-    } else if piled_up(&populations(scenario, replications), overfull) {
+    } else if piled_up(&populations(replications), overfull) {
         Verdict::Backlogged
     } else {
         Verdict::Stable
     }
 }
 
-fn is_overfull(scenario: &Scenario, replications: &[RunResult]) -> bool {
-    let loads: Vec<f64> = columns::metric("offered_load")
-        .into_iter()
-        .flat_map(|load| replications.iter().filter_map(|result| (load.get)(scenario, result)))
-        .collect();
+fn is_overfull(replications: &[Evidence]) -> bool {
+    let loads: Vec<f64> = replications.iter().filter_map(|run| run.offered_load).collect();
     !loads.is_empty() && loads.iter().sum::<f64>() >= loads.len() as f64
 }
 
-fn success_rate(replications: &[RunResult]) -> Option<f64> {
-    let arrived: u64 = replications.iter().map(|result| result.measured.arrived).sum();
-    let ok: u64 = replications.iter().map(|result| result.measured.of(Outcome::Ok)).sum();
+fn success_rate(replications: &[Evidence]) -> Option<f64> {
+    let arrived: u64 = replications.iter().map(|run| run.arrivals).sum();
+    let ok: u64 = replications.iter().map(|run| run.ok).sum();
     (arrived > 0).then(|| ok as f64 / arrived as f64)
 }
 
@@ -85,18 +120,15 @@ struct Population {
 }
 
 /// One a sample interval of the measurement window.
-fn populations(scenario: &Scenario, replications: &[RunResult]) -> Vec<Population> {
-    let interval_ns = scenario.engine.sample_interval_ns.max(1);
-    let first = usize::try_from(scenario.warmup_ns.div_ceil(interval_ns)).unwrap_or(usize::MAX);
-    let length = replications.iter().map(|result| result.series.len()).min().unwrap_or(0);
-    let sum = |bin_number: usize| {
-        let bins = replications.iter().map(|result| &result.series[bin_number]);
-        bins.fold(Population::default(), |sum, bin: &Bin| Population {
-            present: sum.present + bin.active + bin.waiting,
-            arrived: sum.arrived + bin.counts.arrived,
+fn populations(replications: &[Evidence]) -> Vec<Population> {
+    let length = replications.iter().map(|run| run.present.len()).min().unwrap_or(0);
+    let sum = |i: usize| {
+        replications.iter().fold(Population::default(), |sum, run| Population {
+            present: sum.present + run.present[i],
+            arrived: sum.arrived + run.arrived[i],
         })
     };
-    (first.min(length)..length).map(sum).collect()
+    (0..length).map(sum).collect()
 }
 
 fn piled_up(intervals: &[Population], overfull: bool) -> bool {

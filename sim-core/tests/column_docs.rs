@@ -6,8 +6,9 @@ use std::fmt::Write;
 use std::fs;
 
 use sim_core::columns::{
-    Key, METRICS, NODE_COLUMNS, PART_KEYS, RUN_KEYS, SERIES_COLUMNS, SERVER_COLUMNS,
+    Key, METRICS, NODE_COLUMNS, PART_KEYS, RUN_KEYS, RUN_NOTES, SERIES_COLUMNS, SERVER_COLUMNS,
 };
+use sim_core::stats::contest::Direction;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/README.md");
 const START: &str = "<!-- columns: written by `LBSIM_UPDATE=1 cargo test -p sim-core` -->\n";
@@ -24,9 +25,27 @@ fn table(title: &str, keys: &[Key], rows: impl Iterator<Item = Row>) -> String {
     text
 }
 
+/// With a column more than the others: which of two values `lbsim compare` calls better.
+fn runs() -> String {
+    let mut text = "\n### `runs.csv`: a row a policy and replication\n\n\
+                    | column | unit | better | meaning |\n|---|---|---|---|\n"
+        .to_owned();
+    for key in RUN_KEYS.iter().chain(&RUN_NOTES) {
+        let _ = writeln!(text, "| `{}` | | | {} |", key.name, key.meaning);
+    }
+    for metric in METRICS {
+        let better = metric.better.map_or("", Direction::name);
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {better} | {} |",
+            metric.name, metric.unit, metric.meaning
+        );
+    }
+    text
+}
+
 fn tables() -> String {
-    let metrics = METRICS.iter().map(|m| (m.name, m.unit, m.meaning));
-    let mut text = table("`runs.csv`: a row a policy and replication", &RUN_KEYS, metrics);
+    let mut text = runs();
     for (title, columns) in [
         ("`servers.csv`: a row a server of each run", SERVER_COLUMNS),
         ("`nodes.csv`: a row a node of each run", NODE_COLUMNS),

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{DELAY_NS, POLICIES, TWO_CHOICES, crash, fleet, run, slow};
+use sim_core::columns;
 use sim_core::config::{Arrivals, PolicyConfig, Retries, Scenario, ServerGroup};
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::{Counts, Outcome, RunResult};
@@ -173,6 +174,10 @@ fn number_in_the_servers_is_rate_times_time() {
             (number / expected - 1.0).abs() < 0.03,
             "{name}: {number:.2} in the servers, {expected:.2} by rate and time"
         );
+        // The same as every run reports it, from what the servers say of stays.
+        let column = columns::metric("little_ratio").unwrap();
+        let ratio = (column.get)(&scenario, &result).unwrap();
+        assert!((ratio - 1.0).abs() < 0.02, "{name}: {ratio}");
     }
 }
 

@@ -7,7 +7,7 @@ mod notebooks;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 /// How a step ended.
 enum Outcome {
@@ -19,12 +19,13 @@ enum Outcome {
 /// Name of the step, and what it does.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("format", format),
     ("clippy", clippy),
     ("tests", || cargo(&["test", "--workspace"])),
     ("docs", docs),
     ("benches, one pass each", || cargo(&["bench", "--package=bench-harness", "--", "--test"])),
+    ("instructions", instructions),
     ("notebooks", notebooks::run),
     ("dependencies", dependencies),
 ];
@@ -83,11 +84,56 @@ fn docs() -> Outcome {
     run(&mut command)
 }
 
-fn dependencies() -> Outcome {
-    if !works(Command::new(cargo_path()).args(["deny", "--version"])) {
-        return Outcome::Skipped("cargo-deny is missing (cargo install cargo-deny)".to_owned());
+/// Instructions a request against the committed figures.
+fn instructions() -> Outcome {
+    // What test runners take for "skipped"; the harness has said why.
+    const SKIPPED: i32 = 77;
+    if !works(Command::new("valgrind").arg("--version")) {
+        return Outcome::Skipped(
+            "valgrind is missing (on Debian: apt-get install valgrind)".into(),
+        );
     }
-    cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])
+    let mut command = Command::new(cargo_path());
+    command.args(["run", "--release", "--quiet", "--package=bench-harness", "--", "instructions"]);
+    let skipped = Outcome::Skipped("no committed figure for this target".to_owned());
+    match run_to_end(&mut command) {
+        Ok(status) if status.code() == Some(SKIPPED) => skipped,
+        Ok(status) => judge(&command, status),
+        Err(failed) => failed,
+    }
+}
+
+/// The version whose answers `deny.toml` is known to be right for.
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
+
+fn dependencies() -> Outcome {
+    let Some(deny) = cargo_deny() else {
+        return Outcome::Skipped(format!(
+            "cargo-deny is missing and could not be built here (cargo install {CARGO_DENY})"
+        ));
+    };
+    // Called as cargo would call it: by its path it finds nothing else to do.
+    run(Command::new(deny).args(["--offline", "check", "bans", "licenses", "sources"]))
+}
+
+/// The person's own `cargo-deny`, or one under `target/`, built there if need be.
+fn cargo_deny() -> Option<PathBuf> {
+    let own = PathBuf::from("cargo-deny");
+    let tools = root().join("target/tools");
+    let ours = tools.join("bin/cargo-deny").with_extension(std::env::consts::EXE_EXTENSION);
+    let there = |path: &PathBuf| works(Command::new(path).arg("--version"));
+    if let Some(found) = [&own, &ours].into_iter().find(|path| there(path)) {
+        return Some(found.clone());
+    }
+    // Not optimised: it is built in a minute and runs for a second.
+    let build = tools.join("build");
+    let mut install = Command::new(cargo_path());
+    install.args(["install", CARGO_DENY, "--locked", "--debug", "--quiet"]);
+    install.arg("--root").arg(&tools).arg("--target-dir").arg(&build);
+    let installed = matches!(run(&mut install), Outcome::Passed);
+    // 700 MB that nobody needs again.
+    let _ = std::fs::remove_dir_all(build);
+    (installed && there(&ours)).then_some(ours)
 }
 
 /// Makes sure of a component of the toolchain.
@@ -110,11 +156,25 @@ fn cargo_path() -> PathBuf {
 
 /// Runs in plain sight.
 fn run(command: &mut Command) -> Outcome {
+    match run_to_end(command) {
+        Ok(status) => judge(command, status),
+        Err(failed) => failed,
+    }
+}
+
+fn run_to_end(command: &mut Command) -> Result<ExitStatus, Outcome> {
     println!("$ {}", shown(command));
-    match command.current_dir(root()).status() {
-        Ok(status) if status.success() => Outcome::Passed,
-        Ok(status) => Outcome::Failed(format!("{} ended with {status}", shown(command))),
-        Err(error) => Outcome::Failed(format!("{} did not start: {error}", shown(command))),
+    command
+        .current_dir(root())
+        .status()
+        .map_err(|error| Outcome::Failed(format!("{} did not start: {error}", shown(command))))
+}
+
+fn judge(command: &Command, status: ExitStatus) -> Outcome {
+    if status.success() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(format!("{} ended with {status}", shown(command)))
     }
 }
 

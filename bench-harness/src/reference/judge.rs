@@ -6,6 +6,7 @@ use sim_core::config::OnNoServer;
 use sim_core::ids::{NodeId, ServerId};
 use sim_core::judge::Rules;
 use sim_core::judge::checks::Flight;
+use sim_core::judge::pacing::MISSES;
 use sim_core::judge::track::Now;
 use sim_core::policy::least_bad;
 use sim_core::result::Outcome;
@@ -203,15 +204,25 @@ impl Node {
     /// Serves those who wait, in order, while the policy finds a server with room.
     fn serve(&mut self, setup: &Setup, at_ns: Nanos) -> Vec<Sent> {
         let mut sent = Vec::new();
+        let mut misses = 0;
         while let Some(&waiter) = self.bench.waiters.front() {
             let Some(server) = self.choose(setup, at_ns, None) else { break };
             let belief = &self.view.beliefs[server];
-            if self.view.load(belief) >= u32::from(belief.capacity) {
-                break;
+            let load = self.view.load(belief);
+            let room = u32::from(belief.capacity).saturating_sub(load);
+            if room == 0 {
+                misses += 1;
+                if misses >= MISSES {
+                    break;
+                }
+                continue;
             }
             self.bench.waiters.pop_front();
             let attempt = self.open(setup, at_ns, waiter.arrived_ns, waiter.demand, server);
             sent.push((waiter.arrived_ns, attempt));
+            if let Some(pacing) = &mut self.bench.rules.pacing {
+                pacing.send(server, room, &mut self.view);
+            }
         }
         sent
     }

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Case, Check, Failure, median, name, peak_mb, policy_ratios};
+use super::{Case, Check, peak_mb, policy_ratios};
+use crate::machine::{commit, machine};
 use crate::one::Engine;
+use crate::process::{Failure, name};
+use crate::summary::{high, low, median};
 
 /// A row of `speed.csv`: one size under one policy. What is not known is an empty cell.
 #[derive(Clone, Debug, Serialize)]
@@ -56,8 +57,8 @@ pub fn rows(cases: &[Case]) -> Vec<Row> {
             windowed_ns_per_request_median: median(&case.windowed_ns()),
             reference_ns_per_request_median: median(&case.reference_ns()),
             ratio_median: median(&ratios),
-            ratio_min: ratios.iter().copied().min_by(f64::total_cmp),
-            ratio_max: ratios.iter().copied().max_by(f64::total_cmp),
+            ratio_min: low(&ratios),
+            ratio_max: high(&ratios),
             ratio_required: case.required_ratio(),
             lowest_latency_over_two_choices_median: median(&policy_ratios(cases, case)),
             windowed_peak_mb: peak_mb(&case.windowed),
@@ -123,13 +124,12 @@ fn raw_rows(cases: &[Case]) -> Vec<RawRow> {
         for (engine, readings) in
             [(Engine::Windowed, &case.windowed), (Engine::Reference, &case.reference)]
         {
-            let engine = engine.to_possible_value().expect("every engine has a name");
             for (repeat, reading) in readings.iter().enumerate() {
                 rows.push(RawRow {
                     servers: case.servers,
                     nodes: case.nodes,
                     policy: name(case.policy),
-                    engine: engine.get_name().to_owned(),
+                    engine: name(engine),
                     repeat,
                     requests: reading.requests,
                     wall_ns: reading.wall_ns,
@@ -156,33 +156,5 @@ fn readme(report: &str) -> String {
         arguments.join(" "),
         commit(),
         machine(),
-    )
-}
-
-/// The commit of the tree, and whether it had been changed.
-fn commit() -> String {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    match (git(&["rev-parse", "HEAD"]), git(&["status", "--porcelain", "--untracked-files=no"])) {
-        (Some(commit), Some(changes)) if changes.is_empty() => commit,
-        (Some(commit), _) => format!("{commit} with local changes"),
-        (None, _) => "unknown".to_owned(),
-    }
-}
-
-/// Processor, cores, operating system.
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    });
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!(
-        "{}, {cores} cores, {} {}",
-        cpu.unwrap_or_else(|| "unknown processor".to_owned()),
-        std::env::consts::OS,
-        std::env::consts::ARCH,
     )
 }

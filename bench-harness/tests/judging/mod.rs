@@ -66,6 +66,7 @@ pub fn add(rng: &mut Stream, scenario: &mut Scenario) {
             _ => OnNoServer::Queue {
                 limit: rng.random_range(1..50),
                 timeout_ns: rng.random_range(1..30) * quantum_ns,
+                paced: rng.random_bool(0.7),
             },
         },
     };

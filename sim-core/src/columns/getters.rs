@@ -14,6 +14,18 @@ pub(super) fn offered_load(scenario: &Scenario, result: &RunResult) -> Option<f6
     ratio(arrivals_per_s * service_s, scenario.slots() as f64)
 }
 
+/// Two ways to count who is at the servers: looking, and adding up how long each stays. What begins
+/// before the window or ends after it is left out of the second, so it is a little above 1.
+pub(super) fn little_ratio(scenario: &Scenario, result: &RunResult) -> Option<f64> {
+    let interval_ns = scenario.engine.sample_interval_ns.max(1);
+    let first = usize::try_from(scenario.warmup_ns.div_ceil(interval_ns)).ok()?;
+    let samples = result.series.get(first..)?;
+    let present: u64 = samples.iter().map(|bin| bin.active + bin.waiting).sum();
+    let seen = ratio(present as f64, samples.len() as f64)?;
+    let stays_ns = (result.wait_sum_ns + result.service_sum_ns) as f64;
+    ratio(seen, ratio(stays_ns, window_ns(scenario))?)
+}
+
 pub(super) fn reports_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
     let reports: u64 = result.nodes.iter().map(|node| node.reports).sum();
     ratio(reports as f64, seconds(result.end_ns))

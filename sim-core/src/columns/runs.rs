@@ -6,9 +6,10 @@ use crate::stats;
 use crate::time::seconds;
 
 use super::getters::{
-    count, dispatched, found, mean_ms, members, membership, milliseconds, offered_load, outcome,
-    peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio, reports_per_s, span_ms_max,
-    span_ms_mean, span_ms_quantile, success_rate, utilisations, window_ns, window_s,
+    count, dispatched, found, little_ratio, mean_ms, members, membership, milliseconds,
+    offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
+    reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, utilisations,
+    window_ns, window_s,
 };
 use super::{HEARTBEAT_BYTES, Metric, run};
 
@@ -17,65 +18,72 @@ pub static METRICS: &[Metric] = &[
     run("arrived", "requests", "Requests that arrived in the measurement window.", |_, r| {
         count(r.measured.arrived)
     }),
-    run("ok", "requests", "Of those, answered in time.", |_, r| outcome(r, Outcome::Ok)),
+    run("ok", "requests", "Of those, answered in time.", |_, r| outcome(r, Outcome::Ok)).more_is_better(),
     run(
         "rejected",
         "requests",
         "Of those, turned away because the node found no eligible server.",
         |_, r| outcome(r, Outcome::Rejected),
-    ),
+    ).less_is_better(),
     run("refused", "requests", "Of those, given up after full servers refused them.", |_, r| {
         outcome(r, Outcome::Refused)
-    }),
+    }).less_is_better(),
     run("timed_out", "requests", "Of those, given up by the client.", |_, r| {
         outcome(r, Outcome::TimedOut)
-    }),
+    }).less_is_better(),
     run("failed", "requests", "Of those, answered with an error.", |_, r| {
         outcome(r, Outcome::Failed)
-    }),
+    }).less_is_better(),
     run("lost", "requests", "Of those, gone in the crash of a server or node.", |_, r| {
         outcome(r, Outcome::Lost)
-    }),
+    }).less_is_better(),
     run("in_flight", "requests", "Of those, still under way when the run ended.", |_, r| {
         outcome(r, Outcome::InFlight)
     }),
-    run("success_rate", "share", "`ok` over `arrived`.", |_, r| success_rate(&r.measured)),
+    run("success_rate", "share", "`ok` over `arrived`.", |_, r| success_rate(&r.measured)).more_is_better(),
     run("goodput_per_s", "1/s", "`ok` over the length of the measurement window.", |s, r| {
         ratio(r.measured.of(Outcome::Ok) as f64, window_s(s))
-    }),
+    }).more_is_better(),
     run(
         "latency_ms_mean",
         "ms",
         "Mean latency of `ok` requests: response at the node minus arrival at the node.",
         |_, r| mean_ms(r.latency_sum_ns, r.measured.of(Outcome::Ok)),
-    ),
+    ).less_is_better(),
     run("latency_ms_p50", "ms", "Median of the same latencies.", |_, r| {
         quantile_ms(&r.latency, 0.5)
-    }),
+    }).less_is_better(),
     run("latency_ms_p90", "ms", "90th percentile of the same latencies.", |_, r| {
         quantile_ms(&r.latency, 0.9)
-    }),
+    }).less_is_better(),
     run("latency_ms_p99", "ms", "99th percentile of the same latencies.", |_, r| {
         quantile_ms(&r.latency, 0.99)
-    }),
+    }).less_is_better(),
     run("latency_ms_p999", "ms", "99.9th percentile of the same latencies.", |_, r| {
         quantile_ms(&r.latency, 0.999)
-    }),
+    }).less_is_better(),
     run("latency_ms_p9999", "ms", "99.99th percentile of the same latencies.", |_, r| {
         quantile_ms(&r.latency, 0.9999)
-    }),
+    }).less_is_better(),
     run("latency_ms_max", "ms", "Largest of the same latencies.", |_, r| {
         (!r.latency.is_empty()).then(|| milliseconds(r.latency.max_ns()))
-    }),
+    }).less_is_better(),
     run(
         "wait_ms_mean",
         "ms",
         "Mean wait in the backlog of attempts that were served within the window.",
         |_, r| mean_ms(r.wait_sum_ns, r.served),
-    ),
+    ).less_is_better(),
     run("service_ms_mean", "ms", "Mean service time of the same attempts.", |_, r| {
         mean_ms(r.service_sum_ns, r.served)
     }),
+    run(
+        "little_ratio",
+        "ratio",
+        "Little's law: requests at the servers in samples of the window, over the rate of attempts \
+         served within it times their time there; near 1 where there is a steady state.",
+        little_ratio,
+    ),
     run(
         "offered_load",
         "ratio",
@@ -97,65 +105,65 @@ pub static METRICS: &[Metric] = &[
         "ratio",
         "Highest utilisation of a server over the mean of the servers; 1 is perfect balance.",
         |s, r| stats::max_over_mean(&utilisations(s, r)),
-    ),
+    ).less_is_better(),
     run(
         "imbalance_gini",
         "share",
         "Gini coefficient of the servers' utilisations; 0 is perfect balance.",
         |s, r| stats::gini(&utilisations(s, r)),
-    ),
+    ).less_is_better(),
     run(
         "herd_index",
         "share",
         "Share of all picks that went to the most picked server of a heartbeat interval, averaged \
          over the intervals.",
         |_, r| ratio(r.herd_sum_ppm as f64 / 1e6, r.herd_intervals as f64),
-    ),
+    ).less_is_better(),
     run(
         "view_age_ms_p50",
         "ms",
         "Median age of what the nodes believe about the servers, sampled at even intervals.",
         |_, r| quantile_ms(&r.view_age, 0.5),
-    ),
+    ).less_is_better(),
     run("view_age_ms_p99", "ms", "99th percentile of the same ages.", |_, r| {
         quantile_ms(&r.view_age, 0.99)
-    }),
+    }).less_is_better(),
     run(
         "view_error_mean",
         "requests",
         "Mean distance between the load a node estimates and the true one, in the same samples.",
         |_, r| ratio(r.view_error_sum as f64, r.view_samples as f64),
-    ),
+    ).less_is_better(),
     run(
         "view_divergence_mean",
         "share",
         "Share of servers of which two nodes hold different reports, over sampled pairs of nodes.",
         |_, r| ratio(r.consistency.divergent as f64, r.consistency.compared as f64),
-    ),
+    ).less_is_better(),
     run("view_divergence_max", "share", "Largest such share of one pair in one sample.", |_, r| {
         let known = r.consistency.compared > 0;
         known.then(|| r.consistency.divergence_max_ppm as f64 / 1e6)
-    }),
+    }).less_is_better(),
     run(
         "convergence_ms_p50",
         "ms",
         "Median time from when a node first holds a new report until all live nodes hold it or a \
          newer one, over sampled servers.",
         |_, r| quantile_ms(&r.consistency.convergence, 0.5),
-    ),
+    ).less_is_better(),
     run("convergence_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
         quantile_ms(&r.consistency.convergence, 0.99)
-    }),
+    }).less_is_better(),
     run("convergence_ms_max", "ms", "Largest of the same times.", |_, r| {
         let times = &r.consistency.convergence;
         (!times.is_empty()).then(|| milliseconds(times.max_ns()))
-    }),
+    }).less_is_better(),
     run(
         "convergence_unfinished_total",
         "reports",
         "Watched reports that had not come to all live nodes by the end of the run.",
         |_, r| count(r.consistency.unfinished),
-    ),
+    ).less_is_better(),
     run(
         "dispatched_total",
         "attempts",
@@ -164,7 +172,7 @@ pub static METRICS: &[Metric] = &[
     ),
     run("retried_total", "attempts", "Of those, beyond the first of their request.", |_, r| {
         count(r.nodes.iter().map(|node| node.retried).sum())
-    }),
+    }).less_is_better(),
     run(
         "retries_denied_total",
         "attempts",
@@ -176,19 +184,19 @@ pub static METRICS: &[Metric] = &[
         "attempts",
         "Attempts of the whole run that found their server down.",
         |_, r| count(r.servers.iter().map(|server| server.arrived_dead).sum()),
-    ),
+    ).less_is_better(),
     run(
         "dispatched_full_total",
         "attempts",
         "Attempts of the whole run that found slots and backlog full.",
         |_, r| count(r.servers.iter().map(|server| server.refused).sum()),
-    ),
+    ).less_is_better(),
     run(
         "dispatched_failed_total",
         "attempts",
         "Attempts of the whole run that their server answered with an error.",
         |_, r| count(r.servers.iter().map(|server| server.failed).sum()),
-    ),
+    ).less_is_better(),
     run(
         "dispatched_cut_total",
         "attempts",
@@ -204,55 +212,55 @@ pub static METRICS: &[Metric] = &[
             let lost: u64 = r.servers.iter().map(lost).sum();
             ratio(lost as f64, dispatched(r) as f64)
         },
-    ),
+    ).less_is_better(),
     run(
         "detection_ms_mean",
         "ms",
         "Mean time from a server's crash until a node takes it for unavailable, over nodes and crashes; 0 where it did already.",
         |_, r| span_ms_mean(r, |found| &found.detection_ns),
-    ),
+    ).less_is_better(),
     run("detection_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
         span_ms_quantile(r, 0.99, |found| &found.detection_ns)
-    }),
+    }).less_is_better(),
     run("detection_ms_max", "ms", "Longest of the same times.", |_, r| {
         span_ms_max(r, |found| &found.detection_ns)
-    }),
+    }).less_is_better(),
     run(
         "recovery_ms_mean",
         "ms",
         "Mean time from a server's return until a node takes it for available again.",
         |_, r| span_ms_mean(r, |found| &found.recovery_ns),
-    ),
+    ).less_is_better(),
     run("recovery_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
         span_ms_quantile(r, 0.99, |found| &found.recovery_ns)
-    }),
+    }).less_is_better(),
     run("recovery_ms_max", "ms", "Longest of the same times.", |_, r| {
         span_ms_max(r, |found| &found.recovery_ns)
-    }),
+    }).less_is_better(),
     run(
         "discovery_ms_mean",
         "ms",
         "Mean time from a server's being there until the first news of it at a node that did not know it.",
         |_, r| span_ms_mean(r, |found| &found.discovery_ns),
-    ),
+    ).less_is_better(),
     run("discovery_ms_p99", "ms", "99th percentile of the same times.", |_, r| {
         span_ms_quantile(r, 0.99, |found| &found.discovery_ns)
-    }),
+    }).less_is_better(),
     run("discovery_ms_max", "ms", "Longest of the same times.", |_, r| {
         span_ms_max(r, |found| &found.discovery_ns)
-    }),
+    }).less_is_better(),
     run(
         "missed_failures_total",
         "failures",
         "Crashes that were over before a node had noticed, over nodes.",
         |_, r| found(r, |found| found.missed_failures),
-    ),
+    ).less_is_better(),
     run(
         "false_failures_total",
         "failures",
         "Times a node took a server for failed, by silence, rhythm or health checks, that was up.",
         |_, r| found(r, |found| found.false_failures),
-    ),
+    ).less_is_better(),
     run(
         "false_failure_share",
         "share",
@@ -262,10 +270,10 @@ pub static METRICS: &[Metric] = &[
             let ns: u128 = r.nodes.iter().map(|node| node.findings.false_failure_ns).sum();
             ratio(ns as f64, pairs * r.end_ns as f64)
         },
-    ),
+    ).less_is_better(),
     run("health_checks_per_s", "1/s", "Health checks that all nodes sent, a second.", |_, r| {
         ratio(found(r, |found| found.checks)?, seconds(r.end_ns))
-    }),
+    }).less_is_better(),
     run(
         "health_check_bytes_per_s",
         "bytes/s",
@@ -274,7 +282,7 @@ pub static METRICS: &[Metric] = &[
             let bytes = found(r, |found| found.checks)? * CHECK_BYTES as f64;
             ratio(bytes, seconds(r.end_ns))
         },
-    ),
+    ).less_is_better(),
     run(
         "ejections_total",
         "ejections",
@@ -350,7 +358,7 @@ pub static METRICS: &[Metric] = &[
         "Time from the start until every node knew every node that was there from the start; \
          figures of members are known where `[membership]` is given.",
         |s, r| membership(s, r)?.formed_ns.map(milliseconds),
-    ),
+    ).less_is_better(),
     run(
         "members_known_ms_mean",
         "ms",
@@ -359,68 +367,68 @@ pub static METRICS: &[Metric] = &[
             let known = membership(s, r)?;
             mean_ms(known.known_sum_ns, known.changes_known)
         },
-    ),
+    ).less_is_better(),
     run("members_known_ms_max", "ms", "Longest of the same times.", |s, r| {
         let known = membership(s, r)?;
         (known.changes_known > 0).then(|| milliseconds(known.known_max_ns))
-    }),
+    }).less_is_better(),
     run(
         "members_missed_total",
         "changes",
         "Comings and goings that not all live nodes knew before the next one of the same node or \
          the end of the run.",
         |s, r| count(membership(s, r)?.changes_missed),
-    ),
+    ).less_is_better(),
     run(
         "false_suspicions_total",
         "suspicions",
         "Times a node came by its own probes to suspect another that was up.",
         |s, r| members(s, r, |members| members.false_suspicions),
-    ),
+    ).less_is_better(),
     run(
         "false_deaths_total",
         "deaths",
         "Times a node came to hold another for dead that was up.",
         |s, r| members(s, r, |members| members.false_deaths),
-    ),
+    ).less_is_better(),
     run(
         "member_messages_per_s",
         "1/s",
         "Packets about membership that all nodes sent, a second; part of `peer_messages_per_s`.",
         |s, r| ratio(members(s, r, |members| members.messages)?, seconds(r.end_ns)),
-    ),
+    ).less_is_better(),
     run(
         "member_bytes_per_s",
         "bytes/s",
         "Bytes of those packets, headers included, a second.",
         |s, r| ratio(members(s, r, |members| members.bytes)?, seconds(r.end_ns)),
-    ),
+    ).less_is_better(),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(
         "peer_messages_per_s",
         "1/s",
         "Packets that nodes sent to each other, lost ones included, a second.",
         peer_messages_per_s,
-    ),
+    ).less_is_better(),
     run(
         "peer_bytes_per_s",
         "bytes/s",
         "Bytes of those packets, headers included, a second.",
         peer_bytes_per_s,
-    ),
+    ).less_is_better(),
     run(
         "control_messages_per_s",
         "1/s",
         "`reports_per_s` and `peer_messages_per_s` together.",
         |s, r| Some(reports_per_s(s, r)? + peer_messages_per_s(s, r)?),
-    ),
+    ).less_is_better(),
     run(
         "control_bytes_per_s",
         "bytes/s",
         "`peer_bytes_per_s`, and `reports_per_s` at 72 bytes a heartbeat: 44 of payload and 28 of \
          IPv4 and UDP headers.",
         |s, r| Some(reports_per_s(s, r)? * HEARTBEAT_BYTES as f64 + peer_bytes_per_s(s, r)?),
-    ),
+    ).less_is_better(),
     run(
         "decisions_per_s",
         "1/s",

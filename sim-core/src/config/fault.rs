@@ -9,6 +9,8 @@ pub enum Origin {
     /// The scenario file. Scenarios built by hand have no text; their faults have no span either.
     #[default]
     File,
+    /// The file laid over the scenario: a sweep.
+    Overlay,
     /// An override, written `key=value`.
     Override(String),
 }

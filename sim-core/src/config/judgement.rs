@@ -150,6 +150,8 @@ pub enum OnNoServer {
         limit: u32,
         /// Turned away after this long [ns]. Above 0.
         timeout_ns: Nanos,
+        /// A node sends those who wait no more than its share of a server's room; else all of it.
+        paced: bool,
     },
     /// It goes to the least loaded of those servers that come closest.
     LeastBad,
@@ -397,6 +399,7 @@ fn on_no_server(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<OnNoServer> {
     let queue = OnNoServer::Queue {
         limit: s.read(walk, "limit", count).unwrap_or(100),
         timeout_ns: s.read(walk, "timeout", duration).unwrap_or(1_000 * MILLISECOND),
+        paced: s.read(walk, "paced", flag).unwrap_or(true),
     };
     s.close(walk);
     Some(queue)

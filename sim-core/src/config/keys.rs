@@ -157,6 +157,7 @@ pub const KEYS: &[Key] = &[
     key("view.oracle", "", "false", "true, false", "Every node sees the truth on every quantum boundary: the control of all experiments.", "true: no view is ever older than a quantum."),
     key("on_no_server", "", "reject", "reject, least_bad, or the following", "What becomes of a request for which no server is eligible.", "least_bad: the least loaded of those that come closest gets it."),
     key("on_no_server.queue.limit", "requests", "100", "1 or more", "Most requests that wait at one node.", "More: fewer rejections, longer waits."),
+    key("on_no_server.queue.paced", "", "true", "true, false", "Of the room that a report shows, a node gives to those who wait its share alone, one part in as many as there are nodes; each answer lets one more go.", "false: all nodes fill the first server that comes back, and it refuses most of them."),
     key("on_no_server.queue.timeout", "time", "1s", "above 0", "A request that has waited so long is rejected.", "Longer: fewer rejections, longer waits."),
     key("gossip.interval", "time", "200ms", "at least the quantum", "Mean time between two rounds of a node; without [gossip] nodes tell each other nothing.", "Shorter: fresher views, more messages."),
     key("gossip.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: rounds spread out."),
@@ -264,13 +265,13 @@ mod tests {
 
     use super::*;
     use crate::config::scenario::read;
-    use crate::config::tree::parse_file;
-    use crate::config::walk::Walk;
+    use crate::config::tree::{Text, parse_file};
+    use crate::config::walk::{Texts, Walk};
 
     /// Which keys the parser asks for when it reads `text`.
     fn asked(text: &str) -> BTreeSet<String> {
-        let mut walk = Walk::new(&|_| Ok(String::new()), text, &[]);
-        let _ = read(&mut walk, &parse_file(text).expect("TOML"), None);
+        let mut walk = Walk::new(&|_| Ok(String::new()), Texts { file: text, ..Texts::default() });
+        let _ = read(&mut walk, &parse_file(text, Text::File).expect("TOML"), None);
         walk.asked
     }
 

@@ -1,7 +1,9 @@
-//! Overrides: `servers.0.capacity=8` laid over the tree of the file, before anything is checked.
+//! What is laid over the tree of the file, before anything is checked: values of a sweep, and
+//! overrides such as `servers.0.capacity=8`.
 
 use super::fault::{ConfigFault, Origin};
 use super::tree::{Entry, Node, Place, Text, Value, parse_override};
+use super::walk::join;
 
 /// Deepest key an override may name.
 const SEGMENTS_MAX: usize = 12;
@@ -20,23 +22,67 @@ pub(super) fn apply(
 ) -> Result<(), Box<ConfigFault>> {
     let text = Text::Override(number);
     let key_place = Place { text, span: 0..key.len() };
-    let fault = |problem: String| ConfigFault {
-        origin: Origin::Override(written(key, value)),
-        span: Some(0..key.len()),
-        ..ConfigFault::new(key, problem)
-    };
-    let segments = split(key).ok_or_else(|| {
-        Box::new(
-            fault("not a key".into())
-                .allowed("names and numbers joined by dots: servers.0.capacity"),
-        )
-    })?;
-    let value = parse_override(value, text, key.len() + 1);
-    set(root, &segments, value, &key_place).map_err(|problem| Box::new(fault(problem)))
+    let node = parse_override(value, text, key.len() + 1);
+    lay(root, key, &key_place, node).map_err(|mut fault| {
+        fault.origin = Origin::Override(written(key, value));
+        fault
+    })
 }
 
-/// Splits at dots outside of double quotes; `None` when a part is empty or there are too many.
-fn split(key: &str) -> Option<Vec<String>> {
+/// A value from a file that is laid over a scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Overlay<'a> {
+    /// The dotted key of the scenario.
+    pub key: &'a str,
+    /// Where the key is written.
+    pub key_place: &'a Place,
+    /// The value.
+    pub value: &'a Node,
+}
+
+/// Lays one value of another file over the tree; later ones win.
+pub(super) fn apply_overlay(
+    root: &mut Node,
+    overlay: &Overlay<'_>,
+) -> Result<(), Box<ConfigFault>> {
+    lay(root, overlay.key, overlay.key_place, overlay.value.clone()).map_err(|mut fault| {
+        fault.origin = Origin::Overlay;
+        fault
+    })
+}
+
+fn lay(root: &mut Node, key: &str, key_place: &Place, value: Node) -> Result<(), Box<ConfigFault>> {
+    let at_key = |mut fault: ConfigFault| {
+        fault.span = Some(key_place.span.clone());
+        Box::new(fault)
+    };
+    let segments = segments(key).ok_or_else(|| {
+        let fault = ConfigFault::new(key, "not a key");
+        at_key(fault.allowed("names and numbers joined by dots: servers.0.capacity"))
+    })?;
+    set(root, &segments, value, key_place).map_err(|missing| {
+        let Missing { list, element, count } = missing;
+        let fault = ConfigFault::new(key, format!("`{list}` has no element `{element}`"));
+        at_key(match count.checked_sub(1) {
+            Some(last) => {
+                let allowed = format!("the number of an element, 0 to {last}");
+                fault.allowed(allowed).fix(format!("write {list}.0, say"))
+            }
+            None => fault,
+        })
+    })
+}
+
+/// An element of a list that is not there.
+struct Missing {
+    list: String,
+    element: String,
+    count: usize,
+}
+
+/// Splits a dotted key at dots outside of double quotes; `None` when a part is empty or there are
+/// too many.
+pub fn segments(key: &str) -> Option<Vec<String>> {
     let mut segments = vec![String::new()];
     let mut quoted = false;
     for c in key.trim().chars() {
@@ -58,7 +104,7 @@ fn set(
     segments: &[String],
     value: Node,
     key_place: &Place,
-) -> Result<(), String> {
+) -> Result<(), Missing> {
     let Some((first, rest)) = segments.split_first() else {
         *target = value;
         return Ok(());
@@ -66,8 +112,8 @@ fn set(
     if let Value::List(items) = &mut target.value {
         let count = items.len();
         let item = first.parse().ok().and_then(|index: usize| items.get_mut(index));
-        let item = item.ok_or_else(|| format!("there is no element `{first}` among {count}"))?;
-        return set(item, rest, value, key_place);
+        let missing = || Missing { list: String::new(), element: first.clone(), count };
+        return set(item.ok_or_else(missing)?, rest, value, key_place);
     }
     if !matches!(target.value, Value::Table(_)) {
         *target = Node { place: key_place.clone(), value: Value::Table(Vec::new()) };
@@ -80,7 +126,10 @@ fn set(
         entries.push(Entry { key: first.clone(), key_place: key_place.clone(), node });
         entries.len() - 1
     });
-    set(&mut entries[index].node, rest, value, key_place)
+    set(&mut entries[index].node, rest, value, key_place).map_err(|missing| Missing {
+        list: join(first, &missing.list).trim_end_matches('.').to_owned(),
+        ..missing
+    })
 }
 
 #[cfg(test)]
@@ -89,7 +138,7 @@ mod tests {
     use crate::config::tree::parse_file;
 
     fn overridden(text: &str, key: &str, value: &str) -> Result<String, Box<ConfigFault>> {
-        let mut root = parse_file(text).expect("valid");
+        let mut root = parse_file(text, Text::File).expect("valid");
         apply(&mut root, 0, key, value)?;
         Ok(show(&root))
     }

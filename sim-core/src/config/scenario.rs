@@ -10,13 +10,13 @@ use super::heartbeat::heartbeat;
 use super::judgement::judgement;
 use super::load::{capacity_per_s, lookahead_ns};
 use super::membership::membership;
-use super::overrides::{apply, written};
+use super::overrides::{Overlay, apply, apply_overlay, written};
 use super::policy::policies;
 use super::target::targets;
-use super::tree::{Node, parse_file};
+use super::tree::{Node, Text, parse_file};
 use super::validate::Checker;
 use super::values::{Limit, big_count, count, duration, duration_or, text};
-use super::walk::{Section, Walk};
+use super::walk::{Section, Texts, Walk};
 use super::workload::workload;
 use super::{Origin, Scenario};
 use crate::time::SECOND;
@@ -80,14 +80,32 @@ impl Source<'_> {
     /// # Errors
     /// All faults at once, in the order of the text; of a text that is not TOML, its syntax errors.
     pub fn parse(&self) -> Result<Scenario, Vec<ConfigFault>> {
-        let mut root = parse_file(self.text)?;
+        self.parse_over(parse_file(self.text, Text::File)?, "", &[])
+    }
+
+    /// Reads and checks the scenario with values of another file, whose text is `overlay_text`,
+    /// laid over it, below the overrides. `root` is `parse_file(self.text, Text::File)`: whoever
+    /// reads one file many times parses it once.
+    ///
+    /// # Errors
+    /// All faults at once, in the order of the texts.
+    pub fn parse_over(
+        &self,
+        mut root: Node,
+        overlay_text: &str,
+        overlays: &[Overlay<'_>],
+    ) -> Result<Scenario, Vec<ConfigFault>> {
         let mut faults = Vec::new();
+        for overlay in overlays {
+            faults.extend(apply_overlay(&mut root, overlay).err().map(|fault| *fault));
+        }
         for (number, (key, value)) in self.overrides.iter().enumerate() {
             faults.extend(apply(&mut root, number, key, value).err().map(|fault| *fault));
         }
         let overrides: Vec<String> =
             self.overrides.iter().map(|(key, value)| written(key, value)).collect();
-        let mut walk = Walk::new(self.read, self.text, &overrides);
+        let texts = Texts { file: self.text, overlay: overlay_text, overrides: &overrides };
+        let mut walk = Walk::new(self.read, texts);
 
         let scenario = read(&mut walk, &root, self.metrics);
         let impossible = Checker::new(std::mem::take(&mut walk.faulted)).scenario(&scenario);
@@ -101,9 +119,14 @@ impl Source<'_> {
         if faults.is_empty() {
             return Ok(scenario);
         }
-        // The file's faults from top to bottom, then those of overrides.
+        // The file's faults from top to bottom, then those of what is laid over it.
         faults.sort_by_key(|fault| {
-            (fault.origin != Origin::File, fault.span.as_ref().map_or(0, |span| span.start))
+            let layer = match fault.origin {
+                Origin::File => 0,
+                Origin::Overlay => 1,
+                Origin::Override(_) => 2,
+            };
+            (layer, fault.span.as_ref().map_or(0, |span| span.start))
         });
         Err(faults)
     }

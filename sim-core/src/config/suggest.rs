@@ -4,7 +4,7 @@
 ///
 /// Near enough is an edit distance of at most a third of the longer word (at least 1). The first
 /// of equally near words wins.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word: String = word.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
     known
         .iter()

@@ -8,20 +8,22 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::ConfigFault;
+use super::fault::{ConfigFault, Origin};
 
 /// Which text a place is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Text {
+pub enum Text {
     /// The scenario file.
     File,
+    /// The file whose values are laid over the scenario: a sweep.
+    Overlay,
     /// The override with this number.
     Override(usize),
 }
 
 /// Some bytes of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     /// Which text.
     pub text: Text,
     /// Which bytes of it.
@@ -30,7 +32,7 @@ pub(super) struct Place {
 
 /// A value and its place.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub struct Node {
     /// Where it is written.
     pub place: Place,
     /// What is written.
@@ -39,7 +41,7 @@ pub(super) struct Node {
 
 /// What is written.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub enum Value {
     /// A string.
     Text(String),
     /// A whole number; `None` if it does not even fit into 128 bits.
@@ -58,7 +60,7 @@ pub(super) enum Value {
 
 /// A key and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub struct Entry {
     /// The key.
     pub key: String,
     /// Where the key is written.
@@ -73,22 +75,25 @@ const DEPTH_MAX: usize = 16;
 /// Most syntax errors reported: later ones mostly follow from earlier ones.
 const SYNTAX_FAULTS_MAX: usize = 20;
 
-/// Parses a whole file, or returns its syntax errors.
-pub(super) fn parse_file(text: &str) -> Result<Node, Vec<ConfigFault>> {
+/// Parses a whole file, or returns its syntax errors; places in it are said to be in `which`.
+///
+/// # Errors
+/// The syntax errors, at most 20.
+pub fn parse_file(text: &str, which: Text) -> Result<Node, Vec<ConfigFault>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         return Err(errors
             .iter()
             .take(SYNTAX_FAULTS_MAX)
-            .map(|error| syntax_fault(error, text))
+            .map(|error| syntax_fault(error, text, which))
             .collect());
     }
-    let place = Place { text: Text::File, span: 0..0 };
-    Ok(Node { place, value: Value::Table(entries(table.get_ref(), Text::File, 0, DEPTH_MAX)) })
+    let place = Place { text: which, span: 0..0 };
+    Ok(Node { place, value: Value::Table(entries(table.get_ref(), which, 0, DEPTH_MAX)) })
 }
 
 /// Parses the value of an override; what is not TOML is a bare word.
-pub(super) fn parse_override(value: &str, text: Text, offset: usize) -> Node {
+pub fn parse_override(value: &str, text: Text, offset: usize) -> Node {
     if let Ok(parsed) = DeValue::parse(value) {
         return node(&parsed, text, offset, DEPTH_MAX);
     }
@@ -96,9 +101,10 @@ pub(super) fn parse_override(value: &str, text: Text, offset: usize) -> Node {
     Node { place: Place { text, span }, value: Value::Text(value.to_owned()) }
 }
 
-fn syntax_fault(error: &toml::de::Error, text: &str) -> ConfigFault {
+fn syntax_fault(error: &toml::de::Error, text: &str, which: Text) -> ConfigFault {
     let span = error.span().map(|span| span.start.min(text.len())..span.end.min(text.len()));
-    ConfigFault { span, ..ConfigFault::new("", format!("not TOML: {}", error.message())) }
+    let origin = if which == Text::Overlay { Origin::Overlay } else { Origin::File };
+    ConfigFault { origin, span, ..ConfigFault::new("", format!("not TOML: {}", error.message())) }
 }
 
 fn entries(table: &DeTable<'_>, text: Text, offset: usize, depth: usize) -> Vec<Entry> {
@@ -146,7 +152,9 @@ mod tests {
     #[test]
     fn keys_keep_file_order_and_place() {
         let text = "zebra = 1\napple = \"x\"\n";
-        let Value::Table(entries) = parse_file(text).expect("valid").value else { panic!("table") };
+        let Value::Table(entries) = parse_file(text, Text::File).expect("valid").value else {
+            panic!("table")
+        };
         let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
         assert_eq!(keys, ["zebra", "apple"]);
         assert_eq!(&text[entries[1].node.place.span.clone()], "\"x\"");
@@ -154,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_syntax_error_is_reported() {
-        let faults = parse_file("a = \nb = 1\nc = = 2\n").expect_err("two errors");
+        let faults = parse_file("a = \nb = 1\nc = = 2\n", Text::File).expect_err("two errors");
         assert!(faults.len() >= 2, "{faults:?}");
     }
 

@@ -9,7 +9,7 @@ use super::walk::{Item, Walk};
 use crate::time::Nanos;
 
 /// A string.
-pub(super) fn text(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<String> {
+pub fn text(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<String> {
     if let Value::Text(text) = &item.node.value {
         return Some(text.clone());
     }
@@ -18,7 +18,7 @@ pub(super) fn text(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<String> {
 }
 
 /// `true` or `false`.
-pub(super) fn flag(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<bool> {
+pub fn flag(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<bool> {
     if let Value::Flag(flag) = item.node.value {
         return Some(flag);
     }
@@ -27,12 +27,12 @@ pub(super) fn flag(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<bool> {
 }
 
 /// A whole number that fits into `u32`.
-pub(super) fn count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u32> {
+pub fn count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u32> {
     whole(walk, item, u32::MAX.into()).and_then(|count| u32::try_from(count).ok())
 }
 
 /// A whole number that fits into `u64`.
-pub(super) fn big_count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u64> {
+pub fn big_count(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<u64> {
     whole(walk, item, u64::MAX)
 }
 
@@ -49,7 +49,7 @@ fn whole(walk: &mut Walk<'_>, item: &Item<'_>, max: u64) -> Option<u64> {
 }
 
 /// A finite number, with or without a decimal point.
-pub(super) fn number(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<f64> {
+pub fn number(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<f64> {
     let number = match item.node.value {
         Value::Float(float) => float,
         Value::Whole(Some(whole)) => whole as f64,
@@ -66,7 +66,7 @@ pub(super) fn number(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<f64> {
 }
 
 /// A duration such as `"500us"`.
-pub(super) fn duration(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
+pub fn duration(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
     let parsed = match &item.node.value {
         Value::Text(text) => parse_duration(text),
         Value::Whole(Some(whole)) => {
@@ -92,7 +92,7 @@ pub(super) fn duration(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
 
 /// A limit that may be lifted by a word such as `"never"`.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Limit<T> {
+pub enum Limit<T> {
     /// The limit.
     At(T),
     /// The word.
@@ -101,7 +101,7 @@ pub(super) enum Limit<T> {
 
 impl<T> Limit<T> {
     /// The limit, if there is one.
-    pub(super) fn get(self) -> Option<T> {
+    pub fn get(self) -> Option<T> {
         match self {
             Self::At(limit) => Some(limit),
             Self::Lifted => None,
@@ -110,16 +110,12 @@ impl<T> Limit<T> {
 }
 
 /// A duration, or `"never"`.
-pub(super) fn duration_or_never(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Limit<Nanos>> {
+pub fn duration_or_never(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Limit<Nanos>> {
     duration_or(walk, item, "never")
 }
 
 /// A duration, or a word that stands for something else.
-pub(super) fn duration_or(
-    walk: &mut Walk<'_>,
-    item: &Item<'_>,
-    word: &str,
-) -> Option<Limit<Nanos>> {
+pub fn duration_or(walk: &mut Walk<'_>, item: &Item<'_>, word: &str) -> Option<Limit<Nanos>> {
     if matches!(&item.node.value, Value::Text(text) if text == word) {
         return Some(Limit::Lifted);
     }
@@ -132,7 +128,7 @@ pub(super) fn duration_or(
 }
 
 /// One of a few words.
-pub(super) fn word<T: Copy>(
+pub fn word<T: Copy>(
     walk: &mut Walk<'_>,
     item: &Item<'_>,
     words: &[(&'static str, T)],

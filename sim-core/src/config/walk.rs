@@ -13,7 +13,7 @@ use super::tree::{Entry, Node, Place, Text, Value};
 const FOUND_CHARS_MAX: usize = 60;
 
 /// What the walk has gathered so far.
-pub(super) struct Walk<'a> {
+pub struct Walk<'a> {
     /// Gives the text of a file that the scenario names.
     pub read: &'a dyn Fn(&str) -> Result<String, String>,
     /// Everything found wrong.
@@ -24,13 +24,23 @@ pub(super) struct Walk<'a> {
     pub asked: BTreeSet<String>,
     /// Where each key and its value are written.
     places: BTreeMap<String, (Place, Place)>,
-    file: &'a str,
-    overrides: &'a [String],
+    texts: Texts<'a>,
+}
+
+/// The texts that places are in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Texts<'a> {
+    /// The scenario file.
+    pub file: &'a str,
+    /// The file laid over it.
+    pub overlay: &'a str,
+    /// The overrides, as `key=value`.
+    pub overrides: &'a [String],
 }
 
 /// A value of the tree and its dotted path.
 #[derive(Clone, Debug)]
-pub(super) struct Item<'t> {
+pub struct Item<'t> {
     /// Dotted path.
     pub path: String,
     /// The value.
@@ -38,33 +48,25 @@ pub(super) struct Item<'t> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(
-        read: &'a dyn Fn(&str) -> Result<String, String>,
-        file: &'a str,
-        overrides: &'a [String],
-    ) -> Self {
+    /// A walk over what these texts say.
+    pub fn new(read: &'a dyn Fn(&str) -> Result<String, String>, texts: Texts<'a>) -> Self {
         Self {
             read,
             faults: Vec::new(),
             faulted: Vec::new(),
             asked: BTreeSet::new(),
             places: BTreeMap::new(),
-            file,
-            overrides,
+            texts,
         }
     }
 
     /// Notes that the value of `item` is unusable.
-    pub(super) fn refuse(
-        &mut self,
-        item: &Item<'_>,
-        problem: impl Into<String>,
-    ) -> &mut ConfigFault {
+    pub fn refuse(&mut self, item: &Item<'_>, problem: impl Into<String>) -> &mut ConfigFault {
         self.refuse_at(&item.path, Some(&item.node.place), problem)
     }
 
     /// Notes that the value of `key` is unusable, pointing at `place`.
-    pub(super) fn refuse_at(
+    pub fn refuse_at(
         &mut self,
         key: &str,
         place: Option<&Place>,
@@ -80,14 +82,14 @@ impl<'a> Walk<'a> {
     }
 
     /// Notes a value of the wrong type; `expected` reads on from "must be".
-    pub(super) fn refuse_type(&mut self, item: &Item<'_>, expected: &str) -> &mut ConfigFault {
+    pub fn refuse_type(&mut self, item: &Item<'_>, expected: &str) -> &mut ConfigFault {
         let problem = format!("must be {expected}, not {}", kind(&item.node.value));
         self.refuse(item, problem)
     }
 
     /// Gives a fault of a checked scenario the place of its key, or else of the nearest table
     /// around it.
-    pub(super) fn locate(&self, mut fault: ConfigFault) -> ConfigFault {
+    pub fn locate(&self, mut fault: ConfigFault) -> ConfigFault {
         let mut path = fault.key.as_str();
         loop {
             if let Some((_, value)) = self.places.get(path) {
@@ -107,21 +109,25 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the value of `key` comes from an override.
-    pub(super) fn is_overridden(&self, key: &str) -> bool {
+    pub fn is_overridden(&self, key: &str) -> bool {
         self.places.get(key).is_some_and(|(_, value)| value.text != Text::File)
     }
 
     /// Where `key` itself is written.
-    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
+    pub fn key_place(&self, key: &str) -> Option<Place> {
         self.places.get(key).map(|(key, _)| key.clone())
     }
 
     /// Writes origin, span and the text there into a fault.
     fn put(&self, fault: &mut ConfigFault, place: &Place) {
         let text = match place.text {
-            Text::File => self.file,
+            Text::File => self.texts.file,
+            Text::Overlay => {
+                fault.origin = Origin::Overlay;
+                self.texts.overlay
+            }
             Text::Override(number) => {
-                let text = self.overrides.get(number).map_or("", String::as_str);
+                let text = self.texts.overrides.get(number).map_or("", String::as_str);
                 fault.origin = Origin::Override(text.to_owned());
                 text
             }
@@ -135,7 +141,7 @@ impl<'a> Walk<'a> {
 }
 
 /// A table being read: it knows which keys were asked for, so it can name the unknown ones.
-pub(super) struct Section<'t> {
+pub struct Section<'t> {
     path: String,
     place: Option<Place>,
     entries: &'t [Entry],
@@ -144,18 +150,18 @@ pub(super) struct Section<'t> {
 
 impl<'t> Section<'t> {
     /// The table at the top of the file.
-    pub(super) fn root(node: &'t Node) -> Self {
+    pub fn root(node: &'t Node) -> Self {
         let entries = if let Value::Table(entries) = &node.value { &entries[..] } else { &[] };
         Self { path: String::new(), place: None, entries, known: Vec::new() }
     }
 
     /// A table that is not there: everything in it has its default.
-    pub(super) fn absent(path: &str) -> Self {
+    pub fn absent(path: &str) -> Self {
         Self { path: path.to_owned(), place: None, entries: &[], known: Vec::new() }
     }
 
     /// The table in `item`; anything else is a fault, and reads as an empty table.
-    pub(super) fn open(walk: &mut Walk<'_>, item: &Item<'t>) -> Self {
+    pub fn open(walk: &mut Walk<'_>, item: &Item<'t>) -> Self {
         let place = Some(item.node.place.clone());
         let entries = if let Value::Table(entries) = &item.node.value {
             &entries[..]
@@ -167,7 +173,7 @@ impl<'t> Section<'t> {
     }
 
     /// The value of `key`, if there is one.
-    pub(super) fn get(&mut self, walk: &mut Walk<'_>, key: &'static str) -> Option<Item<'t>> {
+    pub fn get(&mut self, walk: &mut Walk<'_>, key: &'static str) -> Option<Item<'t>> {
         self.known.push(key);
         let path = join(&self.path, key);
         walk.asked.insert(pattern(&path));
@@ -176,7 +182,7 @@ impl<'t> Section<'t> {
     }
 
     /// The value of `key` as `parse` reads it; `None` also when it is unreadable.
-    pub(super) fn read<T>(
+    pub fn read<T>(
         &mut self,
         walk: &mut Walk<'_>,
         key: &'static str,
@@ -187,7 +193,7 @@ impl<'t> Section<'t> {
     }
 
     /// Like [`Self::read`], but a missing key is a fault; `example` is a value for it.
-    pub(super) fn need<T>(
+    pub fn need<T>(
         &mut self,
         walk: &mut Walk<'_>,
         key: &'static str,
@@ -209,7 +215,7 @@ impl<'t> Section<'t> {
     }
 
     /// Reports every key that nobody asked for.
-    pub(super) fn close(self, walk: &mut Walk<'_>) {
+    pub fn close(self, walk: &mut Walk<'_>) {
         for entry in self.entries {
             if !self.known.contains(&entry.key.as_str()) {
                 unknown(walk, &self.path, entry, &self.known);
@@ -231,14 +237,14 @@ fn unknown(walk: &mut Walk<'_>, parent: &str, entry: &Entry, known: &[&'static s
 }
 
 /// Remembers the place of an entry and hands out its value.
-pub(super) fn enter<'t>(walk: &mut Walk<'_>, path: String, entry: &'t Entry) -> Item<'t> {
+pub fn enter<'t>(walk: &mut Walk<'_>, path: String, entry: &'t Entry) -> Item<'t> {
     let places = (entry.key_place.clone(), entry.node.place.clone());
     walk.places.insert(path.clone(), places);
     Item { path, node: &entry.node }
 }
 
 /// An externally tagged choice: a table with exactly one key, out of `variants`.
-pub(super) fn choice<'t>(
+pub fn choice<'t>(
     walk: &mut Walk<'_>,
     item: &Item<'t>,
     variants: &[&'static str],
@@ -278,7 +284,7 @@ pub(super) fn choice<'t>(
 }
 
 /// A list of tables.
-pub(super) fn list<'t>(walk: &mut Walk<'_>, item: &Item<'t>) -> Option<Vec<Item<'t>>> {
+pub fn list<'t>(walk: &mut Walk<'_>, item: &Item<'t>) -> Option<Vec<Item<'t>>> {
     let Value::List(nodes) = &item.node.value else {
         let fix = format!("write [[{}]] above each of them", item.path);
         walk.refuse_type(item, "a list of tables").fix = Some(fix);
@@ -306,7 +312,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// Appends a key to a dotted path.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 

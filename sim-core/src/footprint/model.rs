@@ -277,7 +277,7 @@ impl<'a> Model<'a> {
             queue(within(timeout_ns), timeout_ns, InFlight::DEADLINE_BYTES)
         });
         let queued = match setup.judgement.on_no_server {
-            OnNoServer::Queue { limit, timeout_ns } => {
+            OnNoServer::Queue { limit, timeout_ns, .. } => {
                 let total = (f64::from(limit) * self.nodes).min(within(timeout_ns));
                 queue(total, timeout_ns, size_of::<Waiter>())
             }

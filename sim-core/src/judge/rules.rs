@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::checks::{Checks, Flight};
 use super::ejection::Ejections;
+use super::pacing::Pacing;
 use super::rhythm::Rhythms;
 use super::track::{Cause, Now, Track};
 use super::warming::Warming;
@@ -36,6 +37,8 @@ pub struct Rules {
     ejections: Option<Ejections>,
     /// Slow start.
     pub warming: Option<Warming>,
+    /// How those who wait are let go, where they are.
+    pub pacing: Option<Pacing>,
     /// When servers that left are forgotten: quantum and server.
     tombstones: BTreeSet<(u64, u32)>,
     /// How well the node does.
@@ -81,6 +84,8 @@ impl Rules {
             checks,
             ejections,
             warming: slow_start.map(|slow_start| Warming::new(setup, slow_start, node)),
+            pacing: matches!(judgement.on_no_server, OnNoServer::Queue { paced: true, .. })
+                .then(|| Pacing::new(setup)),
             tombstones: BTreeSet::new(),
             track: Track::default(),
             freed: Vec::new(),
@@ -275,10 +280,13 @@ impl Rules {
         if status == Some(Status::Ok)
             && let Some(inspector) = view.inspector()
         {
-            inspector.measure(server.0, at_ns - self.sent_ns[slot as usize]);
+            inspector.measure(server.0, at_ns, at_ns - self.sent_ns[slot as usize]);
         }
         if status == Some(Status::Refused) {
             return;
+        }
+        if let (Some(pacing), Some(_)) = (&self.pacing, status) {
+            pacing.answer(server, view);
         }
         let good = status == Some(Status::Ok);
         if let Some(ejections) = &mut self.ejections
@@ -317,6 +325,9 @@ impl Rules {
         }
         if let Some(warming) = &mut self.warming {
             warming.reset();
+        }
+        if let Some(pacing) = &mut self.pacing {
+            pacing.reset();
         }
         self.tombstones.clear();
         self.track.stop();

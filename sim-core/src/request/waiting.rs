@@ -34,7 +34,7 @@ impl Waiting {
     /// Nobody waits; nobody may, unless the scenario says so.
     pub fn new(setup: &Setup) -> Self {
         let (limit, timeout_ns) = match setup.judgement.on_no_server {
-            OnNoServer::Queue { limit, timeout_ns } => (limit as usize, timeout_ns),
+            OnNoServer::Queue { limit, timeout_ns, .. } => (limit as usize, timeout_ns),
             OnNoServer::Reject | OnNoServer::LeastBad => (0, Nanos::MAX),
         };
         let client_ns = setup.timeout_ns.unwrap_or(Nanos::MAX);

@@ -6,13 +6,15 @@
 //!
 //! Who waits is served when something has changed: on every boundary, where reports and judgements
 //! change, and after every answer. The first in line goes to the server the policy chooses, if that
-//! server has room as far as the node knows, whatever the policy thinks of capacity; else everybody
-//! goes on waiting. So the first server that comes back gets what it can serve, and not the whole line.
+//! server has room as far as the node knows, whatever the policy thinks of capacity; after [`MISSES`]
+//! choices without room everybody goes on waiting. So the first server that comes back gets what it
+//! can serve, and not the whole line; and with [`crate::judge::pacing`], not the lines of all nodes.
 
 use super::{Desk, Response};
 use crate::config::OnNoServer;
 use crate::ids::ServerId;
 use crate::judge::Rules;
+use crate::judge::pacing::MISSES;
 use crate::policy::{Policy, least_bad};
 use crate::request::waiting::Waiter;
 use crate::result::Outcome;
@@ -136,14 +138,23 @@ impl<P: Policy> Desk<'_, P> {
 
     /// Serves those who wait, as far as there is room for them.
     fn serve_waiting(&mut self, rules: &mut Rules, at_ns: Nanos) {
+        let mut misses = 0;
         while let Some(&waiter) = self.in_flight.waiting.first() {
             let Some(server) = self.choose(at_ns, None) else { break };
             let belief = &self.view.beliefs[server];
-            if self.view.load(belief) >= u32::from(belief.capacity) {
-                break;
+            let room = u32::from(belief.capacity).saturating_sub(self.view.load(belief));
+            if room == 0 {
+                misses += 1;
+                if misses == MISSES {
+                    break;
+                }
+                continue;
             }
             self.in_flight.waiting.pop();
             self.open(rules, at_ns, &waiter, server);
+            if let Some(pacing) = &mut rules.pacing {
+                pacing.send(server, room, self.view);
+            }
         }
     }
 }

@@ -20,6 +20,9 @@
 //! The node's measurement is the time from dispatch to answer less the mean delays of both ways, for
 //! what a server reports is the time inside it. The comparison waits for `min_answers` answers, and
 //! for one since the last comparison: a server idle by this node's doing is not judged by old figures.
+//! And what is believed of a server in quarantine fades while it is idle, as reported latencies do
+//! (`heartbeat.latency_decay`): else a policy that follows latencies would never try it again, and it
+//! could not show that it is honest by now.
 
 use super::Belief;
 use crate::config::TrustConfig;
@@ -68,6 +71,9 @@ pub struct Inspector {
     config: TrustConfig,
     /// Mean delays of both ways [ns].
     way_ns: f32,
+    quantum_ns: Nanos,
+    /// In how many quanta a measurement fades to 1/e, if ever.
+    fade_quanta: Option<f64>,
     /// First server and most load of each group.
     rooms: Vec<(u32, u32)>,
     servers: Vec<Record>,
@@ -84,6 +90,8 @@ struct Record {
     answers: u32,
     /// The newest report: payload in 32 bits.
     payload: u32,
+    /// The quantum of the last answer.
+    answered: u32,
     strikes: u8,
     quarantined: bool,
     /// An answer has come since the last comparison.
@@ -99,6 +107,11 @@ impl Inspector {
         Self {
             config,
             way_ns: setup.round_trip_ns as f32,
+            quantum_ns: setup.ticks.quantum_ns,
+            fade_quanta: setup
+                .heartbeat
+                .latency_decay_ns
+                .map(|ns| ns as f64 / setup.ticks.quantum_ns as f64),
             rooms: setup.groups.iter().map(|group| (group.first, group.room)).collect(),
             servers: vec![Record::default(); setup.servers as usize],
             counts: [0; FLAWS],
@@ -116,14 +129,19 @@ impl Inspector {
         self.quarantines
     }
 
-    /// The latency to believe of a server in quarantine [ns].
-    pub fn own_latency_ns(&self, server: u32) -> Option<f32> {
+    /// The latency to believe, after a report sent in the quantum `now`, of a server in quarantine
+    /// [ns].
+    pub fn own_latency_ns(&self, server: u32, now: u32) -> Option<f32> {
         let record = &self.servers[server as usize];
-        record.quarantined.then_some(record.own_ns)
+        let faded = self.fade_quanta.map_or(1.0, |fade_quanta| {
+            libm::exp(-f64::from(now.saturating_sub(record.answered)) / fade_quanta)
+        });
+        record.quarantined.then_some((f64::from(record.own_ns) * faded) as f32)
     }
 
-    /// Takes in an answer that came `took_ns` after the attempt was sent.
-    pub fn measure(&mut self, server: u32, took_ns: Nanos) {
+    /// Takes in an answer that came at `at_ns`, `took_ns` after the attempt was sent.
+    pub fn measure(&mut self, server: u32, at_ns: Nanos, took_ns: Nanos) {
+        let answered = (at_ns / self.quantum_ns) as u32;
         let record = &mut self.servers[server as usize];
         let inside_ns = (took_ns as f32 - self.way_ns).max(1.0);
         record.own_ns = if record.answers == 0 {
@@ -132,6 +150,7 @@ impl Inspector {
             record.own_ns + self.config.alpha as f32 * (inside_ns - record.own_ns)
         };
         record.answers = record.answers.saturating_add(1);
+        record.answered = answered;
         record.fresh = true;
     }
 

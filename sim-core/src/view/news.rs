@@ -189,7 +189,7 @@ impl View {
         let completed = report.latency_ns != 0.0;
         belief.latency_ns = if completed { report.latency_ns } else { self.news.prior_ns };
         if let Some(inspector) = &self.news.inspector
-            && let Some(own_ns) = inspector.own_latency_ns(report.server)
+            && let Some(own_ns) = inspector.own_latency_ns(report.server, report.version)
         {
             belief.latency_ns = own_ns;
             belief.others = if self.own_sends { 0 } else { own.min(u32::from(u16::MAX)) as u16 };

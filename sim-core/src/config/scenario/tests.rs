@@ -168,7 +168,7 @@ fn a_fault_in_an_override_names_the_override() {
         ("nodes.count", "many", "must be a whole number, not a text"),
         ("nodes.count", "0", "is out of range"),
         ("nodes.cuont", "3", "unknown key"),
-        ("servers.7.capacity", "3", "there is no element `7` among 1"),
+        ("servers.7.capacity", "3", "`servers` has no element `7`"),
         ("policy", "three_choices", "unknown choice"),
     ] {
         let faults = with(LEAST, &[(key, value)]).expect_err(key);
@@ -601,6 +601,7 @@ proptest! {
                 let text = match &fault.origin {
                     Origin::File => RICH,
                     Origin::Override(text) => text,
+                    Origin::Overlay => panic!("nothing was laid over it: {fault:?}"),
                 };
                 prop_assert!(fault.span.is_none_or(|span| text.get(span).is_some()));
             }

@@ -38,7 +38,7 @@ impl Checker {
             self.within("trust.strikes", strikes.into(), 1..=255);
             self.number("trust.alpha", alpha, alpha > 0.0 && alpha <= 1.0, "above 0, to 1");
         }
-        if let OnNoServer::Queue { limit, timeout_ns } = *on_no_server {
+        if let OnNoServer::Queue { limit, timeout_ns, paced: _ } = *on_no_server {
             self.at_least_one("on_no_server.queue.limit", limit);
             self.positive_time("on_no_server.queue.timeout", timeout_ns);
         }

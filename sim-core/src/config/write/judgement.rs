@@ -13,8 +13,12 @@ impl File {
         let on_no_server = match judgement.on_no_server {
             OnNoServer::Reject => quote("reject"),
             OnNoServer::LeastBad => quote("least_bad"),
-            OnNoServer::Queue { limit, timeout_ns } => {
-                let keys = [("limit", limit.to_string()), ("timeout", time(timeout_ns))];
+            OnNoServer::Queue { limit, timeout_ns, paced } => {
+                let keys = [
+                    ("limit", limit.to_string()),
+                    ("timeout", time(timeout_ns)),
+                    ("paced", paced.to_string()),
+                ];
                 inline(&[("queue", inline(&keys))])
             }
         };

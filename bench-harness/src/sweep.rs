@@ -1,0 +1,27 @@
+//! Sweeps: many scenarios from one base, run so that nothing that was finished is ever lost.
+//!
+//! A **point** is a combination of the axes and one policy. A **run** is a replication of a point: one
+//! simulation, and the unit of commit. What a run is called depends on what it simulates and on nothing
+//! else, so it does not matter who makes it, when, or how often. READ FIRST: [`plan`], then [`execute`].
+
+pub mod plan; // READ FIRST: every point and run, before the first one starts
+pub mod file; // what a sweep file says
+pub mod value; // its values as texts
+pub mod grid; // combinations of the axes
+mod rules; // which of them are points
+mod policies; // what their policies are called
+mod survey; // what is wrong with them
+pub mod inputs; // the files a sweep is made from
+pub mod identity; // what makes a run the same run
+pub mod needs; // what a run takes
+
+pub mod execute; // READ NEXT: threads that run the runs
+pub mod agenda; // which run is next
+pub mod shard; // which runs are whose
+pub mod tally; // how far it is
+mod failure; // what goes wrong inside a run
+pub mod record; // what is kept of a run
+pub mod store; // where it is kept
+
+pub mod tables; // runs.csv, points.csv, paired.csv
+pub mod join; // the end: what is missing, or the tables

@@ -1,0 +1,151 @@
+//! What is kept of a run: its figures, and what the verdict needs. The bytes depend on scenario and
+//! seed alone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sim_core::columns::METRICS;
+use sim_core::config::Scenario;
+use sim_core::result::RunResult;
+use sim_core::time::seconds;
+use sim_core::verdict::Evidence;
+
+use super::identity::{Id, SCHEMA, digest};
+
+/// What is kept of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Which replication of its subject.
+    pub replication: u32,
+    /// What came of it.
+    pub outcome: Result<Figures, String>,
+}
+
+/// What a run has shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// What was left out at the beginning [s].
+    pub warmup_s: f64,
+    /// One entry a metric, in the order of [`METRICS`].
+    pub metrics: Vec<Option<f64>>,
+    /// What the verdict looks at.
+    pub evidence: Evidence,
+}
+
+/// The form in the file.
+#[derive(Serialize, Deserialize)]
+struct Form {
+    schema: u32,
+    run_id: String,
+    replication: u32,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    warmup_s: Option<f64>,
+    /// Metrics that are known, by name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    metrics: Option<Metrics>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    evidence: Option<EvidenceForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EvidenceForm {
+    present: Vec<u64>,
+    arrived: Vec<u64>,
+}
+
+/// Metrics in the order of their columns; what is not known is left out.
+struct Metrics(Vec<Option<f64>>);
+
+impl Serialize for Metrics {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known = METRICS.iter().zip(&self.0);
+        serializer.collect_map(known.filter_map(|(metric, value)| Some((metric.name, (*value)?))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let known: BTreeMap<String, f64> = BTreeMap::deserialize(deserializer)?;
+        Ok(Self(METRICS.iter().map(|metric| known.get(metric.name).copied()).collect()))
+    }
+}
+
+const START: &str = "{\"checksum\":\"";
+const MIDDLE: &str = "\",\"run\":";
+const END: &str = "}\n";
+
+impl Figures {
+    /// What a run has shown.
+    pub fn of(scenario: &Scenario, result: &RunResult) -> Self {
+        let value = |metric: &sim_core::columns::Metric| {
+            (metric.get)(scenario, result).filter(|value| value.is_finite())
+        };
+        Self {
+            warmup_s: seconds(scenario.warmup_ns),
+            metrics: METRICS.iter().map(value).collect(),
+            evidence: Evidence::of(scenario, result),
+        }
+    }
+}
+
+impl Record {
+    /// The bytes of the file of run `id`.
+    pub fn to_bytes(&self, id: Id) -> Vec<u8> {
+        let figures = self.outcome.as_ref().ok();
+        let form = Form {
+            schema: SCHEMA,
+            run_id: id.to_string(),
+            replication: self.replication,
+            error: self.outcome.as_ref().err().cloned(),
+            warmup_s: figures.map(|figures| figures.warmup_s),
+            metrics: figures.map(|figures| Metrics(figures.metrics.clone())),
+            evidence: figures.map(|figures| EvidenceForm {
+                present: figures.evidence.present.clone(),
+                arrived: figures.evidence.arrived.clone(),
+            }),
+        };
+        let run = serde_json::to_string(&form).expect("a map of numbers and texts");
+        format!("{START}{}{MIDDLE}{run}{END}", digest(run.as_bytes())).into_bytes()
+    }
+
+    /// Reads the file of run `id`; `None` if it is not whole, or not of that run.
+    pub fn from_bytes(id: Id, bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let (checksum, run) = text.strip_prefix(START)?.split_once(MIDDLE)?;
+        let run = run.strip_suffix(END)?;
+        if digest(run.as_bytes()).to_string() != checksum {
+            return None;
+        }
+        let form: Form = serde_json::from_str(run).ok()?;
+        if form.schema != SCHEMA || form.run_id != id.to_string() {
+            return None;
+        }
+        let outcome = match form.error {
+            Some(error) => Err(error),
+            None => Ok(figures(form.warmup_s?, form.metrics?.0, form.evidence?)?),
+        };
+        Some(Self { replication: form.replication, outcome })
+    }
+}
+
+fn figures(warmup_s: f64, metrics: Vec<Option<f64>>, evidence: EvidenceForm) -> Option<Figures> {
+    let EvidenceForm { present, arrived } = evidence;
+    if present.len() != arrived.len() {
+        return None;
+    }
+    let value = |name: &str| {
+        let i = METRICS.iter().position(|metric| metric.name == name)?;
+        metrics[i]
+    };
+    let evidence = Evidence {
+        offered_load: value("offered_load"),
+        // Counts are exact in a float up to 2^53.
+        arrivals: value("arrived")? as u64,
+        ok: value("ok")? as u64,
+        present,
+        arrived,
+    };
+    Some(Figures { warmup_s, metrics, evidence })
+}

@@ -1,0 +1,214 @@
+//! The tables of a finished sweep, written point by point: however many runs there are, the results
+//! of two points at most are in memory.
+
+use std::io::{self, Write};
+
+use sim_core::columns::sweeps::{
+    BASELINE_KEY, PAIRED_KEYS, PAIRED_PARTS, POINT_KEY, POINT_KEYS, POINT_PARTS, RUN_EXTRAS,
+};
+use sim_core::columns::{METRICS, RUN_KEYS};
+use sim_core::stats::{CONFIDENCE, Interval, PairedDifference, mean_interval, paired_difference};
+use sim_core::verdict::{Evidence, judge_evidence};
+
+use super::plan::{Plan, Point};
+use super::record::{Figures, Record};
+
+/// Gives the results of a point, in the order of their replications.
+pub type Results<'a> = dyn FnMut(&Point) -> io::Result<Vec<Record>> + 'a;
+
+/// The columns of the axes: those whose keys have no column of their own.
+fn axis_keys(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.grid.keys().filter(|key| !is_own(key))
+}
+
+fn is_own(key: &str) -> bool {
+    RUN_KEYS.iter().any(|column| column.name == key)
+}
+
+/// The cells of the axes of a point.
+fn axis_cells<'a>(plan: &'a Plan, point: &'a Point) -> impl Iterator<Item = String> + 'a {
+    let cells = plan.grid.keys().zip(plan.coordinates(point));
+    cells.filter(|(key, _)| !is_own(key)).map(|(_, text)| text.to_owned())
+}
+
+/// Writes `runs.csv`: a row a replication of each point.
+///
+/// # Errors
+/// If `writer` fails, or `results`.
+pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(writer);
+    let header = [POINT_KEY.name].into_iter().chain(axis_keys(plan));
+    let header = header.chain(RUN_KEYS.iter().map(|key| key.name));
+    let header = header.chain(RUN_EXTRAS.iter().map(|key| key.name));
+    csv.write_record(header.chain(METRICS.iter().map(|metric| metric.name)))?;
+    for (number, point) in plan.points.iter().enumerate() {
+        let subject = &plan.subjects[point.subject as usize];
+        for Record { replication, outcome } in results(point)? {
+            let keys = [
+                plan.scenario.clone(),
+                plan.label(point).to_owned(),
+                subject.params.clone(),
+                subject.seed.to_string(),
+                replication.to_string(),
+            ];
+            let figures = outcome.as_ref().ok();
+            let (status, error) = match &outcome {
+                Ok(_) => ("ok", ""),
+                Err(error) => ("failed", error.as_str()),
+            };
+            let extras = [
+                status.to_owned(),
+                error.to_owned(),
+                cell(figures.map(|figures| figures.warmup_s)),
+            ];
+            let value = |i: usize| figures.and_then(|figures| figures.metrics[i]);
+            let values = (0..METRICS.len()).map(|i| cell(value(i)));
+            let row = [number.to_string()].into_iter().chain(axis_cells(plan, point));
+            csv.write_record(row.chain(keys).chain(extras).chain(values))?;
+        }
+    }
+    csv.flush()
+}
+
+/// What the replications of a point say together.
+#[derive(Clone, Debug)]
+pub struct PointSummary {
+    /// Replications that were run.
+    pub replications: usize,
+    /// Of those, failed.
+    pub failed: usize,
+    /// Whether the figures describe a steady state; empty if all have failed.
+    pub verdict: String,
+    /// One entry a metric, in the order of [`METRICS`].
+    pub estimates: Vec<Option<Interval>>,
+}
+
+/// What the replications of a point say together.
+pub fn summarise(records: &[Record]) -> PointSummary {
+    let figures: Vec<&Figures> = records.iter().filter_map(|r| r.outcome.as_ref().ok()).collect();
+    let evidence: Vec<Evidence> = figures.iter().map(|figures| figures.evidence.clone()).collect();
+    let estimate = |i: usize| {
+        let values: Vec<f64> = figures.iter().filter_map(|figures| figures.metrics[i]).collect();
+        mean_interval(&values, CONFIDENCE)
+    };
+    PointSummary {
+        replications: records.len(),
+        failed: records.len() - figures.len(),
+        verdict: if figures.is_empty() {
+            String::new()
+        } else {
+            judge_evidence(&evidence).to_string()
+        },
+        estimates: (0..METRICS.len()).map(estimate).collect(),
+    }
+}
+
+/// The numbers, in [`METRICS`], of the metrics that the sweep file asks for.
+fn chosen(plan: &Plan) -> Vec<usize> {
+    let wanted = |i: &usize| plan.file.metrics.iter().any(|metric| metric.name == METRICS[*i].name);
+    (0..METRICS.len()).filter(wanted).collect()
+}
+
+/// Writes `points.csv`: a row a point. `told` hears of each point.
+///
+/// # Errors
+/// If `writer` fails, or `results`.
+pub fn write_points(
+    plan: &Plan,
+    results: &mut Results<'_>,
+    told: &mut dyn FnMut(usize, &PointSummary),
+    writer: impl Write,
+) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(writer);
+    let metrics = chosen(plan);
+    let header = [POINT_KEY.name.to_owned()].into_iter().chain(axis_keys(plan).map(str::to_owned));
+    let header = header.chain(POINT_KEYS.iter().map(|key| key.name.to_owned()));
+    csv.write_record(header.chain(per_metric(&metrics, &POINT_PARTS.map(|part| part.name))))?;
+    for (number, point) in plan.points.iter().enumerate() {
+        let summary = summarise(&results(point)?);
+        told(number, &summary);
+        let subject = &plan.subjects[point.subject as usize];
+        let keys = [
+            plan.scenario.clone(),
+            plan.label(point).to_owned(),
+            subject.params.clone(),
+            subject.seed.to_string(),
+            summary.replications.to_string(),
+            summary.failed.to_string(),
+            summary.verdict,
+        ];
+        let values = metrics.iter().flat_map(|i| interval_cells(summary.estimates[*i].as_ref()));
+        let row = [number.to_string()].into_iter().chain(axis_cells(plan, point));
+        csv.write_record(row.chain(keys).chain(values))?;
+    }
+    csv.flush()
+}
+
+/// Writes `paired.csv`: a row a point that is compared with another.
+///
+/// # Errors
+/// If `writer` fails, or `results`.
+pub fn write_paired(plan: &Plan, results: &mut Results<'_>, writer: impl Write) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(writer);
+    let metrics = chosen(plan);
+    let header = [POINT_KEY.name.to_owned(), BASELINE_KEY.name.to_owned()].into_iter();
+    let header = header.chain(axis_keys(plan).map(str::to_owned));
+    let header = header.chain(PAIRED_KEYS.iter().map(|key| key.name.to_owned()));
+    csv.write_record(header.chain(per_metric(&metrics, &PAIRED_PARTS.map(|part| part.name))))?;
+    let mut newest: Option<(u32, Vec<Record>)> = None;
+    for (number, point) in plan.points.iter().enumerate() {
+        let Some(baseline) = point.baseline.filter(|baseline| *baseline != number as u32) else {
+            continue;
+        };
+        if newest.as_ref().is_none_or(|(known, _)| *known != baseline) {
+            newest = Some((baseline, results(&plan.points[baseline as usize])?));
+        }
+        let other = newest.as_ref().map_or(&[][..], |(_, records)| records);
+        let pairs = pairs(&results(point)?, other);
+        let values = metrics.iter().flat_map(|i| {
+            let known = pairs
+                .iter()
+                .filter_map(|(value, other)| Some((value.metrics[*i]?, other.metrics[*i]?)));
+            let (values, others): (Vec<f64>, Vec<f64>) = known.unzip();
+            paired_cells(paired_difference(&values, &others, CONFIDENCE))
+        });
+        let row = [number.to_string(), baseline.to_string()].into_iter();
+        let keys = [plan.label(point).to_owned(), pairs.len().to_string()];
+        csv.write_record(row.chain(axis_cells(plan, point)).chain(keys).chain(values))?;
+    }
+    csv.flush()
+}
+
+/// Replications that came to an end on both sides: their random draws are the same.
+fn pairs(records: &[Record], baseline: &[Record]) -> Vec<(Figures, Figures)> {
+    let partner = |record: &Record| {
+        let other = baseline.iter().find(|other| other.replication == record.replication)?;
+        Some((record.outcome.as_ref().ok()?.clone(), other.outcome.as_ref().ok()?.clone()))
+    };
+    records.iter().filter_map(partner).collect()
+}
+
+fn per_metric(metrics: &[usize], parts: &[&str]) -> Vec<String> {
+    let names = |i: &usize| {
+        parts.iter().map(|part| format!("{}{part}", METRICS[*i].name)).collect::<Vec<_>>()
+    };
+    metrics.iter().flat_map(names).collect()
+}
+
+fn interval_cells(interval: Option<&Interval>) -> [String; 3] {
+    [
+        cell(interval.map(|interval| interval.mean)),
+        cell(interval.and_then(Interval::low)),
+        cell(interval.and_then(Interval::high)),
+    ]
+}
+
+fn paired_cells(difference: Option<PairedDifference>) -> [String; 4] {
+    let [mean, low, high] = interval_cells(difference.as_ref().map(|d| &d.interval));
+    [mean, low, high, cell(difference.and_then(|difference| difference.variance_reduction))]
+}
+
+/// The shortest text that reads back as the same number; nothing for what is not known.
+fn cell(value: Option<f64>) -> String {
+    value.filter(|value| value.is_finite()).map_or_else(String::new, |value| value.to_string())
+}
