@@ -70,7 +70,12 @@ struct Load {
 
 impl<'a> Model<'a> {
     pub(super) fn new(scenario: &'a Scenario, policy: usize) -> Self {
-        let setup = Setup::new(scenario, policy, 0);
+        // No memory depends on where the warm-up ends, so it need not have been found yet.
+        let setup = if scenario.warmup_auto {
+            Setup::new(&Scenario { warmup_auto: false, ..scenario.clone() }, policy, 0)
+        } else {
+            Setup::new(scenario, policy, 0)
+        };
         let (nodes, servers) = (f64::from(setup.nodes), f64::from(setup.servers));
         Self { scenario, setup, nodes, servers, scale: 1.0 }
     }
