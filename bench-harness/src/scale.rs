@@ -37,7 +37,7 @@ pub struct ScaleArgs {
     /// Repeats of every measurement; long ones are repeated three times at most [default: 5, or 3]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     repeats: Option<u32>,
-    /// About how many requests a run; large fleets get 16 a server [default: 400000, or 150000]
+    /// About how many requests a run; large fleets get 32 a server [default: 400000, or 150000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..))]
     requests: Option<u64>,
     /// Do not count instructions, even where valgrind is installed

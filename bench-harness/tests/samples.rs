@@ -59,7 +59,7 @@ fn every_sweep_can_be_planned_and_its_sample_is_its_own() {
                 let own = key == "policy";
                 assert!(own || row[column(key).expect(key)] == text, "{name}, {key}: {row:?}");
             }
-            assert_eq!(row[replications], plan.replications.to_string(), "{name}");
+            assert_eq!(row[replications], plan.replications.least.to_string(), "{name}");
             assert_eq!(row[failed], "0", "{name}");
         }
         names.push(name);
@@ -77,7 +77,7 @@ fn a_point_of_a_sample_comes_out_again() {
     let (_, plan) = sweeps().into_iter().find(|(name, _)| name == "nodes").expect("nodes.toml");
     let (header, rows) = table("nodes", "points.csv");
     let scenario = plan.scenario(plan.points[0].subject);
-    let results: Vec<_> = (0..plan.replications)
+    let results: Vec<_> = (0..plan.replications.least)
         .map(|replication| {
             simulate(&scenario, 0, replication, Options::default(), &|_| ()).unwrap()
         })

@@ -1,6 +1,7 @@
 //! Chores of the workspace. `cargo xtask test` checks everything that a change must not break;
-//! `cargo xtask docs` writes what is generated: the tables of columns in `data/README.md`;
-//! `cargo xtask notebook DIR` makes the notebook of a sweep's or a run's results.
+//! names of steps behind it choose some. `cargo xtask docs` writes what is generated: the tables of
+//! columns in `data/README.md`. `cargo xtask notebook DIR` makes the notebook of a sweep's or a run's
+//! results.
 //!
 //! A step whose tool is missing is installed where that touches nothing outside the toolchain and
 //! `target/`; otherwise it is skipped in plain sight. A step that fails does not stop the others.
@@ -18,7 +19,7 @@ enum Outcome {
     Skipped(String),
 }
 
-/// Name of the step, and what it does.
+/// Name of the step, and what it does. Benches run one pass each.
 type Step = (&'static str, fn() -> Outcome);
 
 const STEPS: [Step; 8] = [
@@ -26,7 +27,7 @@ const STEPS: [Step; 8] = [
     ("clippy", clippy),
     ("tests", || cargo(&["test", "--workspace"])),
     ("docs", docs),
-    ("benches, one pass each", || cargo(&["bench", "--package=bench-harness", "--", "--test"])),
+    ("benches", || cargo(&["bench", "--package=bench-harness", "--", "--test"])),
     ("instructions", instructions),
     ("notebooks", notebooks::run),
     ("dependencies", dependencies),
@@ -34,33 +35,41 @@ const STEPS: [Step; 8] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.as_slice() {
-        [only] if only == "test" => test(),
-        [only] if only == "docs" => summary(&[(&"columns", write_columns())]),
-        [verb, folder] if verb == "notebook" => {
+    match arguments.split_first() {
+        Some((first, wanted)) if first == "test" => test(wanted),
+        Some((first, [])) if first == "docs" => summary(&[(&"columns", write_columns())]),
+        Some((first, [folder])) if first == "notebook" => {
             summary(&[(&"notebook", notebooks::show(Path::new(folder)))])
         }
         _ => {
-            eprintln!("usage: cargo xtask test | docs | notebook DIR");
+            eprintln!("usage: cargo xtask test [STEP...] | docs | notebook DIR");
             ExitCode::from(2)
         }
     }
 }
 
-fn test() -> ExitCode {
+/// Runs these steps; all, if none is named.
+fn test(wanted: &[String]) -> ExitCode {
+    let names = STEPS.map(|step| step.0);
+    if wanted.iter().any(|name| !names.contains(&name.as_str())) {
+        eprintln!("usage: cargo xtask test [STEP...]\nsteps, all by default: {}", names.join(", "));
+        return ExitCode::from(2);
+    }
+    let is_wanted = |name| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    let steps: Vec<&Step> = STEPS.iter().filter(|step| is_wanted(step.0)).collect();
     let mut ends = Vec::new();
-    for (number, (name, step)) in STEPS.iter().enumerate() {
-        println!("\n=== {} of {}: {name}", number + 1, STEPS.len());
+    for (number, (name, step)) in (1..).zip(&steps) {
+        println!("\n=== {number} of {}: {name}", steps.len());
         let outcome = step();
         if let Outcome::Failed(why) | Outcome::Skipped(why) = &outcome {
             println!("{why}");
         }
-        ends.push((name, outcome));
+        ends.push((*name, outcome));
     }
     summary(&ends)
 }
 
-fn summary(ends: &[(&&str, Outcome)]) -> ExitCode {
+fn summary(ends: &[(&str, Outcome)]) -> ExitCode {
     println!();
     let [mut passed, mut failed, mut skipped] = [0; 3];
     for (name, outcome) in ends {
@@ -132,7 +141,8 @@ fn dependencies() -> Outcome {
         ));
     };
     // Called as cargo would call it: by its path it finds nothing else to do.
-    run(Command::new(deny).args(["--offline", "check", "bans", "licenses", "sources"]))
+    let what = ["bans", "licenses", "sources"];
+    run(Command::new(deny).args(["--offline", "check", "--hide-inclusion-graph"]).args(what))
 }
 
 /// The person's own `cargo-deny`, or one under `target/`, built there if need be.

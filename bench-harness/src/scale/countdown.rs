@@ -29,6 +29,13 @@ impl Countdown {
         Self { total: left.len(), left, known_ns, taken_ns: 0.0, expected_ns: 0.0 }
     }
 
+    /// Tells what is to come.
+    pub fn announce(&self) {
+        if self.total > 0 {
+            eprintln!("{} measurements, about {}", self.total, minutes(self.left_ns()));
+        }
+    }
+
     /// Notes how long a run took.
     pub fn learn(&mut self, one: &OneArgs, reading: &Reading) {
         self.known_ns.insert(*one, reading.wall_ns as f64);

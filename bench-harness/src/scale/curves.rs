@@ -28,52 +28,71 @@ type Value = fn(&Results, &Case) -> Option<f64>;
 const QUANTITIES: [(&str, Value); 5] = [
     ("ns_per_request_median", |r, case| median(&r.ns_per_request(case))),
     ("ns_per_view_update_median", |r, case| median(&r.ns_per_view_update(case))),
-    ("reference_ns_per_request_median", |r, case| median(&r.reference_ns_per_request(case))),
+    ("reference_ns_per_request_median", |r, case| {
+        // The reference knows neither kernels nor threads: once is enough.
+        median(&r.reference_ns_per_request(case)).filter(|_| case.reference)
+    }),
     ("ratio_median", |r, case| median(&r.ratios(case))),
     ("instructions_per_request", |r, case| r.instructions.get(&case.point).copied()),
 ];
 
-/// What is fitted along servers x nodes: memory above that of the smallest fleet. The first
-/// megabyte is noise of the process.
+/// What is fitted along servers, nodes and their product: memory above that of the smallest fleet.
+/// The first megabyte is noise of the process.
 const MEMORY: &str = "peak_memory_added_mb";
 const MEMORY_MIN_MB: f64 = 1.0;
 
 /// All curves that have three points or more.
 pub fn curves(results: &Results) -> Vec<Curve> {
+    let base_mb = smallest_mb(results);
+    let added_mb = |case: &Case| {
+        let added = results.peak_bytes(case)? / 1e6 - base_mb[&whole(case)];
+        Some(added).filter(|&mb| mb >= MEMORY_MIN_MB)
+    };
+    let cases = || results.planned.iter().map(|planned| &planned.case);
     let mut curves = Vec::new();
     for (axis, axis_name) in [(Axis::Servers, "servers"), (Axis::Nodes, "nodes")] {
-        for (quantity, get) in QUANTITIES {
+        let points = |get: &dyn Fn(&Case) -> Option<f64>| {
             let mut points = Points::new();
-            for case in results.planned.iter().map(|planned| &planned.case) {
+            for case in cases() {
                 let x = f64::from(axis.of(&case.point));
-                let y = get(results, case);
+                let y = get(case);
                 points.entry(axis.curve(&case.point)).or_default().extend(y.map(|y| (x, y)));
             }
-            add_fits(&mut curves, quantity, axis_name, points);
+            points
+        };
+        for (quantity, get) in QUANTITIES {
+            add_fits(&mut curves, quantity, axis_name, points(&|case| get(results, case)));
         }
+        add_fits(&mut curves, MEMORY, axis_name, points(&added_mb));
     }
-    add_fits(&mut curves, MEMORY, "servers_x_nodes", memory(results));
+    let mut points = Points::new();
+    for case in cases() {
+        let entries = case.point.entries() as f64;
+        let mb = added_mb(case).map(|mb| (entries, mb));
+        points.entry(whole(case)).or_default().extend(mb);
+    }
+    add_fits(&mut curves, MEMORY, "servers_x_nodes", points);
     curves
 }
 
 /// The points of each curve.
 type Points = BTreeMap<Point, Vec<(f64, f64)>>;
 
-fn memory(results: &Results) -> Points {
-    let mut points = Points::new();
+/// All sizes of a policy, kernel and number of threads.
+const fn whole(case: &Case) -> Point {
+    Point { servers: 0, nodes: 0, ..case.point }
+}
+
+/// The least memory at any size [MB].
+fn smallest_mb(results: &Results) -> BTreeMap<Point, f64> {
+    let mut smallest = BTreeMap::new();
     for case in results.planned.iter().map(|planned| &planned.case) {
-        let fixed = Point { servers: 0, nodes: 0, ..case.point };
-        let mb = results.peak_bytes(case).map(|bytes| bytes / 1e6);
-        points.entry(fixed).or_default().extend(mb.map(|mb| (case.point.entries() as f64, mb)));
-    }
-    for points in points.values_mut() {
-        let base = points.iter().map(|point| point.1).fold(f64::MAX, f64::min);
-        for point in points.iter_mut() {
-            point.1 -= base;
+        if let Some(bytes) = results.peak_bytes(case) {
+            let least = smallest.entry(whole(case)).or_insert(f64::MAX);
+            *least = least.min(bytes / 1e6);
         }
-        points.retain(|point| point.1 >= MEMORY_MIN_MB);
     }
-    points
+    smallest
 }
 
 fn add_fits(curves: &mut Vec<Curve>, quantity: &'static str, axis: &'static str, points: Points) {
@@ -97,7 +116,7 @@ pub static COLUMNS: &[Column] = &[
     (
         "quantity",
         "What grows: a column of `scale.csv`; or `peak_memory_added_mb`, peak memory above that of \
-         the smallest fleet, from 1 MB on.",
+         the smallest fleet of the policy, kernel and threads, from 1 MB on.",
         |c| c.quantity.to_owned(),
     ),
     ("axis", "What it grows with: `servers`, `nodes`, or `servers_x_nodes`, their product.", |c| {

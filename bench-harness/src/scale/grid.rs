@@ -79,10 +79,13 @@ pub struct Axes {
 const DENSER: u64 = 10;
 /// Runs with many view updates are made if they are expected to take no longer [ns].
 const DENSE_NS: f64 = 10e9;
-/// Requests a server at least: 50 ms, five service times, by when the fleet has filled up.
-const PER_SERVER: u64 = 16;
+/// Requests a server at least: 100 ms, a heartbeat of every server and ten service times. The run
+/// goes on until its last request is answered, which takes as long again.
+const PER_SERVER: u64 = 32;
+/// A million servers get half as many, or they would take half of the pass.
+const LARGE_REQUESTS: u64 = 16_000_000;
 /// Runs expected to take longer are repeated [`LONG_REPEATS`] times at most [ns].
-const LONG_NS: f64 = 2e9;
+const LONG_NS: f64 = 1.5e9;
 const LONG_REPEATS: u32 = 3;
 /// The reference is affordable up to here: views of all nodes, and servers.
 const REFERENCE_ENTRIES: u64 = 1_000_000;
@@ -174,7 +177,8 @@ fn more_threads(cores: u32) -> impl Iterator<Item = u32> {
 }
 
 fn case(pass: &Pass, point: Point) -> Case {
-    let requests = pass.requests.max(PER_SERVER * u64::from(point.servers));
+    let filled = (PER_SERVER * u64::from(point.servers)).min(LARGE_REQUESTS);
+    let requests = pass.requests.max(filled);
     let usual = point.kernel == Kernel::Fifo && point.threads == 1;
     // The reference costs more than the engine: on the coarse grid it says all it has to say.
     let coarse = DECADES.contains(&point.servers) && NODES.contains(&point.nodes);
@@ -213,8 +217,11 @@ pub fn crude_ns(one: &OneArgs) -> f64 {
     let idle = 3.5 * nodes / (0.16 * servers);
     let lowest = if one.policy == Policy::LowestLatency { 2.0 } else { 1.0 };
     let a_request = match one.engine {
-        Engine::Windowed => lowest * (60.0 + 30.0 * miss + 5.0 * miss * view_updates) + idle,
-        Engine::Reference => lowest * (300.0 + 500.0 * miss + 50.0 * view_updates),
+        Engine::Windowed => {
+            let event = if one.kernel == Some(Kernel::Event) { miss / 2.0 } else { 0.0 };
+            lowest * (1.0 + event) * (60.0 + 35.0 * miss + 6.0 * miss * view_updates) + idle
+        }
+        Engine::Reference => lowest * (900.0 * miss - 500.0 + 80.0 * view_updates),
     };
     a_request * one.requests as f64
 }

@@ -1,8 +1,8 @@
 //! A CSV file that grows by a row at a time and survives an interruption: what was appended is on
 //! disk, and a row that was cut off is dropped.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -14,33 +14,33 @@ use crate::process::Failure;
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
     /// The next row is the first and brings the header.
     fresh: bool,
 }
 
 impl Journal {
-    /// Opens or creates the file, and reads what is there.
+    /// Reads what the file holds; without a row it does not exist.
     ///
     /// # Errors
-    /// When a row is not of this type, with its line; when the file cannot be read or written.
+    /// When a row is not of this type, with its line; when the file cannot be read or mended.
     pub fn open<R: DeserializeOwned>(path: &Path) -> Result<(Self, Vec<R>), Failure> {
         let at = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(path).map_err(|e| at(&e))?;
-        let text = std::fs::read_to_string(path).map_err(|e| at(&e))?;
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(at(&error).into()),
+        };
         // A row ends with its line: what stands behind the last one was being written.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         if whole < text.len() {
             eprintln!("{}: dropped a row that was cut off", path.display());
+            let file = OpenOptions::new().write(true).open(path).map_err(|e| at(&e))?;
             file.set_len(whole as u64).map_err(|e| at(&e))?;
         }
-        file.seek(SeekFrom::End(0)).map_err(|e| at(&e))?;
         let mut reader = csv::Reader::from_reader(&text.as_bytes()[..whole]);
         let rows: Result<Vec<R>, csv::Error> = reader.deserialize().collect();
         let rows = rows.map_err(|e| at(&e))?;
-        Ok((Self { path: path.to_owned(), file, fresh: whole == 0 }, rows))
+        Ok((Self { path: path.to_owned(), fresh: whole == 0 }, rows))
     }
 
     /// Adds a row; it is on disk when this returns.
@@ -51,7 +51,11 @@ impl Journal {
         let mut writer = csv::WriterBuilder::new().has_headers(self.fresh).from_writer(Vec::new());
         writer.serialize(row)?;
         let line = writer.into_inner()?;
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let file = OpenOptions::new().append(true).create(true).open(&self.path);
+        let written = file.and_then(|mut file| {
+            file.write_all(&line)?;
+            file.sync_data()
+        });
         self.fresh = false;
         written.map_err(|error| format!("{}: {error}", self.path.display()).into())
     }
@@ -59,8 +63,6 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use serde::Deserialize;
 
     use super::*;

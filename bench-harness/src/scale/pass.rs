@@ -70,6 +70,7 @@ pub fn measure(folder: &Path, cases: Vec<Case>) -> Result<Results, Failure> {
     for (one, reading) in rows.iter().map(Measured::parts) {
         countdown.learn(&one, &reading);
     }
+    countdown.announce();
     for (one, repeat) in missing {
         let load_average = machine::load_average();
         let reading = process::measure(&one)?;
