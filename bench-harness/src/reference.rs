@@ -241,7 +241,9 @@ impl Reference {
                     let at = &mut self.nodes[node as usize];
                     let tables = (&mut self.latency, &mut self.recent);
                     let server = at.awaits(slot, attempt);
-                    if server.is_some_and(|server| !self.links.cut_to_node(server, node)) {
+                    let cut = server.is_some_and(|server| self.links.cut_to_node(server, node));
+                    at.meters.answers_cut += u64::from(cut);
+                    if server.is_some() && !cut {
                         let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
                         self.send(node, sent);
                         self.serve(at_ns, node);
@@ -415,7 +417,7 @@ impl Reference {
             if at_ns >= setup.window_start_ns {
                 let held = |node: usize, server: u32| {
                     let versions = &self.nodes[node].view.versions;
-                    self.roster.is_running(node as u32).then(|| versions[server as usize])
+                    self.roster.is_running(node as u32).then(|| versions[ServerId(server)])
                 };
                 self.observations.consistency.watch(setup, quantum, held);
                 self.look_from(at_ns + self.setup.ticks.quantum_ns);
@@ -436,7 +438,7 @@ impl Reference {
         self.looking = false;
         let Self { setup, roster, nodes, observations, .. } = self;
         let held = |node: usize, server: u32| {
-            roster.is_running(node as u32).then(|| nodes[node].view.versions[server as usize])
+            roster.is_running(node as u32).then(|| nodes[node].view.versions[ServerId(server)])
         };
         observations.consistency.look(setup, at_ns / quantum_ns, held);
         let takes =

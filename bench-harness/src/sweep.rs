@@ -6,6 +6,7 @@
 
 pub mod plan; // READ FIRST: every point and run, before the first one starts
 pub mod file; // what a sweep file says
+pub mod keys; // every key of it
 pub mod value; // its values as texts
 pub mod grid; // combinations of the axes
 mod rules; // which of them are points
@@ -20,6 +21,8 @@ pub mod agenda; // which run is next
 pub mod shard; // which runs are whose
 pub mod tally; // how far it is
 mod failure; // what goes wrong inside a run
+pub mod replicate; // how many replications there must be
+pub mod pilot; // warm-ups to be found
 pub mod record; // what is kept of a run
 pub mod store; // where it is kept
 

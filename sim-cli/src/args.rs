@@ -114,6 +114,8 @@ pub struct ScenarioArgs {
 pub enum Topic {
     /// Keys of a scenario file: default, range, meaning
     Keys,
+    /// Keys of a sweep file: default, range, meaning
+    SweepKeys,
     /// Policies and their parameters
     Policies,
     /// Kinds of fault and their parameters

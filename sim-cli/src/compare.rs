@@ -203,12 +203,13 @@ fn told(
 }
 
 /// A sentence for each setting in the finished folder of a sweep, as many as `most`, and how often
-/// each alternative leads; `None` where there is nothing to compare.
-pub fn of_folder(folder: &Path, most: usize) -> Option<String> {
-    let (metric, better) = direction(METRIC).ok()?;
+/// each alternative along `by` leads; on `metric`, or on [`METRIC`] if that has no better and worse.
+/// `None` where there is nothing to compare.
+pub fn of_folder(folder: &Path, by: &str, metric: &str, most: usize) -> Option<String> {
+    let (metric, better) = direction(metric).or_else(|_| direction(METRIC)).ok()?;
     let wanted: Vec<&Metric> =
         [Some(metric), self::metric(SUCCESS)].into_iter().flatten().collect();
-    let rows = read(&folder.join(RUNS), POLICY, &wanted).ok()?;
+    let rows = read(&folder.join(RUNS), by, &wanted).ok()?;
     let standings = standings(&rows, metric, better, 0, Some(1));
     (!standings.is_empty()).then(|| words::digest(metric, better, &standings, most))
 }

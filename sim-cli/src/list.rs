@@ -1,7 +1,8 @@
-//! `lbsim list`: what a scenario file may contain, from the table that documents it.
+//! `lbsim list`: what scenario and sweep files may contain, from the table that documents it.
 
 use std::process::ExitCode;
 
+use bench_harness::sweep::keys::KEYS as SWEEP_KEYS;
 use comfy_table::{ContentArrangement, Table};
 use sim_core::config::keys::{FAULTS, KEYS, Key, POLICIES};
 
@@ -12,6 +13,7 @@ use crate::{metrics, output};
 pub fn list(what: Topic) -> ExitCode {
     output::print(&match what {
         Topic::Keys => table(KEYS.iter(), "") + "\n",
+        Topic::SweepKeys => table(SWEEP_KEYS.iter(), "") + "\n",
         Topic::Metrics => metrics::metrics(),
         Topic::Policies => groups("policy.", POLICIES),
         Topic::Faults => {

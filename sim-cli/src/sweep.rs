@@ -14,6 +14,7 @@ use bench_harness::memory::Memory;
 use bench_harness::sweep::execute::{Execution, Report};
 use bench_harness::sweep::inputs::Disk;
 use bench_harness::sweep::join::{self, Inventory, JoinError};
+use bench_harness::sweep::pilot::Pilots;
 use bench_harness::sweep::plan::Plan;
 use bench_harness::sweep::shard::Shard;
 use bench_harness::sweep::store::{Store, StoreError};
@@ -25,14 +26,12 @@ use self::args::{SweepArgs, SweepCommand, SweepRunArgs};
 use self::report::Shown;
 use crate::scenario_file::EXIT_BAD_INPUT;
 use crate::trace::CsvTrace;
-use crate::{compare, diagnostics, output};
+use crate::{diagnostics, output};
 
 /// The same command may succeed later.
 const EXIT_TEMPORARY: u8 = 75;
 /// Parts of the sweep are missing.
 pub const EXIT_INCOMPLETE: u8 = 3;
-/// Settings whose winner is told at the end, at most.
-const SETTINGS_TOLD: usize = 12;
 /// Ended by Ctrl-C: 128 and the number of the signal.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -142,8 +141,17 @@ fn execute(
     let tally = Tally::new(jobs);
     let free = || Memory::now().map_or(u64::MAX, |memory| memory.free_bytes / 5 * 4);
     let budget_bytes = args.memory.unwrap_or_else(free);
-    let execution =
-        Execution { plan, store, shard, jobs, budget_bytes, traces: &traces, stop, tally: &tally };
+    let execution = Execution {
+        plan,
+        store,
+        shard,
+        jobs,
+        budget_bytes,
+        traces: &traces,
+        stop,
+        tally: &tally,
+        pilots: Pilots::default(),
+    };
     watch::while_running(&tally, args.quiet || args.json, || execution.run())
 }
 
@@ -183,11 +191,7 @@ fn conclude(
     let text = match (json, quiet) {
         (true, _) => shown.json(plan, out, stock),
         (false, true) => String::new(),
-        (false, false) => {
-            let winners = compare::of_folder(out, SETTINGS_TOLD);
-            shown.table(plan, out, stock)
-                + &winners.map_or_else(String::new, |told| "\n".to_owned() + &told)
-        }
+        (false, false) => shown.table(plan, out, stock),
     };
     let printed = output::print(&text);
     if stock.failed > 0 && printed == ExitCode::SUCCESS {

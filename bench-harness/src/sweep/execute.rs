@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_types, reason = "the sidecar says how long a run took")]
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,8 +22,10 @@ use sim_core::workload::TraceSource;
 use super::agenda::{Agenda, Job};
 use super::failure;
 use super::needs::Needs;
+use super::pilot::Pilots;
 use super::plan::Plan;
 use super::record::{Figures, Record};
+use super::replicate::Values;
 use super::shard::{self, Shard};
 use super::store::{Found, Store, StoreError};
 use super::tally::Tally;
@@ -54,6 +57,8 @@ pub struct Execution<'a> {
     pub stop: &'a AtomicBool,
     /// How far it is.
     pub tally: &'a Tally,
+    /// Warm-ups found on the way; empty at the start.
+    pub pilots: Pilots,
 }
 
 /// What came of it.
@@ -82,10 +87,15 @@ struct State {
 }
 
 /// What is left to do of a subject.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Left {
+    /// Runs on the agenda or under way.
     runs: u32,
     failed: bool,
+    /// Whether any of its runs are in this part.
+    is_owned: bool,
+    /// What the targets know of replications that are there.
+    known: BTreeMap<u32, Values>,
 }
 
 /// A result on its way to the disk.
@@ -142,7 +152,7 @@ impl Execution<'_> {
 
     /// What is there already, and what is to be made.
     fn look_around(&self) -> Result<(State, usize), StoreError> {
-        let Self { plan, store, shard, tally, .. } = self;
+        let Self { plan, shard, tally, .. } = self;
         let mut state = State {
             agenda: Agenda::new(self.budget_bytes),
             under_way: 0,
@@ -150,25 +160,46 @@ impl Execution<'_> {
             error: None,
             left: vec![Left::default(); plan.subjects.len()],
         };
-        let mut to_make = 0;
-        let mut owned = vec![false; plan.subjects.len()];
-        for (position, (subject, replication)) in shard::dealt(plan).into_iter().enumerate() {
-            if !shard.owns(position) {
-                continue;
-            }
-            let job = Job { subject, replication };
-            let needs = plan.subjects[subject as usize].needs;
+        for (rank, subject) in shard::order(plan).into_iter().enumerate() {
+            let owned = |r: &u32| shard.owns(shard::position(plan, rank, *r));
+            let (wanted, _) = plan.replications.wanted(&[]);
+            let replications: Vec<u32> = (0..wanted).filter(owned).collect();
+            state.left[subject as usize].is_owned = !replications.is_empty();
+            self.ask_for(&mut state, subject, &replications)?;
+            self.ask_for_more(&mut state, subject)?;
+        }
+        for subject in plan.points.iter().map(|point| point.subject as usize) {
+            let Left { runs, is_owned, .. } = state.left[subject];
+            tally.points.fetch_add(u64::from(is_owned), Relaxed);
+            tally.points_finished.fetch_add(u64::from(is_owned && runs == 0), Relaxed);
+        }
+        let to_make = state.left.iter().map(|left| left.runs as usize).sum();
+        Ok((state, to_make))
+    }
+
+    /// Puts those runs of a subject on the agenda that are not there yet.
+    fn ask_for(
+        &self,
+        state: &mut State,
+        subject: u32,
+        replications: &[u32],
+    ) -> Result<(), StoreError> {
+        let Self { plan, store, tally, .. } = self;
+        let needs = plan.subjects[subject as usize].needs;
+        for &replication in replications {
             state.report.runs += 1;
-            owned[subject as usize] = true;
-            match store.read(plan.run(subject, replication))? {
-                Found::Whole(Record { outcome: Ok(_), .. }) => {
+            tally.runs.fetch_add(1, Relaxed);
+            let id = plan.run(subject, replication);
+            match store.read(id)? {
+                Found::Whole(record) if record.outcome.is_ok() => {
                     state.report.reused += 1;
+                    tally.reused.fetch_add(1, Relaxed);
+                    tally.finished.fetch_add(1, Relaxed);
+                    let values = plan.replications.values(&record);
+                    state.left[subject as usize].known.insert(replication, values);
                     continue;
                 }
-                Found::Damaged => {
-                    let path = store.path(plan.run(subject, replication));
-                    state.report.damaged.push(path.display().to_string());
-                }
+                Found::Damaged => state.report.damaged.push(store.path(id).display().to_string()),
                 // What failed is tried again: the reason may be gone.
                 Found::Nothing | Found::Whole(_) => {}
             }
@@ -176,19 +207,30 @@ impl Execution<'_> {
             state.left[subject as usize].runs += 1;
             // A run that is too large is refused when its turn comes; refusing takes no memory.
             let bytes = if needs.bytes > self.budget_bytes { 0 } else { needs.bytes };
-            state.agenda.add(job, Needs { bytes, ..needs });
-            to_make += 1;
+            state.agenda.add(Job { subject, replication }, Needs { bytes, ..needs });
         }
-        let reused = state.report.reused;
-        tally.runs.store(state.report.runs, Relaxed);
-        tally.reused.store(reused, Relaxed);
-        tally.finished.store(reused, Relaxed);
-        for subject in plan.points.iter().map(|point| point.subject as usize) {
-            let finished = owned[subject] && state.left[subject].runs == 0;
-            tally.points.fetch_add(u64::from(owned[subject]), Relaxed);
-            tally.points_finished.fetch_add(u64::from(finished), Relaxed);
+        Ok(())
+    }
+
+    /// With a target: once the replications asked for are there, asks for more if they are not enough.
+    fn ask_for_more(&self, state: &mut State, subject: u32) -> Result<(), StoreError> {
+        let replications = &self.plan.replications;
+        if replications.targets.is_empty() {
+            return Ok(());
         }
-        Ok((state, to_make))
+        loop {
+            let left = &state.left[subject as usize];
+            if left.runs > 0 || !left.is_owned {
+                return Ok(());
+            }
+            let known: Vec<Values> = left.known.values().cloned().collect();
+            let (wanted, is_all) = replications.wanted(&known);
+            if is_all {
+                return Ok(());
+            }
+            let more: Vec<u32> = (known.len() as u32..wanted).collect();
+            self.ask_for(state, subject, &more)?;
+        }
     }
 
     fn work(
@@ -249,9 +291,11 @@ impl Execution<'_> {
             if needs.bytes > self.budget_bytes {
                 return Err(too_large(needs.bytes, self.budget_bytes));
             }
-            let scenario = self.plan.scenario(job.subject);
+            let (scenario, too_short) =
+                self.pilots.settle(self.plan, self.store, self.traces, job.subject)?;
             let result = self.simulate(lane, threads, job, &scenario)?;
-            Ok(result.map(|result| (Figures::of(&scenario, &result), result.total.arrived)))
+            let figures = |result: &RunResult| Figures::of(&scenario, too_short, result);
+            Ok(result.map(|result| (figures(&result), result.total.arrived)))
         });
         self.tally.reached(lane, needs, 0.0);
         let (outcome, requests) = match simulated {
@@ -310,8 +354,10 @@ impl Execution<'_> {
             let mut state = lock(state);
             match committed {
                 Ok(()) => {
+                    if let Err(error) = self.note(&mut state, made) {
+                        state.error = Some(state.error.take().unwrap_or(error));
+                    }
                     state.under_way -= 1;
-                    self.note(&mut state, made);
                 }
                 Err(error) => state.error = Some(state.error.take().unwrap_or(error)),
             }
@@ -321,27 +367,29 @@ impl Execution<'_> {
     }
 
     /// A run is committed.
-    fn note(&self, state: &mut State, made: Made) {
+    fn note(&self, state: &mut State, made: Made) -> Result<(), StoreError> {
         let Self { plan, tally, .. } = self;
         let Made { job, record, requests, .. } = made;
+        tally.finished.fetch_add(1, Relaxed);
+        tally.requests.fetch_add(requests, Relaxed);
+        tally.cost_done.fetch_add(plan.subjects[job.subject as usize].needs.cost, Relaxed);
         let left = &mut state.left[job.subject as usize];
         left.runs -= 1;
+        left.known.insert(job.replication, plan.replications.values(&record));
         if let Err(error) = record.outcome {
             left.failed = true;
             tally.failed.fetch_add(1, Relaxed);
             state.report.failures.push((job, error));
         }
-        tally.finished.fetch_add(1, Relaxed);
-        tally.requests.fetch_add(requests, Relaxed);
-        tally.cost_done.fetch_add(plan.subjects[job.subject as usize].needs.cost, Relaxed);
-        if left.runs == 0 {
-            let points =
-                plan.points.iter().filter(|point| point.subject == job.subject).count() as u64;
+        self.ask_for_more(state, job.subject)?;
+        let Left { runs, failed, .. } = state.left[job.subject as usize];
+        if runs == 0 {
+            let of_subject = plan.points.iter().filter(|point| point.subject == job.subject);
+            let points = of_subject.count() as u64;
             tally.points_finished.fetch_add(points, Relaxed);
-            if left.failed {
-                tally.points_failed.fetch_add(points, Relaxed);
-            }
+            tally.points_failed.fetch_add(if failed { points } else { 0 }, Relaxed);
         }
+        Ok(())
     }
 }
 

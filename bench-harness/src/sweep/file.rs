@@ -4,11 +4,11 @@
 //! be is not known here: it is laid over the base, and the scenario says what is wrong with it.
 
 use sim_core::columns::{METRICS, Metric, metric};
-use sim_core::config::ConfigFault;
 use sim_core::config::document::{
     Entry, Item, Node, Place, Section, Text, Texts, Value, Walk, join, nearest, parse_file,
     segments, text,
 };
+use sim_core::config::{ConfigFault, Origin};
 
 use super::value;
 
@@ -128,7 +128,12 @@ impl SweepFile {
         let no_files = |_: &str| Err("a sweep file names no files but its base".to_owned());
         let mut walk = Walk::new(&no_files, Texts { overlay: source, ..Texts::default() });
         let file = read(&mut walk, &root, source);
-        Ok((file, walk.faults))
+        let mut faults = walk.faults;
+        for fault in &mut faults {
+            // What is missing has no place, but this is the file that lacks it.
+            fault.origin = Origin::Overlay;
+        }
+        Ok((file, faults))
     }
 }
 

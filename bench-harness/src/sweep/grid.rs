@@ -193,3 +193,110 @@ pub fn lets_through(
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sim_core::config::document::{Node, Place as TextPlace, Text, Value};
+
+    use super::super::file::AxisKey;
+    use super::*;
+
+    fn place() -> TextPlace {
+        TextPlace { text: Text::Overlay, span: 0..0 }
+    }
+
+    fn number(value: usize) -> Node {
+        Node { place: place(), value: Value::Whole(Some(value as i128)) }
+    }
+
+    /// An axis of `keys` keys; the value number `v` of key number `k` is `10 k + v`.
+    fn axis(number_of: usize, keys: usize, values: usize) -> Axis {
+        let key = |k: usize| AxisKey {
+            key: format!("axis{number_of}.key{k}"),
+            key_place: place(),
+            values: (0..values).map(|v| number(10 * k + v)).collect(),
+        };
+        Axis { keys: (0..keys).map(key).collect() }
+    }
+
+    /// (axis, key, values) a condition.
+    type Conditions = Vec<(usize, usize, Vec<usize>)>;
+
+    fn rule(conditions: &Conditions) -> Rule {
+        let condition = |(axis, key, values): &(usize, usize, Vec<usize>)| Condition {
+            key: format!("axis{axis}.key{key}"),
+            key_place: place(),
+            values: values.iter().map(|v| number(10 * key + v)).collect(),
+        };
+        Rule { place: place(), conditions: conditions.iter().map(condition).collect() }
+    }
+
+    /// The slow and obvious way: nested loops, one list of numbers a point, and rules as they read.
+    fn naive(
+        shape: &[(usize, usize)],
+        include: &[Conditions],
+        exclude: &[Conditions],
+    ) -> Vec<Vec<usize>> {
+        let mut points: Vec<Vec<usize>> = vec![Vec::new()];
+        for (_, values) in shape {
+            let mut longer = Vec::new();
+            for point in &points {
+                for value in 0..*values {
+                    let mut point = point.clone();
+                    point.push(value);
+                    longer.push(point);
+                }
+            }
+            points = longer;
+        }
+        let matches = |point: &Vec<usize>, rule: &Conditions| {
+            rule.iter().all(|(axis, _, values)| values.contains(&point[*axis]))
+        };
+        points.retain(|point| {
+            (include.is_empty() || include.iter().any(|rule| matches(point, rule)))
+                && !exclude.iter().any(|rule| matches(point, rule))
+        });
+        points
+    }
+
+    fn rules(shape: Vec<(usize, usize)>) -> impl Strategy<Value = Vec<Conditions>> {
+        let condition = (0..shape.len()).prop_flat_map(move |axis| {
+            let (keys, values) = shape[axis];
+            (Just(axis), 0..keys, prop::collection::vec(0..values, 1..=2))
+        });
+        prop::collection::vec(prop::collection::vec(condition, 1..3), 0..3)
+    }
+
+    fn sweeps() -> impl Strategy<Value = (Vec<(usize, usize)>, Vec<Conditions>, Vec<Conditions>)> {
+        let shape = prop::collection::vec((1_usize..3, 1_usize..5), 1..4);
+        shape.prop_flat_map(|shape| (Just(shape.clone()), rules(shape.clone()), rules(shape)))
+    }
+
+    proptest! {
+        /// Goal: combinations, zipped keys and rules give the points that nested loops give, in their
+        /// order. Method: random axes and rules against the naive way.
+        #[test]
+        fn points_are_those_of_nested_loops((shape, include, exclude) in sweeps()) {
+            let axes: Vec<Axis> =
+                shape.iter().enumerate().map(|(i, (keys, values))| axis(i, *keys, *values)).collect();
+            let grid = Grid::new(&axes, None);
+            let of = |rules: &[Conditions]| rules.iter().map(rule).collect::<Vec<_>>();
+            let (includes, excludes) = (of(&include), of(&exclude));
+            let found: Vec<Vec<usize>> = (0..grid.len().expect("few"))
+                .map(|combination| grid.values(combination))
+                .filter(|v| lets_through(&grid, &includes, &excludes, v, None) == Some(true))
+                .collect();
+            prop_assert_eq!(&found, &naive(&shape, &include, &exclude));
+            for values in found {
+                let combination = grid.combination(&values);
+                prop_assert_eq!(&grid.values(combination), &values);
+                let texts: Vec<String> = grid.texts(combination).map(str::to_owned).collect();
+                let expected: Vec<String> = shape.iter().zip(&values).flat_map(|((keys, _), value)| {
+                    (0..*keys).map(move |key| (10 * key + value).to_string())
+                }).collect();
+                prop_assert_eq!(texts, expected);
+            }
+        }
+    }
+}

@@ -4,10 +4,11 @@
 //! again under any numbering of points, on any machine, and a changed scenario never finds the result of
 //! the old one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use sim_core::config::{Arrivals, Scenario};
+use sim_core::config::{Arrivals, PolicyConfig, Scenario};
 
 /// Raised when the files of runs hold something else than before.
 pub const SCHEMA: u32 = 1;
@@ -94,6 +95,24 @@ pub fn subject(scenario: &Scenario, trace: Option<&str>) -> Id {
         // The file rounds the times of laws to nanoseconds; here they are exact.
         .part(format!("{canonical:?}").as_bytes())
         .part(trace.unwrap_or_default().as_bytes());
+    digest.finish()
+}
+
+/// What subjects have in common that differ in the policy alone.
+pub fn without_policy(scenario: &Scenario, trace: Option<&str>) -> Id {
+    let mut canonical = scenario.clone();
+    canonical.policies = vec![PolicyConfig::Random { capacity_gate: false }];
+    subject(&canonical, trace)
+}
+
+/// A subject whose warm-up is found together with that of `others`, itself among them: its results
+/// depend on who they are.
+pub fn compared(subject: Id, others: &BTreeSet<Id>) -> Id {
+    let mut digest = Digest::default();
+    digest.part(&subject.0);
+    for other in others {
+        digest.part(&other.0);
+    }
     digest.finish()
 }
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::identity::{COMMIT, ENGINE, Id};
 use super::plan::{Plan, Point};
 use super::record::Record;
-use super::shard::{self, Shard};
+use super::replicate::{Replications, Values};
+use super::shard;
 use super::store::{Found, HOSTS, PLAN, RUNS, Store, StoreError};
 use super::tables::{self, PointSummary};
 
@@ -70,25 +71,45 @@ fn best(stores: &[Store], id: Id) -> Result<Found, StoreError> {
 pub fn take_stock(plan: &Plan, stores: &[Store], count: u32) -> Result<Inventory, StoreError> {
     let mut found = Inventory::default();
     let mut open = vec![false; count as usize];
-    for (position, (subject, replication)) in shard::dealt(plan).into_iter().enumerate() {
-        found.runs += 1;
-        match best(stores, plan.run(subject, replication))? {
-            Found::Whole(Record { outcome: Ok(_), .. }) => found.done += 1,
-            Found::Whole(_) => found.failed += 1,
-            other => {
-                if other == Found::Damaged {
-                    found.damaged += 1;
+    for (rank, subject) in shard::order(plan).into_iter().enumerate() {
+        let mut known: Vec<Values> = Vec::new();
+        let mut next = 0;
+        // With a target, what is there says how many there must be.
+        loop {
+            let (wanted, is_all) = plan.replications.wanted(&known);
+            if is_all || known.len() < next as usize {
+                break;
+            }
+            for replication in next..wanted {
+                let best = best(stores, plan.run(subject, replication))?;
+                found.count(&best);
+                if let Found::Whole(record) = best {
+                    // Only what is there without a gap tells whether it is enough.
+                    if known.len() == replication as usize {
+                        known.push(plan.replications.values(&record));
+                    }
                 } else {
-                    found.missing += 1;
-                }
-                for index in 0..count {
-                    open[index as usize] |= Shard { index, count }.owns(position);
+                    let position = shard::position(plan, rank, replication);
+                    open[position % count as usize] = true;
                 }
             }
+            next = wanted;
         }
     }
     found.missing_shards = (0..count).filter(|index| open[*index as usize]).collect();
     Ok(found)
+}
+
+impl Inventory {
+    fn count(&mut self, found: &Found) {
+        self.runs += 1;
+        match found {
+            Found::Whole(Record { outcome: Ok(_), .. }) => self.done += 1,
+            Found::Whole(_) => self.failed += 1,
+            Found::Damaged => self.damaged += 1,
+            Found::Nothing => self.missing += 1,
+        }
+    }
 }
 
 /// The results of a point, in the order of replications.
@@ -96,12 +117,22 @@ pub fn take_stock(plan: &Plan, stores: &[Store], count: u32) -> Result<Inventory
 /// # Errors
 /// If one is missing or cannot be read.
 pub fn results(plan: &Plan, store: &Store, point: &Point) -> io::Result<Vec<Record>> {
-    let read = |replication| match store.read(plan.run(point.subject, replication)) {
-        Ok(Found::Whole(record)) => Ok(record),
-        Ok(_) => Err(io::Error::other("a run has gone missing while its table was written")),
-        Err(error) => Err(io::Error::other(error)),
-    };
-    (0..plan.replications).map(read).collect()
+    let (mut records, mut known) = (Vec::new(), Vec::new());
+    loop {
+        let (wanted, is_all) = plan.replications.wanted(&known);
+        if is_all {
+            return Ok(records);
+        }
+        for replication in known.len() as u32..wanted {
+            match store.read(plan.run(point.subject, replication)).map_err(io::Error::other)? {
+                Found::Whole(record) => {
+                    known.push(plan.replications.values(&record));
+                    records.push(record);
+                }
+                _ => return Err(io::Error::other("a run has gone while its table was written")),
+            }
+        }
+    }
 }
 
 /// What made a folder of results; the one table that differs when a sweep is repeated.
@@ -118,6 +149,8 @@ struct Manifest<'a> {
     runs: usize,
     failed: usize,
     replications: u32,
+    replications_max: u32,
+    targets: Vec<String>,
     axes: Vec<&'a str>,
     policies: Vec<&'a str>,
     seed: Option<u64>,
@@ -184,13 +217,14 @@ fn manifest<'a>(
     files: Vec<&'static str>,
 ) -> Manifest<'a> {
     let (mut wall_s, mut requests) = (0.0, 0);
-    for (subject, replication) in shard::dealt(plan) {
+    for (subject, replication) in shard::all_runs(plan) {
         let host = store.host(plan.run(subject, replication));
         if let Some(host) = host.and_then(|bytes| serde_json::from_slice::<Host>(&bytes).ok()) {
             wall_s += host.wall_s;
             requests += host.requests;
         }
     }
+    let Replications { least, targets, .. } = &plan.replications;
     let first = plan.subjects.first().map(|subject| subject.seed);
     Manifest {
         tool: "lbsim",
@@ -203,7 +237,9 @@ fn manifest<'a>(
         points: plan.points.len(),
         runs: stock.runs,
         failed: stock.failed,
-        replications: plan.replications,
+        replications: *least,
+        replications_max: plan.replications.most(),
+        targets: targets.iter().map(|t| format!("{} = {}", t.metric, t.half_width)).collect(),
         axes: plan.grid.keys().collect(),
         policies: plan.labels().iter().map(String::as_str).collect(),
         seed: first.filter(|seed| plan.subjects.iter().all(|subject| subject.seed == *seed)),
@@ -223,7 +259,7 @@ fn manifest<'a>(
 /// # Errors
 /// If the bytes of two finished ones differ, or one cannot be read.
 pub fn compare(plan: &Plan, stores: &[Store]) -> Result<(), StoreError> {
-    for (subject, replication) in shard::dealt(plan) {
+    for (subject, replication) in shard::all_runs(plan) {
         let id = plan.run(subject, replication);
         let mut first: Option<(&Store, Vec<u8>)> = None;
         for store in stores {
@@ -251,7 +287,7 @@ pub fn compare(plan: &Plan, stores: &[Store]) -> Result<(), StoreError> {
 /// If both have finished a run and their bytes differ, or the system refuses.
 pub fn bring_over(plan: &Plan, from: &Store, to: &Store) -> Result<(), StoreError> {
     compare(plan, &[to.clone(), from.clone()])?;
-    for (subject, replication) in shard::dealt(plan) {
+    for (subject, replication) in shard::all_runs(plan) {
         let id = plan.run(subject, replication);
         let Some(bytes) = from.bytes(id)? else { continue };
         let Some(new) = Record::from_bytes(id, &bytes) else { continue };
@@ -274,7 +310,7 @@ pub fn bring_over(plan: &Plan, from: &Store, to: &Store) -> Result<(), StoreErro
 /// # Errors
 /// If the folder cannot be read.
 pub fn foreign(plan: &Plan, store: &Store) -> Result<usize, StoreError> {
-    let runs = shard::dealt(plan).into_iter();
+    let runs = shard::all_runs(plan);
     let ours: BTreeSet<String> = runs.map(|(s, r)| format!("{}.json", plan.run(s, r))).collect();
     let names = store.names()?;
     Ok(names.iter().filter(|name| !name.starts_with('.') && !ours.contains(*name)).count())

@@ -13,6 +13,7 @@ use super::identity::{self, COMMIT, Digest, ENGINE, Id, SCHEMA};
 use super::inputs::{Files, Inputs};
 use super::needs::{self, Needs};
 use super::policies;
+use super::replicate::Replications;
 use super::rules;
 use super::survey::Survey;
 
@@ -37,8 +38,8 @@ pub struct Plan {
     pub points: Vec<Point>,
     /// What is simulated: points that are the same but for their place on an axis share one.
     pub subjects: Vec<Subject>,
-    /// Replications of every subject.
-    pub replications: u32,
+    /// How often every subject is run.
+    pub replications: Replications,
     /// Labels of policies, as [`Point::label`] numbers them.
     labels: Vec<String>,
     base: Node,
@@ -72,6 +73,9 @@ pub struct Subject {
     pub params: String,
     /// What one run of it takes.
     pub needs: Needs,
+    /// Subjects that differ from it in the policy alone, itself included, if their warm-up has yet to
+    /// be found: they are measured in the same window, so it is found for all of them.
+    pub compared: Vec<u32>,
 }
 
 impl Plan {
@@ -243,7 +247,9 @@ impl Builder<'_> {
                 return Err(self.refused(faults));
             }
         };
-        let mut gathered = Gathered::default();
+        // Rules with slips in them would keep points away whose faults could be told as well.
+        let sound = rules::are_sound(&self.file, &grid);
+        let mut gathered = Gathered { are_rules_sound: sound, ..Gathered::default() };
         let mut survey = Survey::new(&self.file);
         for combination in 0..combinations {
             self.look_at(&grid, combination, &mut gathered, &mut survey);
@@ -270,7 +276,8 @@ impl Builder<'_> {
         let SweepFile { include, exclude, .. } = &self.file;
         let values = grid.values(combination);
         gathered.note_matches(&self.file, grid, &values, None);
-        if lets_through(grid, include, exclude, &values, None) == Some(false) {
+        let sound = gathered.are_rules_sound;
+        if sound && lets_through(grid, include, exclude, &values, None) == Some(false) {
             return;
         }
         let read = |name: &str| self.text_of(name);
@@ -331,7 +338,17 @@ impl Builder<'_> {
     }
 
     fn finish(self, grid: Grid, gathered: Gathered, baselines: &[Option<u32>]) -> Plan {
-        let Gathered { mut points, subjects, labels, scenario, replications, .. } = gathered;
+        let Gathered { mut points, mut subjects, labels, scenario, replications, groups, .. } =
+            gathered;
+        let own: Vec<Id> = subjects.iter().map(|subject| subject.id).collect();
+        for group in groups.into_values() {
+            let ids: BTreeSet<Id> = group.iter().map(|subject| own[*subject as usize]).collect();
+            for subject in &group {
+                let of = &mut subjects[*subject as usize];
+                of.id = identity::compared(of.id, &ids);
+                of.compared.clone_from(&group);
+            }
+        }
         for (point, baseline) in points.iter_mut().zip(baselines) {
             point.baseline = *baseline;
         }
@@ -361,12 +378,16 @@ struct Gathered {
     by_id: BTreeMap<Id, u32>,
     labels: Vec<String>,
     by_label: BTreeMap<String, u32>,
+    /// Whether rules are to be heeded at all.
+    are_rules_sound: bool,
     /// Labels of all policies, let through or not.
     policies: BTreeSet<String>,
     /// Whether each `include`, then each `exclude`, has matched something.
     matched: Vec<bool>,
     scenario: String,
-    replications: u32,
+    replications: Replications,
+    /// Subjects whose warm-up is found together, by a digest of their scenario without the policy.
+    groups: BTreeMap<Id, Vec<u32>>,
 }
 
 impl Gathered {
@@ -404,11 +425,20 @@ impl Gathered {
                 seed: scenario.seed,
                 params: policy_params(&single.policies[0]),
                 needs: needs::of(&single),
+                compared: Vec::new(),
             });
+            if single.warmup_auto {
+                let group = identity::without_policy(&single, trace);
+                self.groups.entry(group).or_default().push(subject);
+            }
         }
         if self.points.is_empty() {
             self.scenario.clone_from(&scenario.name);
-            self.replications = scenario.replications;
+            self.replications = Replications {
+                least: scenario.replications,
+                most: scenario.replications_max,
+                targets: scenario.target.clone(),
+            };
         }
         let next = self.labels.len() as u32;
         let labels = &mut self.labels;
@@ -439,7 +469,11 @@ fn plan_id(plan: &Plan) -> Id {
     let mut digest = Digest::default();
     digest.part(&SCHEMA.to_le_bytes()).part(ENGINE.as_bytes()).part(COMMIT.as_bytes());
     digest.part(plan.file.name.as_bytes()).part(plan.scenario.as_bytes());
-    digest.part(&plan.replications.to_le_bytes());
+    let Replications { least, most, targets } = &plan.replications;
+    digest.part(&least.to_le_bytes());
+    if !targets.is_empty() {
+        digest.part(&most.to_le_bytes()).part(format!("{targets:?}").as_bytes());
+    }
     for key in plan.grid.keys() {
         digest.part(key.as_bytes());
     }

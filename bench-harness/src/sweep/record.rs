@@ -26,6 +26,8 @@ pub struct Record {
 pub struct Figures {
     /// What was left out at the beginning [s].
     pub warmup_s: f64,
+    /// It was found by pilot runs, and these were too short to be sure.
+    pub warmup_too_short: bool,
     /// One entry a metric, in the order of [`METRICS`].
     pub metrics: Vec<Option<f64>>,
     /// What the verdict looks at.
@@ -42,6 +44,8 @@ struct Form {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     warmup_s: Option<f64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    warmup_too_short: bool,
     /// Metrics that are known, by name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     metrics: Option<Metrics>,
@@ -78,12 +82,13 @@ const END: &str = "}\n";
 
 impl Figures {
     /// What a run has shown.
-    pub fn of(scenario: &Scenario, result: &RunResult) -> Self {
+    pub fn of(scenario: &Scenario, warmup_too_short: bool, result: &RunResult) -> Self {
         let value = |metric: &sim_core::columns::Metric| {
             (metric.get)(scenario, result).filter(|value| value.is_finite())
         };
         Self {
             warmup_s: seconds(scenario.warmup_ns),
+            warmup_too_short,
             metrics: METRICS.iter().map(value).collect(),
             evidence: Evidence::of(scenario, result),
         }
@@ -100,6 +105,7 @@ impl Record {
             replication: self.replication,
             error: self.outcome.as_ref().err().cloned(),
             warmup_s: figures.map(|figures| figures.warmup_s),
+            warmup_too_short: figures.is_some_and(|figures| figures.warmup_too_short),
             metrics: figures.map(|figures| Metrics(figures.metrics.clone())),
             evidence: figures.map(|figures| EvidenceForm {
                 present: figures.evidence.present.clone(),
@@ -122,15 +128,21 @@ impl Record {
         if form.schema != SCHEMA || form.run_id != id.to_string() {
             return None;
         }
-        let outcome = match form.error {
-            Some(error) => Err(error),
-            None => Ok(figures(form.warmup_s?, form.metrics?.0, form.evidence?)?),
+        let outcome = if let Some(error) = form.error {
+            Err(error)
+        } else {
+            let warmup = (form.warmup_s?, form.warmup_too_short);
+            Ok(figures(warmup, form.metrics?.0, form.evidence?)?)
         };
         Some(Self { replication: form.replication, outcome })
     }
 }
 
-fn figures(warmup_s: f64, metrics: Vec<Option<f64>>, evidence: EvidenceForm) -> Option<Figures> {
+fn figures(
+    (warmup_s, warmup_too_short): (f64, bool),
+    metrics: Vec<Option<f64>>,
+    evidence: EvidenceForm,
+) -> Option<Figures> {
     let EvidenceForm { present, arrived } = evidence;
     if present.len() != arrived.len() {
         return None;
@@ -147,5 +159,53 @@ fn figures(warmup_s: f64, metrics: Vec<Option<f64>>, evidence: EvidenceForm) -> 
         present,
         arrived,
     };
-    Some(Figures { warmup_s, metrics, evidence })
+    Some(Figures { warmup_s, warmup_too_short, metrics, evidence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let mut metrics: Vec<Option<f64>> =
+            (0..METRICS.len()).map(|i| Some(0.1 * i as f64)).collect();
+        metrics[5] = None;
+        let value = |name: &str| METRICS.iter().position(|metric| metric.name == name).expect(name);
+        metrics[value("arrived")] = Some(1000.0);
+        metrics[value("ok")] = Some(990.0);
+        // A last digit that a careless reader gets wrong.
+        metrics[value("latency_ms_mean")] = Some(18.661_837_703_063_707);
+        let evidence = Evidence {
+            offered_load: metrics[value("offered_load")],
+            arrivals: 1000,
+            ok: 990,
+            present: vec![3, 4],
+            arrived: vec![500, 500],
+        };
+        let figures = Figures { warmup_s: 0.3, warmup_too_short: true, metrics, evidence };
+        Record { replication: 3, outcome: Ok(figures) }
+    }
+
+    #[test]
+    fn what_is_kept_reads_back_to_the_last_bit() {
+        let id = digest(b"a run");
+        for record in [record(), Record { replication: 0, outcome: Err("no \"trace\"".into()) }] {
+            let bytes = record.to_bytes(id);
+            assert_eq!(Record::from_bytes(id, &bytes).as_ref(), Some(&record));
+            assert!(Record::from_bytes(digest(b"another run"), &bytes).is_none());
+        }
+    }
+
+    /// Goal: nothing damaged is believed. Method: cut the file at every byte, and change every byte.
+    #[test]
+    fn any_damage_is_seen() {
+        let id = digest(b"a run");
+        let bytes = record().to_bytes(id);
+        for at in 0..bytes.len() {
+            assert!(Record::from_bytes(id, &bytes[..at]).is_none(), "cut at {at}");
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(Record::from_bytes(id, &changed).is_none(), "changed at {at}");
+        }
+    }
 }

@@ -130,6 +130,15 @@ fn check_condition(
     values.iter().filter(unknown).map(fault).collect()
 }
 
+/// Whether every rule names axes and values that exist, as far as the file tells.
+pub fn are_sound(file: &SweepFile, grid: &Grid) -> bool {
+    let conditions = file.include.iter().chain(&file.exclude).flat_map(|rule| &rule.conditions);
+    let none = BTreeSet::new();
+    // The labels of policies are not known yet.
+    let mut told = conditions.filter(|condition| condition.key != POLICY);
+    told.all(|condition| check_condition("", condition, grid, &none).is_empty())
+}
+
 /// For each point the one it is compared with: equal in everything that `baseline` does not name.
 ///
 /// # Errors

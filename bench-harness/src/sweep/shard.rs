@@ -3,10 +3,12 @@
 //! Subjects or runs are put in order by what they take, longest first, and dealt out in turn: so
 //! parts are about equally long. Who gets what follows from the plan and the numbers alone.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
 use super::plan::Plan;
+use super::replicate::Replications;
 
 /// Part `index` of `count`, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +50,23 @@ impl FromStr for Shard {
     }
 }
 
-/// All runs of a plan as (subject, replication), longest first: the order in which they are dealt
-/// out. With a target, whose number of replications is not known before, a part gets whole subjects.
-pub fn dealt(plan: &Plan) -> Vec<(u32, u32)> {
+/// All subjects of a plan, longest first: the order in which they, or their runs, are dealt out.
+pub fn order(plan: &Plan) -> Vec<u32> {
     let mut subjects: Vec<u32> = (0..plan.subjects.len() as u32).collect();
-    subjects.sort_by_key(|subject| {
-        (std::cmp::Reverse(plan.subjects[*subject as usize].needs.cost), *subject)
-    });
-    let runs = subjects.into_iter().flat_map(|s| (0..plan.replications).map(move |r| (s, r)));
-    runs.collect()
+    subjects
+        .sort_by_key(|subject| (Reverse(plan.subjects[*subject as usize].needs.cost), *subject));
+    subjects
+}
+
+/// The place of a run when runs are dealt out; `rank` is that of its subject in [`order`]. With a
+/// target, whose number of replications is not known before, a part gets whole subjects.
+pub fn position(plan: &Plan, rank: usize, replication: u32) -> usize {
+    let Replications { least, targets, .. } = &plan.replications;
+    if targets.is_empty() { rank * *least as usize + replication as usize } else { rank }
+}
+
+/// All runs that a plan can ask for, as (subject, replication).
+pub fn all_runs(plan: &Plan) -> impl Iterator<Item = (u32, u32)> {
+    let replications = plan.replications.most();
+    (0..plan.subjects.len() as u32).flat_map(move |s| (0..replications).map(move |r| (s, r)))
 }

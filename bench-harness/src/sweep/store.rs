@@ -22,6 +22,8 @@ pub const PLAN: &str = "plan.json";
 pub const RUNS: &str = "runs";
 /// Folder of what running took, one file a run; differs from machine to machine.
 pub const HOSTS: &str = "hosts";
+/// Folder of warm-ups found, one file a subject; only where `warmup = "auto"`.
+pub const PILOTS: &str = "pilots";
 /// Folder of empty files, each called by a number of parts that the sweep was split into.
 const SPLITS: &str = "splits";
 /// Begins the names of files that are not finished.
@@ -280,6 +282,21 @@ impl Store {
         self.write_file(&format!("{RUNS}/{id}.json"), |file| file.write_all(bytes))
     }
 
+    /// The pilot of a subject, if there is one.
+    pub fn pilot(&self, subject: Id) -> Option<Vec<u8>> {
+        fs::read(self.folder.join(PILOTS).join(format!("{subject}.json"))).ok()
+    }
+
+    /// Keeps the pilot of a subject.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn write_pilot(&self, subject: Id, bytes: &[u8]) -> Result<(), StoreError> {
+        let folder = self.folder.join(PILOTS);
+        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
+        self.write_file(&format!("{PILOTS}/{subject}.json"), |file| file.write_all(bytes))
+    }
+
     /// Keeps what running took. Nothing depends on it, so it is not flushed.
     ///
     /// # Errors
@@ -381,7 +398,7 @@ impl Store {
     /// If the folder cannot be read.
     pub fn left_over(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut found = Vec::new();
-        for folder in [self.folder.clone(), self.folder.join(RUNS)] {
+        for folder in [self.folder.clone(), self.folder.join(RUNS), self.folder.join(PILOTS)] {
             let entries = match fs::read_dir(&folder) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 entries => entries.map_err(failed("read", &folder))?,

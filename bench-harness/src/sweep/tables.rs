@@ -43,7 +43,9 @@ pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) ->
     csv.write_record(header.chain(METRICS.iter().map(|metric| metric.name)))?;
     for (number, point) in plan.points.iter().enumerate() {
         let subject = &plan.subjects[point.subject as usize];
-        for Record { replication, outcome } in results(point)? {
+        let records = results(point)?;
+        let verdict = verdict_on(&records);
+        for Record { replication, outcome } in records {
             let keys = [
                 plan.scenario.clone(),
                 plan.label(point).to_owned(),
@@ -56,10 +58,13 @@ pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) ->
                 Ok(_) => ("ok", ""),
                 Err(error) => ("failed", error.as_str()),
             };
+            let too_short = figures.map(|figures| figures.warmup_too_short.to_string());
             let extras = [
                 status.to_owned(),
                 error.to_owned(),
                 cell(figures.map(|figures| figures.warmup_s)),
+                verdict.clone(),
+                too_short.unwrap_or_default(),
             ];
             let value = |i: usize| figures.and_then(|figures| figures.metrics[i]);
             let values = (0..METRICS.len()).map(|i| cell(value(i)));
@@ -83,10 +88,16 @@ pub struct PointSummary {
     pub estimates: Vec<Option<Interval>>,
 }
 
+/// The verdict on all replications of a point together; empty if all have failed.
+fn verdict_on(records: &[Record]) -> String {
+    let figures = records.iter().filter_map(|record| record.outcome.as_ref().ok());
+    let evidence: Vec<Evidence> = figures.map(|figures| figures.evidence.clone()).collect();
+    if evidence.is_empty() { String::new() } else { judge_evidence(&evidence).to_string() }
+}
+
 /// What the replications of a point say together.
 pub fn summarise(records: &[Record]) -> PointSummary {
     let figures: Vec<&Figures> = records.iter().filter_map(|r| r.outcome.as_ref().ok()).collect();
-    let evidence: Vec<Evidence> = figures.iter().map(|figures| figures.evidence.clone()).collect();
     let estimate = |i: usize| {
         let values: Vec<f64> = figures.iter().filter_map(|figures| figures.metrics[i]).collect();
         mean_interval(&values, CONFIDENCE)
@@ -94,11 +105,7 @@ pub fn summarise(records: &[Record]) -> PointSummary {
     PointSummary {
         replications: records.len(),
         failed: records.len() - figures.len(),
-        verdict: if figures.is_empty() {
-            String::new()
-        } else {
-            judge_evidence(&evidence).to_string()
-        },
+        verdict: verdict_on(records),
         estimates: (0..METRICS.len()).map(estimate).collect(),
     }
 }

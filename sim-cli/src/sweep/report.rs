@@ -13,10 +13,12 @@ use serde_json::{Map, Value, json};
 use sim_core::columns::{METRICS, Metric};
 use sim_core::stats::Interval;
 
-use crate::number;
+use crate::{compare, number};
 
 /// Most points shown on the terminal; the others are in the files.
 pub const ROWS_MAX: usize = 48;
+/// Most settings whose winner is told.
+const WINNERS_MAX: usize = 12;
 /// Most metrics shown on the terminal.
 const METRICS_MAX: usize = 4;
 /// Metrics shown unless the sweep file names its own.
@@ -130,7 +132,27 @@ impl<'a> Shown<'a> {
                 stock.failed, stock.runs
             );
         }
-        text + &format!("\nfiles are in {}\n", out.display())
+        if let Some(verdict) = self.winners(plan, out) {
+            let _ = write!(text, "\n{verdict}");
+        }
+        text + &format!(
+            "\nfiles are in {out}; more on who wins where: lbsim compare {out}\n",
+            out = out.display()
+        )
+    }
+
+    /// Who is best in each setting, on the first metric that is shown and knows better from worse.
+    fn winners(&self, plan: &Plan, out: &Path) -> Option<String> {
+        let chosen = plan.file.metrics.len() < METRICS.len();
+        let named = self.metrics().into_iter().map(|(_, metric)| metric);
+        let mut named = named.filter(|metric| chosen && metric.better.is_some());
+        let metric = named.next().map_or(compare::METRIC, |metric| metric.name);
+        let axes = self.axes();
+        let by = match plan.labels() {
+            [_] => plan.grid.keys().nth(*axes.first()?)?,
+            _ => POLICY,
+        };
+        compare::of_folder(out, by, metric, WINNERS_MAX)
     }
 
     /// One JSON object on a line of its own.
@@ -169,7 +191,7 @@ impl<'a> Shown<'a> {
         let object = json!({
             "name": plan.file.name, "plan_id": plan.id.to_string(), "out": out.display().to_string(),
             "complete": true, "runs": stock.runs, "failed": stock.failed,
-            "replications": plan.replications, "points": points,
+            "replications": plan.replications.least, "points": points,
         });
         format!("{object}\n")
     }

@@ -1,16 +1,21 @@
 //! The columns that only the tables of a sweep have.
 
-use super::{Key, POLICY_KEY, RUN_KEYS};
+use super::{Key, POLICY_KEY, RUN_KEYS, RUN_NOTES};
 
 /// Columns of a sweep's `runs.csv` before those of a run's: then follows one column an axis, under its
 /// dotted key, unless the key has a column anyway (`policy`, `seed`).
 pub const SWEEP_KEYS: [Key; 1] = [POINT_KEY];
 
 /// Columns of a sweep's `runs.csv` between `RUN_KEYS` and the metrics.
-pub const RUN_EXTRAS: [Key; 3] = [
+pub const RUN_EXTRAS: [Key; 5] = [
     Key { name: "status", meaning: "`ok`, or `failed`: then no metric is known." },
     Key { name: "error", meaning: "Why the run failed." },
-    Key { name: "warmup_s", meaning: "What was left out at the beginning [s]." },
+    RUN_NOTES[0],
+    RUN_NOTES[1],
+    Key {
+        name: "warmup_too_short",
+        meaning: "`true` if `warmup = \"auto\"` found no steady state in the first half of the run.",
+    },
 ];
 
 /// Columns of `points.csv` behind `point` and the axes.

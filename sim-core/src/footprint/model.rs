@@ -14,6 +14,7 @@ use crate::membership::Membership;
 use crate::membership::member::Claim;
 use crate::network::{Dispatch, Report, Response};
 use crate::oracle::Oracle;
+use crate::places::Places;
 use crate::plan::{Change, Planned};
 use crate::request::InFlight;
 use crate::request::waiting::Waiter;
@@ -69,7 +70,12 @@ struct Load {
 
 impl<'a> Model<'a> {
     pub(super) fn new(scenario: &'a Scenario, policy: usize) -> Self {
-        let setup = Setup::new(scenario, policy, 0);
+        // No memory depends on where the warm-up ends, so it need not have been found yet.
+        let setup = if scenario.warmup_auto {
+            Setup::new(&Scenario { warmup_auto: false, ..scenario.clone() }, policy, 0)
+        } else {
+            Setup::new(scenario, policy, 0)
+        };
         let (nodes, servers) = (f64::from(setup.nodes), f64::from(setup.servers));
         Self { scenario, setup, nodes, servers, scale: 1.0 }
     }
@@ -109,7 +115,8 @@ impl<'a> Model<'a> {
         let setup = &self.setup;
         let judgement = &setup.judgement;
         let mut pair = View::SERVER_BYTES;
-        if matches!(self.setup.policy, PolicyConfig::LowestLatency { .. }) {
+        if matches!(setup.policy, PolicyConfig::LowestLatency { .. }) {
+            // Which index it is depends on the number of nodes; the tree takes less.
             pair += LatencyHeap::SERVER_BYTES;
         }
         if judgement.discovery.prior == Prior::Mean {
@@ -152,6 +159,9 @@ impl<'a> Model<'a> {
     fn of_servers(&self, load: &Load) -> f64 {
         let setup = &self.setup;
         let mut bytes = Heartbeats::SERVER_BYTES + Truth::SERVER_BYTES + 2 * size_of::<u32>();
+        if setup.hears_much() {
+            bytes += Places::SERVER_BYTES;
+        }
         if setup.server_node.constant_ns().is_none() {
             bytes += size_of::<Stream>();
         }
