@@ -2,10 +2,11 @@
 
 use std::hint::black_box;
 
-use bench_harness::min_tree::MinTree;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sim_core::heap::LatencyHeap;
+use sim_core::places::Places;
 use sim_core::rng::{Purpose, RngExt, below, stream};
+use sim_core::tree::LatencyTree;
 
 /// Reports and picks an iteration.
 const STEPS: usize = 1_000;
@@ -42,13 +43,13 @@ fn selection_by_servers(c: &mut Criterion) {
         });
         group.bench_with_input(BenchmarkId::new("tree_16ary", servers), &reports, |b, reports| {
             let mut latencies = first.to_vec();
-            let mut tree = MinTree::new(&vec![0; first.len()]);
-            (0..).zip(first).for_each(|(server, &latency)| tree.offer(server, latency));
+            let mut tree = LatencyTree::new(&Places::default(), &vec![0; first.len()]);
+            (0..).zip(first).for_each(|(server, &latency)| tree.tell(server, Some(latency)));
             let mut reports = reports.iter().cycle();
             b.iter(|| {
                 for &(server, latency) in reports.by_ref().take(STEPS) {
                     latencies[server as usize] = latency;
-                    tree.offer(server, latency);
+                    tree.tell(server, Some(latency));
                     black_box(tree.pick(None, |server| Some(latencies[server as usize])));
                 }
             });

@@ -6,11 +6,9 @@
 //! * [`fleet`]: the workload on which speed is measured.
 //! * [`memory`]: how much memory there is.
 //! * [`warmup`]: how long the warm-up of a scenario has to be, found by running it.
-//! * [`min_tree`]: another selection index, to check and to race the heap.
 
 pub mod sweep; // many scenarios from one base
 pub mod fleet; // the workload of the speed figures
 pub mod reference; // the plain event loop
 pub mod memory; // how much there is
-pub mod min_tree; // the rival of the latency heap
 pub mod warmup; // how long the warm-up has to be

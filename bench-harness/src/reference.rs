@@ -415,7 +415,7 @@ impl Reference {
             if at_ns >= setup.window_start_ns {
                 let held = |node: usize, server: u32| {
                     let versions = &self.nodes[node].view.versions;
-                    self.roster.is_running(node as u32).then(|| versions[server as usize])
+                    self.roster.is_running(node as u32).then(|| versions[ServerId(server)])
                 };
                 self.observations.consistency.watch(setup, quantum, held);
                 self.look_from(at_ns + self.setup.ticks.quantum_ns);
@@ -436,7 +436,7 @@ impl Reference {
         self.looking = false;
         let Self { setup, roster, nodes, observations, .. } = self;
         let held = |node: usize, server: u32| {
-            roster.is_running(node as u32).then(|| nodes[node].view.versions[server as usize])
+            roster.is_running(node as u32).then(|| nodes[node].view.versions[ServerId(server)])
         };
         observations.consistency.look(setup, at_ns / quantum_ns, held);
         let takes =

@@ -13,6 +13,7 @@ use sim_core::owners::Visit;
 use sim_core::result::RunResult;
 use sim_core::rng::{Purpose, RngExt, Stream, stream};
 use sim_core::server::KernelKind;
+use sim_core::setup::Setup;
 use sim_core::simulation::{Options, PhaseDispatch, Simulation};
 use sim_core::time::{MICROSECOND, MILLISECOND, SECOND};
 use sim_core::workload::{TraceRecord, TraceSource};
@@ -178,7 +179,9 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
             budget_ppm: rng.random_range(0..3) * 150_000,
         },
     };
-    let interval_ns = quantum_ns * rng.random_range(1..300);
+    // Short ones let nodes hear more than they choose.
+    let quanta_below = [6, 300][rng.random_range(0..2)];
+    let interval_ns = quantum_ns * rng.random_range(1..quanta_below);
     scenario.heartbeat = HeartbeatConfig {
         interval_ns,
         jitter: [0.0, 0.3][rng.random_range(0..2)],
@@ -344,6 +347,19 @@ fn random_cases_gossip_and_are_cut_apart() {
         gossiped >= 40 && cut >= 4,
         "{gossiped} cases with gossip, {cut} with attempts cut off"
     );
+}
+
+/// Goal: both layouts of the columns and both indexes of latencies are compared. Method: count the
+/// cases on either side of where they change.
+#[test]
+fn random_cases_hear_much_and_little() {
+    let mut counts = [0; 2];
+    for Case { scenario, .. } in (0..150).map(random_case) {
+        if matches!(scenario.policies[0], PolicyConfig::LowestLatency { .. }) {
+            counts[usize::from(Setup::new(&scenario, 0, 0).hears_much())] += 1;
+        }
+    }
+    assert!(counts.iter().all(|&cases| cases >= 10), "{counts:?} cases that hear little, much");
 }
 
 /// Goal: the random cases let nodes judge in every way there is. Method: count what nodes find.

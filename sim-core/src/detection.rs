@@ -60,7 +60,7 @@ fn sit(
     judge.sit(now, view);
     with_policy!(index, policy => {
         for server in judge.rules.freed.drain(..) {
-            policy.on_report(server, &view.beliefs[server.index()]);
+            policy.on_report(server, &view.beliefs[server]);
         }
     });
     judge.rules.forgotten.drain(..).for_each(|server| sharing.forget(server));

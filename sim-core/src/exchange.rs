@@ -43,6 +43,7 @@ use bevy_ecs::prelude::Component;
 use crate::config::{GossipConfig, GossipMode, GossipPayload};
 use crate::ids::{NodeId, ServerId};
 use crate::network::Report;
+use crate::places::ByServer;
 use crate::setup::Setup;
 use crate::view::{Belief, View};
 
@@ -210,7 +211,7 @@ impl Sharing {
 
     /// Notes a report that was news to the node; `from` is the peer it came from, if any.
     #[inline]
-    pub fn note(&mut self, report: &Report, from: Option<u32>, versions: &[u32]) {
+    pub fn note(&mut self, report: &Report, from: Option<u32>, versions: &ByServer<u32>) {
         self.log.push(report, from, versions);
     }
 
@@ -221,7 +222,7 @@ impl Sharing {
 
     /// Notes what was heard of servers on the present boundary, by server: the order in which
     /// reports of different servers were merged is nobody's business.
-    pub fn note_heard(&mut self, versions: &[u32]) {
+    pub fn note_heard(&mut self, versions: &ByServer<u32>) {
         self.heard.sort_unstable_by_key(|report| (report.server, report.version));
         for report in &self.heard {
             self.log.push(report, None, versions);
@@ -230,7 +231,7 @@ impl Sharing {
     }
 
     /// The message that opens an exchange with `peer`.
-    pub fn open(&mut self, config: &GossipConfig, peer: u32, versions: &[u32]) -> Message {
+    pub fn open(&mut self, config: &GossipConfig, peer: u32, versions: &ByServer<u32>) -> Message {
         match (config.payload, config.mode) {
             (GossipPayload::Delta, GossipMode::Push) => {
                 Message::Offer { incarnation: self.incarnation, lsn: self.log.last() }
@@ -250,7 +251,7 @@ impl Sharing {
     }
 
     /// The message that asks `peer` for what this node lacks, whatever the mode.
-    pub fn ask(&mut self, config: &GossipConfig, peer: u32, versions: &[u32]) -> Message {
+    pub fn ask(&mut self, config: &GossipConfig, peer: u32, versions: &ByServer<u32>) -> Message {
         match config.payload {
             GossipPayload::Delta => Message::Ask(self.digest(config, peer, versions)),
             GossipPayload::Full => Message::AskAll,
@@ -278,7 +279,7 @@ impl Sharing {
         for report in message.reports() {
             if view.merge(report) {
                 self.note(report, source, &view.versions);
-                on_news(ServerId(report.server), &view.beliefs[report.server as usize]);
+                on_news(ServerId(report.server), &view.beliefs[ServerId(report.server)]);
             }
         }
         if let Message::Ack(delta, _) | Message::Delta(delta) = message {
@@ -292,7 +293,7 @@ impl Sharing {
         config: &GossipConfig,
         from: u32,
         message: &Message,
-        versions: &[u32],
+        versions: &ByServer<u32>,
     ) -> Option<Message> {
         match message {
             Message::Offer { incarnation, lsn } => {
@@ -324,7 +325,7 @@ impl Sharing {
         (kept.incarnation == incarnation).then_some(kept)
     }
 
-    fn digest(&mut self, config: &GossipConfig, peer: u32, versions: &[u32]) -> Digest {
+    fn digest(&mut self, config: &GossipConfig, peer: u32, versions: &ByServer<u32>) -> Digest {
         let kept = self.peers.get(&peer).copied().unwrap_or_default();
         let room = room(config, DIGEST_BYTES, LISTED_BYTES);
         let mut listed = Vec::new();
@@ -348,7 +349,7 @@ impl Sharing {
         config: &GossipConfig,
         peer: u32,
         digest: &Digest,
-        versions: &[u32],
+        versions: &ByServer<u32>,
     ) -> Option<Delta> {
         self.meet(peer, digest.incarnation)?;
         let after = if digest.seen_incarnation == self.incarnation { digest.seen } else { 0 };

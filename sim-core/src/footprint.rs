@@ -87,7 +87,8 @@ impl What {
 
 /// What a run of `scenario` needs at most, whichever of its policies it is, on one thread.
 ///
-/// Within about +50 % and -5 % of the truth where the load is what the scenario says.
+/// Within about +50 % and -5 % of the truth where the load is what the scenario says; further above
+/// it under `lowest_latency` where nodes hear more than they choose.
 pub fn estimate(scenario: &Scenario) -> Footprint {
     let models = (0..scenario.policies.len()).map(|policy| Model::new(scenario, policy));
     let footprints = models.map(|model| model.footprint());

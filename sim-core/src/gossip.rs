@@ -157,7 +157,7 @@ pub fn merge_reports<P: Policy>(view: &mut View, policy: &mut P, reports: &[Repo
     }
     for report in reports {
         if view.merge(report) {
-            let belief = &view.beliefs[report.server as usize];
+            let belief = &view.beliefs[ServerId(report.server)];
             policy.on_report(ServerId(report.server), belief);
         }
     }
@@ -173,7 +173,7 @@ fn merge_and_note<P: Policy>(
 ) -> u64 {
     for report in reports {
         if view.merge(report) {
-            policy.on_report(ServerId(report.server), &view.beliefs[report.server as usize]);
+            policy.on_report(ServerId(report.server), &view.beliefs[ServerId(report.server)]);
             sharing.heard.push(*report);
         }
     }

@@ -15,6 +15,7 @@ use crate::config::Fanout;
 use crate::ids::ServerId;
 use crate::misreport::{Misreport, Misreports};
 use crate::network::{Report, Reports};
+use crate::places::Places;
 use crate::rng::{Purpose, RngExt, Stream};
 use crate::server::{Servers, Snapshot};
 use crate::setup::Setup;
@@ -45,6 +46,21 @@ pub fn first_due_ns(setup: &Setup, stream: &mut Stream) -> Nanos {
     } else {
         (stream.random::<f64>() * interval_ns as f64) as Nanos
     }
+}
+
+/// The places of servers: by phase, that is by the quantum of the first heartbeat, then id, where
+/// nodes hear much; else by id. O(n log n).
+pub fn places(setup: &Setup) -> Places {
+    if !setup.hears_much() {
+        return Places::default();
+    }
+    let first_quantum = |server| {
+        let mut stream = setup.server_stream(Purpose::Heartbeat, ServerId(server));
+        quantum_after(setup, first_due_ns(setup, &mut stream), 0)
+    };
+    let mut servers: Vec<u32> = (0..setup.servers).collect();
+    servers.sort_by_cached_key(|&server| first_quantum(server));
+    Places::in_order(servers)
 }
 
 /// The heartbeat after the one due at `at_ns` [ns]: `interval * U(1 - jitter, 1 + jitter)` later.

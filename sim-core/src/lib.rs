@@ -48,6 +48,8 @@ pub mod workload; // arrival processes
 pub mod trace_feed; // recorded arrivals
 pub mod owners; // shards and nodes as slices
 
+pub mod places; // where columns about servers keep their entries
+pub mod tree; // 16-ary tree of least latencies
 pub mod heap; // lazy min-heap of latencies
 pub mod wheel; // timing wheel
 pub mod order; // sorting the events of a tick

@@ -149,7 +149,7 @@ impl Observations {
                 if view.reasons(server).has(Reasons::UNKNOWN) {
                     continue;
                 }
-                let belief = &view.beliefs[server.index()];
+                let belief = &view.beliefs[server];
                 // The stamp of a server whose clock is fast lies ahead of the present.
                 let sent_ns = u64::from(view.stamp(server)).saturating_mul(setup.ticks.quantum_ns);
                 let age_ns = now_ns.saturating_sub(sent_ns);
@@ -237,7 +237,7 @@ pub fn run(
         clusters[observer as usize].takes_for_live(node)
     });
     let held = |node: usize, server: u32| {
-        roster.is_running(node as u32).then(|| views[node].versions[server as usize])
+        roster.is_running(node as u32).then(|| views[node].versions[ServerId(server)])
     };
     if observations.consistency.is_watching() {
         observations.consistency.look(setup, quantum, held);

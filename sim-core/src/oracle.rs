@@ -52,7 +52,7 @@ impl Oracle {
         let mut see = |(report, up): (Report, bool)| {
             view.see(&report, up);
             let server = ServerId(report.server);
-            tell(server, &view.beliefs[server.index()]);
+            tell(server, &view.beliefs[server]);
         };
         // A node that knows nobody has just started: what it sees has not changed, and is news.
         if knows_nobody {

@@ -76,8 +76,7 @@ impl SelectionIndex {
     pub fn new(setup: &Setup, stream: &mut Stream) -> Self {
         match setup.policy {
             PolicyConfig::LowestLatency { ties, own_sends, capacity_gate } => {
-                let servers = setup.servers;
-                let policy = LowestLatency::new(servers, ties, own_sends, capacity_gate, stream);
+                let policy = LowestLatency::new(setup, ties, own_sends, capacity_gate, stream);
                 Self::LowestLatency(policy)
             }
             PolicyConfig::Random { capacity_gate } => Self::Random(Random::new(capacity_gate)),

@@ -151,7 +151,7 @@ fn decide(
 fn touch_ahead(view: &View, in_flight: &InFlight, due: &[Response]) {
     let server = |response: &Response| in_flight.glance(response.slot);
     std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ server(response)));
-    let own = |response| view.beliefs.get(server(response) as usize).map_or(0, |b| b.own);
+    let own = |response| view.beliefs.get(ServerId(server(response))).map_or(0, |b| b.own);
     std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ own(response)));
 }
 
@@ -238,7 +238,7 @@ impl<P: Policy> Desk<'_, P> {
     )]
     #[inline(always)]
     fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
-        self.view.beliefs[server.index()].own += 1;
+        self.view.beliefs[server].own += 1;
         self.meters.dispatched += 1;
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
         let arrival_ns = at_ns + delay_ns;
@@ -272,7 +272,7 @@ impl<P: Policy> Desk<'_, P> {
     /// A node stops counting an attempt as its own in flight.
     #[inline]
     fn release(&mut self, server: ServerId) {
-        let belief = &mut self.view.beliefs[server.index()];
+        let belief = &mut self.view.beliefs[server];
         belief.own -= 1;
         let belief = *belief;
         self.policy.on_answer(server, &belief);

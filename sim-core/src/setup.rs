@@ -3,16 +3,17 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::config::{
-    Arrivals, Detector, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig, Scenario,
-    Slowdown,
+    Arrivals, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig,
+    Scenario, Slowdown,
 };
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
+use crate::places::Places;
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
-use crate::time::{Nanos, rounded};
+use crate::time::{Nanos, rounded, seconds};
 
 /// See the module documentation.
 #[derive(Clone, Debug, Resource)]
@@ -73,6 +74,9 @@ pub struct Setup {
     pub retries_max: u32,
     /// Budget for retries, millionths of a retry a request.
     pub retry_budget_ppm: u32,
+    reports_a_request: f64,
+    /// Where columns about servers keep their entries: by id, unless a run lays them out anew.
+    pub places: Places,
     /// The policy of this run.
     pub policy: PolicyConfig,
     /// What breaks and heals.
@@ -127,7 +131,26 @@ impl GroupSetup {
     }
 }
 
+/// With more reports a request than this, what is laid out and kept for reports is the faster.
+const MUCH_REPORTS: f64 = 1.0;
+
+/// Reports that nodes hear for every request they choose a server for; NaN where the rate is unknown.
+fn reports_a_request(scenario: &Scenario) -> f64 {
+    let hearing = match scenario.heartbeat.fanout {
+        Fanout::All => scenario.nodes.count,
+        Fanout::Random(nodes) | Fanout::Home(nodes) => nodes,
+    };
+    let reports = f64::from(scenario.configured_count()) * f64::from(hearing);
+    let requests = scenario.workload.arrivals.mean_rate(scenario.duration_ns);
+    reports / seconds(scenario.heartbeat.interval_ns) / requests
+}
+
 impl Setup {
+    /// Nodes hear more often than they choose. It decides what is faster, and no result.
+    pub fn hears_much(&self) -> bool {
+        self.reports_a_request > MUCH_REPORTS
+    }
+
     /// Works out the run of `policy` in `replication` of a checked scenario.
     pub fn new(scenario: &Scenario, policy: usize, replication: u32) -> Self {
         let ticks = Ticks::new(scenario);
@@ -188,6 +211,8 @@ impl Setup {
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
+            reports_a_request: reports_a_request(scenario),
+            places: Places::default(),
         }
     }
 

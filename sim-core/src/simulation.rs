@@ -33,7 +33,7 @@ use crate::config::Scenario;
 use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
-use crate::heartbeat::Heartbeats;
+use crate::heartbeat::{self, Heartbeats};
 use crate::ids::NodeId;
 use crate::judge::Judge;
 use crate::meters::{Lane, Lanes, NodeMeters};
@@ -143,7 +143,8 @@ impl Simulation {
         options: Options,
     ) -> Result<Self, RunError> {
         assert!(!scenario.warmup_auto, "the warm-up is found before a scenario is run");
-        let setup = Setup::new(scenario, policy, replication);
+        let mut setup = Setup::new(scenario, policy, replication);
+        setup.places = heartbeat::places(&setup);
         let threads = options.threads.max(1);
         let kernel = options.kernel.unwrap_or(if setup.plan.servers.is_empty() {
             KernelKind::Fifo

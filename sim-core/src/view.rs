@@ -17,6 +17,7 @@ use bevy_ecs::prelude::Component;
 
 use crate::ids::ServerId;
 use crate::network::{Report, Stage};
+use crate::places::ByServer;
 use crate::setup::Setup;
 use crate::ticks::Ticks;
 use crate::time::Nanos;
@@ -55,14 +56,14 @@ impl Belief {
     }
 }
 
-/// One node's beliefs, indexed by server.
+/// One node's beliefs.
 #[derive(Component, Clone, Debug)]
 pub struct View {
     /// One a server.
-    pub beliefs: Vec<Belief>,
+    pub beliefs: ByServer<Belief>,
     /// The version of the report behind each belief; 0 before the first. Apart from the beliefs
     /// because a choice never looks at it.
-    pub versions: Vec<u32>,
+    pub versions: ByServer<u32>,
     /// Who is out of bounds, and why.
     barred: Barred,
     /// What merges tell, and to whom nothing is new.
@@ -121,21 +122,37 @@ impl View {
     /// the servers that faults add.
     pub fn new(setup: &Setup, own_sends: bool) -> Self {
         let news = News::new(setup);
-        let mut beliefs = Vec::with_capacity(setup.servers as usize);
+        let belief = Belief {
+            sent_quantum: KNOWN_AT_START,
+            latency_ns: news.prior_ns(),
+            ..Belief::default()
+        };
+        let mut view = Self { news, ..Self::with(setup, own_sends, belief) };
         for group in &setup.groups {
-            let belief = Belief {
-                sent_quantum: KNOWN_AT_START,
-                latency_ns: news.prior_ns(),
-                capacity: group.capacity as u16,
-                ..Belief::default()
-            };
-            beliefs.resize(beliefs.len() + group.count as usize, belief);
+            for server in (group.first..group.first + group.count).map(ServerId) {
+                view.beliefs[server].capacity = group.capacity as u16;
+            }
         }
-        let versions = vec![0; beliefs.len()];
-        let mut view = Self { beliefs, versions, barred: Barred::default(), news, own_sends };
         let known = if setup.judgement.discovery.configured { setup.configured } else { 0 };
         (known..setup.servers).for_each(|server| view.forget(ServerId(server)));
         view
+    }
+
+    /// The view of a node that knows nobody.
+    pub fn empty(setup: &Setup, own_sends: bool) -> Self {
+        let barred = Barred::all_unknown(setup.servers);
+        Self { barred, ..Self::with(setup, own_sends, Belief::default()) }
+    }
+
+    /// The same belief about every server.
+    fn with(setup: &Setup, own_sends: bool, belief: Belief) -> Self {
+        Self {
+            beliefs: ByServer::new(&setup.places, setup.servers, belief),
+            versions: ByServer::new(&setup.places, setup.servers, 0),
+            barred: Barred::default(),
+            news: News::new(setup),
+            own_sends,
+        }
     }
 
     /// Reads what the merge of `reports` will need, all at once: loads that do not depend on each
@@ -145,7 +162,7 @@ impl View {
         let large = self.beliefs.len() > TOUCH_SERVERS;
         if large {
             let touch = |sum, report: &Report| {
-                let server = report.server as usize;
+                let server = ServerId(report.server);
                 sum ^ self.versions[server] ^ self.beliefs[server].sent_quantum
             };
             std::hint::black_box(reports.iter().fold(0, touch));
@@ -153,26 +170,16 @@ impl View {
         large
     }
 
-    /// The view of a node that knows nobody.
-    pub fn empty(setup: &Setup, own_sends: bool) -> Self {
-        Self {
-            beliefs: vec![Belief::default(); setup.servers as usize],
-            versions: vec![0; setup.servers as usize],
-            barred: Barred::all_unknown(setup.servers),
-            news: News::new(setup),
-            own_sends,
-        }
-    }
-
     /// Takes in a report; false when it is not news.
     #[inline]
     pub fn merge(&mut self, report: &Report) -> bool {
-        let version = &mut self.versions[report.server as usize];
+        let place = self.beliefs.place(ServerId(report.server));
+        let version = self.versions.at(place);
         if report.version <= *version {
             return self.turn_away(report);
         }
         let version_before = std::mem::replace(version, report.version);
-        let belief = &mut self.beliefs[report.server as usize];
+        let belief = self.beliefs.at(place);
         let before = *belief;
         let own = if self.own_sends { before.own } else { 0 };
         *belief = Belief {
@@ -197,8 +204,8 @@ impl View {
 
     /// Notes that a server turned an attempt away: it is full until it says otherwise.
     pub fn mark_full(&mut self, server: ServerId) {
-        let load = self.load(&self.beliefs[server.index()]);
-        let belief = &mut self.beliefs[server.index()];
+        let load = self.load(&self.beliefs[server]);
+        let belief = &mut self.beliefs[server];
         let missing = u32::from(belief.capacity).saturating_sub(load);
         belief.others = belief.others.saturating_add(missing as u16);
     }
@@ -242,7 +249,7 @@ impl<'a> Candidates<'a> {
     /// The belief about a server.
     #[inline]
     pub fn belief(&self, server: u32) -> &'a Belief {
-        &self.view.beliefs[server as usize]
+        &self.view.beliefs[ServerId(server)]
     }
 
     /// Estimated load of a server.
@@ -293,13 +300,14 @@ impl<'a> Candidates<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::Places;
     use proptest::prelude::*;
 
     fn view(own: u32, own_sends: bool) -> View {
         let belief = Belief { sent_quantum: KNOWN_AT_START, own, capacity: 4, ..Belief::default() };
         View {
-            beliefs: vec![belief],
-            versions: vec![0],
+            beliefs: ByServer::new(&Places::default(), 1, belief),
+            versions: ByServer::new(&Places::default(), 1, 0),
             barred: Barred::default(),
             news: News::default(),
             own_sends,
@@ -325,7 +333,7 @@ mod tests {
         for &version in versions {
             view.merge(&report(version));
         }
-        (view.beliefs[0], view.versions[0])
+        (view.beliefs[ServerId(0)], view.versions[ServerId(0)])
     }
 
     proptest! {
@@ -377,15 +385,15 @@ mod tests {
     fn own_sends_are_part_of_the_estimate_until_answered() {
         let mut corrected = view(3, true);
         corrected.merge(&Report { load: 5, ..report(1) });
-        assert_eq!(corrected.load(&corrected.beliefs[0]), 5);
-        corrected.beliefs[0].own += 2;
-        assert_eq!(corrected.load(&corrected.beliefs[0]), 7);
-        corrected.beliefs[0].own = 0;
-        assert_eq!(corrected.load(&corrected.beliefs[0]), 2);
+        assert_eq!(corrected.load(&corrected.beliefs[ServerId(0)]), 5);
+        corrected.beliefs[ServerId(0)].own += 2;
+        assert_eq!(corrected.load(&corrected.beliefs[ServerId(0)]), 7);
+        corrected.beliefs[ServerId(0)].own = 0;
+        assert_eq!(corrected.load(&corrected.beliefs[ServerId(0)]), 2);
         let mut raw = view(3, false);
         raw.merge(&Report { load: 5, ..report(1) });
-        raw.beliefs[0].own += 2;
-        assert_eq!(raw.load(&raw.beliefs[0]), 5);
+        raw.beliefs[ServerId(0)].own += 2;
+        assert_eq!(raw.load(&raw.beliefs[ServerId(0)]), 5);
     }
 
     #[test]
@@ -393,7 +401,7 @@ mod tests {
         for own_sends in [false, true] {
             let mut view = view(1, own_sends);
             view.mark_full(ServerId(0));
-            let belief = view.beliefs[0];
+            let belief = view.beliefs[ServerId(0)];
             assert_eq!(view.load(&belief), 4);
         }
     }

@@ -10,7 +10,7 @@ mod common;
 use sim_core::cluster::Cluster;
 use sim_core::config::{GossipConfig, GossipMode};
 use sim_core::exchange::{Message, Sharing};
-use sim_core::ids::NodeId;
+use sim_core::ids::{NodeId, ServerId};
 use sim_core::network::Report;
 use sim_core::peers;
 use sim_core::rng::{Purpose, RngExt, stream};
@@ -35,7 +35,7 @@ fn informed(nodes: u32, mode: GossipMode, fanout: u32, loss: f64, repetition: u3
     assert!(view.merge(&item));
     sharing.note(&item, None, &view.versions);
 
-    let knows = |(view, _): &&(View, Sharing)| view.versions[0] == 1;
+    let knows = |(view, _): &&(View, Sharing)| view.versions[ServerId(0)] == 1;
     let mut counts = Vec::new();
     while counts.last() != Some(&(nodes as usize)) {
         let start = now.clone();

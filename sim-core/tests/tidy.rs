@@ -39,7 +39,7 @@ const UNFINISHED: [&str; 4] = [
 /// lower ones.
 const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
-    &["law", "latency_table", "heap", "wheel", "order"],
+    &["law", "latency_table", "places", "heap", "tree", "wheel", "order"],
     &["config", "ticks", "workload", "result", "plan", "setup", "membership"],
     &[
         "network",
@@ -90,7 +90,7 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
 
 /// Modules that must not see others at all, whatever their rows: policies and gossip know servers
 /// from views alone, and servers know nothing of who chooses them.
-const UNSEEN: [(&str, &[&str]); 10] = [
+const UNSEEN: [(&str, &[&str]); 11] = [
     ("policy", &["server", "network", "clock"]),
     ("view", &["server"]),
     ("judge", &["server", "policy"]),
@@ -100,6 +100,7 @@ const UNSEEN: [(&str, &[&str]); 10] = [
     ("exchange", &["server", "policy"]),
     ("selection", &["server"]),
     ("heap", &["view", "policy"]),
+    ("tree", &["view", "policy"]),
     ("server", &["view", "policy", "request", "traffic"]),
 ];
 

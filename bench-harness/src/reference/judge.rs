@@ -154,7 +154,7 @@ impl Node {
         rules.settle(view);
         rules.track.observe(now, view);
         for server in rules.freed.drain(..) {
-            self.chooser.on_report(server, &view.beliefs[server.index()]);
+            self.chooser.on_report(server, &view.beliefs[server]);
         }
         rules.forgotten.drain(..).for_each(|server| self.talk.forget(server));
     }
@@ -207,7 +207,7 @@ impl Node {
         let mut misses = 0;
         while let Some(&waiter) = self.bench.waiters.front() {
             let Some(server) = self.choose(setup, at_ns, None) else { break };
-            let belief = &self.view.beliefs[server.index()];
+            let belief = &self.view.beliefs[server];
             let load = self.view.load(belief);
             let room = u32::from(belief.capacity).saturating_sub(load);
             if room == 0 {

@@ -163,7 +163,7 @@ impl Node {
     pub fn hear(&mut self, report: &Report) {
         self.meters.reports += 1;
         if self.view.merge(report) {
-            let belief = &self.view.beliefs[report.server as usize];
+            let belief = &self.view.beliefs[ServerId(report.server)];
             self.chooser.on_report(ServerId(report.server), belief);
             self.talk.note(report, &self.view.versions);
         }
@@ -270,7 +270,7 @@ impl Node {
         self.attempts += 1;
         self.requests[slot as usize] =
             Some(Request { attempt, server: server.0, tries: request.tries + 1, ..request });
-        self.view.beliefs[server.index()].own += 1;
+        self.view.beliefs[server].own += 1;
         self.meters.dispatched += 1;
         self.bench.rules.send(slot, at_ns);
         let delay_ns = setup.node_server.sample_ns(&mut self.streams.network);
@@ -345,7 +345,7 @@ impl Node {
     }
 
     fn release(&mut self, server: ServerId) {
-        let belief: &mut Belief = &mut self.view.beliefs[server.index()];
+        let belief: &mut Belief = &mut self.view.beliefs[server];
         belief.own -= 1;
         if let Chooser::Shared(index) = &mut self.chooser {
             index.on_answer(server, belief);

@@ -6,6 +6,7 @@ use sim_core::ids::{NodeId, ServerId};
 use sim_core::network::Report;
 use sim_core::peer_network::{Letter, Payload, PeerMessage, PeerOut};
 use sim_core::peers;
+use sim_core::places::ByServer;
 use sim_core::roster::{Roster, Standing};
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
@@ -56,7 +57,7 @@ impl Talk {
     }
 
     /// A server's report was news.
-    pub fn note(&mut self, report: &Report, versions: &[u32]) {
+    pub fn note(&mut self, report: &Report, versions: &ByServer<u32>) {
         if self.sharing.is_on {
             self.sharing.note(report, None, versions);
         }

@@ -7,7 +7,9 @@
 //! 3. Dead entries are dropped when there are more of them than live ones: adding is O(1) on
 //!    average, and the log is never longer than about twice the servers.
 
+use crate::ids::ServerId;
 use crate::network::Report;
+use crate::places::ByServer;
 
 /// Not from a peer.
 const FROM_SERVER: u32 = u32::MAX;
@@ -44,7 +46,7 @@ impl ChangeLog {
 
     /// Adds a report that the view with these `versions` has just merged.
     #[inline]
-    pub fn push(&mut self, report: &Report, from: Option<u32>, versions: &[u32]) {
+    pub fn push(&mut self, report: &Report, from: Option<u32>, versions: &ByServer<u32>) {
         self.last += 1;
         if self.entries.len() >= self.tidy_at {
             self.tidy(versions);
@@ -54,7 +56,7 @@ impl ChangeLog {
     }
 
     #[cold]
-    fn tidy(&mut self, versions: &[u32]) {
+    fn tidy(&mut self, versions: &ByServer<u32>) {
         self.entries.retain(|entry| is_live(&entry.report, versions));
         self.tidy_at = (2 * self.entries.len()).max(TIDY_ENTRIES);
     }
@@ -64,7 +66,7 @@ impl ChangeLog {
     pub fn look(
         &mut self,
         after: u64,
-        versions: &[u32],
+        versions: &ByServer<u32>,
         mut visit: impl FnMut(&Report, Option<u32>) -> bool,
     ) -> u64 {
         let start = self.entries.partition_point(|entry| entry.lsn <= after);
@@ -79,7 +81,7 @@ impl ChangeLog {
     }
 
     /// All live reports.
-    pub fn all(&mut self, versions: &[u32]) -> Vec<Report> {
+    pub fn all(&mut self, versions: &ByServer<u32>) -> Vec<Report> {
         let mut reports = Vec::new();
         self.look(0, versions, |report, _| {
             reports.push(*report);
@@ -101,8 +103,8 @@ impl ChangeLog {
     }
 }
 
-fn is_live(report: &Report, versions: &[u32]) -> bool {
-    versions[report.server as usize] == report.version
+fn is_live(report: &Report, versions: &ByServer<u32>) -> bool {
+    versions[ServerId(report.server)] == report.version
 }
 
 #[cfg(test)]

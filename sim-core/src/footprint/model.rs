@@ -14,6 +14,7 @@ use crate::membership::Membership;
 use crate::membership::member::Claim;
 use crate::network::{Dispatch, Report, Response};
 use crate::oracle::Oracle;
+use crate::places::Places;
 use crate::plan::{Change, Planned};
 use crate::request::InFlight;
 use crate::request::waiting::Waiter;
@@ -114,7 +115,8 @@ impl<'a> Model<'a> {
         let setup = &self.setup;
         let judgement = &setup.judgement;
         let mut pair = View::SERVER_BYTES;
-        if matches!(self.setup.policy, PolicyConfig::LowestLatency { .. }) {
+        if matches!(setup.policy, PolicyConfig::LowestLatency { .. }) {
+            // Which index it is depends on the number of nodes; the tree takes less.
             pair += LatencyHeap::SERVER_BYTES;
         }
         if judgement.discovery.prior == Prior::Mean {
@@ -157,6 +159,9 @@ impl<'a> Model<'a> {
     fn of_servers(&self, load: &Load) -> f64 {
         let setup = &self.setup;
         let mut bytes = Heartbeats::SERVER_BYTES + Truth::SERVER_BYTES + 2 * size_of::<u32>();
+        if setup.hears_much() {
+            bytes += Places::SERVER_BYTES;
+        }
         if setup.server_node.constant_ns().is_none() {
             bytes += size_of::<Stream>();
         }

@@ -46,7 +46,7 @@ impl Pacing {
 
     /// One of those who wait has been sent to a server with this much `room` before that.
     pub fn send(&mut self, server: ServerId, room: u32, view: &mut View) {
-        let version = view.versions[server.index()];
+        let version = view.versions[server];
         let left = match self.shares.get(&server.0) {
             Some(share) if share.version == version => share.left,
             _ => room.div_ceil(self.nodes),
@@ -61,10 +61,10 @@ impl Pacing {
     /// A server has answered: it has a slot for one more. A view that counts this node's own requests
     /// sees that by itself.
     pub fn answer(&self, server: ServerId, view: &mut View) {
-        let version = view.versions[server.index()];
+        let version = view.versions[server];
         let is_spent = |share: &Share| share.version == version && share.left == 0;
         if !view.own_sends && self.shares.get(&server.0).is_some_and(is_spent) {
-            let belief = &mut view.beliefs[server.index()];
+            let belief = &mut view.beliefs[server];
             belief.others = belief.others.saturating_sub(1);
         }
     }

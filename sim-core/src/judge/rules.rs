@@ -165,7 +165,7 @@ impl Rules {
             return false;
         }
         view.bar(server, Reasons::SUSPECTED);
-        self.track.accuse(now, server, Cause::Rhythm, view.versions[server.index()]);
+        self.track.accuse(now, server, Cause::Rhythm, view.versions[server]);
         true
     }
 

@@ -71,7 +71,7 @@ impl Now<'_> {
 
     fn is_available(&self, view: &View, server: ServerId) -> bool {
         let oldest_live = Freshness::on_boundary(self.setup, self.quantum).oldest_live(self.ns());
-        view.beliefs[server.index()].sent_quantum >= oldest_live
+        view.beliefs[server].sent_quantum >= oldest_live
     }
 }
 
@@ -177,7 +177,7 @@ impl Track {
             self.pending.remove(&server.0);
             return;
         }
-        let seen_ns = match view.beliefs[server.index()].sent_quantum {
+        let seen_ns = match view.beliefs[server].sent_quantum {
             BARRED => now.ns(),
             stamp => now.silent_ns(stamp),
         };
@@ -205,10 +205,10 @@ impl Track {
             self.clear(now, ServerId(server), cause);
         }
         let oldest_live = Freshness::on_boundary(now.setup, now.quantum).oldest_live(now.ns());
-        for (server, belief) in (0..).map(ServerId).zip(&view.beliefs) {
+        for (server, belief) in view.beliefs.iter() {
             if belief.sent_quantum < oldest_live
                 && belief.sent_quantum != BARRED
-                && now.truth.up_since(server, view.versions[server.index()])
+                && now.truth.up_since(server, view.versions[server])
             {
                 self.note_false(now.ns() - now.silent_ns(belief.sent_quantum));
             }

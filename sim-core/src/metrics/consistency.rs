@@ -8,6 +8,7 @@
 //! report or a newer one. A node that restarts in between has held it. Views only rise, so a watch
 //! goes through the nodes once and costs one look a boundary while it waits for one of them.
 
+use crate::ids::ServerId;
 use crate::metrics::SamplePlan;
 use crate::result::{Bin, ConsistencyResult};
 use crate::setup::Setup;
@@ -53,7 +54,7 @@ impl Consistency {
         let versions: Vec<Vec<u32>> = views
             .iter()
             .step_by(stride)
-            .map(|view| plan.servers().map(|server| view.versions[server as usize]).collect())
+            .map(|view| plan.servers().map(|server| view.versions[ServerId(server)]).collect())
             .collect();
         for (i, one) in versions.iter().enumerate() {
             for other in &versions[..i] {

@@ -13,6 +13,8 @@ use crate::config::LatencyTies;
 use crate::heap::LatencyHeap;
 use crate::ids::ServerId;
 use crate::rng::Stream;
+use crate::setup::Setup;
+use crate::tree::LatencyTree;
 use crate::view::{Belief, Candidates};
 use crate::ziggurat::Exponential;
 
@@ -21,16 +23,25 @@ use super::Policy;
 /// See the module documentation.
 #[derive(Clone, Debug)]
 pub struct LowestLatency {
-    heap: LatencyHeap,
+    index: Index,
     ties: LatencyTies,
     own_sends: bool,
     capacity_gate: bool,
 }
 
+/// Two ways to the same answer.
+#[derive(Clone, Debug)]
+enum Index {
+    /// Cheaper while nodes choose more often than they hear.
+    Heap(LatencyHeap),
+    /// Cheaper where they hear much.
+    Tree(LatencyTree),
+}
+
 impl LowestLatency {
-    /// An index of `servers`, all with latency 0 until they report.
+    /// An index of all servers, all with latency 0 until they report.
     pub fn new(
-        servers: u32,
+        setup: &Setup,
         ties: LatencyTies,
         own_sends: bool,
         capacity_gate: bool,
@@ -40,19 +51,28 @@ impl LowestLatency {
             LatencyTies::Random => tie_step(stream),
             LatencyTies::Id => 0,
         };
-        let mut heap = LatencyHeap::new((0..servers).map(|_| rank()).collect());
-        for server in 0..servers {
-            heap.offer(server, 0);
-        }
-        Self { heap, ties, own_sends, capacity_gate }
+        let ranks: Vec<u64> = (0..setup.servers).map(|_| rank()).collect();
+        let index = if setup.hears_much() {
+            let mut tree = LatencyTree::new(&setup.places, &ranks);
+            (0..setup.servers).for_each(|server| tree.tell(server, Some(0)));
+            Index::Tree(tree)
+        } else {
+            let mut heap = LatencyHeap::new(ranks);
+            (0..setup.servers).for_each(|server| heap.offer(server, 0));
+            Index::Heap(heap)
+        };
+        Self { index, ties, own_sends, capacity_gate }
     }
 
-    /// Tells the heap of a server, unless it is full: then it cannot be picked before its next
-    /// report or answer.
+    /// Tells the index of a server. One that is full cannot be picked before its next report or
+    /// answer.
     #[inline]
-    fn offer(&mut self, server: ServerId, belief: &Belief) {
-        if !self.capacity_gate || belief.has_room(self.own_sends) {
-            self.heap.offer(server.0, key(belief));
+    fn tell(&mut self, server: ServerId, belief: &Belief) {
+        let has_room = !self.capacity_gate || belief.has_room(self.own_sends);
+        match &mut self.index {
+            Index::Tree(tree) => tree.tell(server.0, has_room.then_some(key(belief))),
+            Index::Heap(heap) if has_room => heap.offer(server.0, key(belief)),
+            Index::Heap(_) => {}
         }
     }
 }
@@ -72,28 +92,40 @@ impl Policy for LowestLatency {
     #[inline]
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         let gate = self.capacity_gate;
-        let server = self.heap.pick(candidates.excluded(), |server| {
+        let latency_of = |server| {
             (candidates.is_available(server) && (!gate || candidates.has_room(server)))
                 .then(|| key(candidates.belief(server)))
-        })?;
+        };
+        let exclude = candidates.excluded();
+        let server = match &mut self.index {
+            Index::Heap(heap) => heap.pick(exclude, latency_of),
+            Index::Tree(tree) => tree.pick(exclude, latency_of),
+        }?;
         if self.ties == LatencyTies::Random {
-            self.heap.pass_turn(server, tie_step(stream));
+            let jump = tie_step(stream);
+            match &mut self.index {
+                Index::Heap(heap) => heap.pass_turn(server, jump),
+                Index::Tree(tree) => tree.pass_turn(server, jump),
+            }
         }
         Some(ServerId(server))
     }
 
     #[inline]
     fn touch_servers(&self, servers: impl Iterator<Item = u32>) {
-        self.heap.touch(servers);
+        match &self.index {
+            Index::Heap(heap) => heap.touch(servers),
+            Index::Tree(tree) => tree.touch(servers),
+        }
     }
 
     #[inline]
     fn on_report(&mut self, server: ServerId, belief: &Belief) {
-        self.offer(server, belief);
+        self.tell(server, belief);
     }
 
     #[inline]
     fn on_answer(&mut self, server: ServerId, belief: &Belief) {
-        self.offer(server, belief);
+        self.tell(server, belief);
     }
 }

@@ -169,7 +169,7 @@ impl Policy for TwoChoices {
             let servers = view.beliefs.len() as u32;
             let touch = |sum, _| {
                 let (a, b) = distinct_pair(&mut stream, servers);
-                sum ^ view.beliefs[a as usize].own ^ view.beliefs[b as usize].own
+                sum ^ view.beliefs[ServerId(a)].own ^ view.beliefs[ServerId(b)].own
             };
             std::hint::black_box((0..arrivals).fold(0, touch));
         }

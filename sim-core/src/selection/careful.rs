@@ -141,7 +141,7 @@ impl<P: Policy> Desk<'_, P> {
         let mut misses = 0;
         while let Some(&waiter) = self.in_flight.waiting.first() {
             let Some(server) = self.choose(at_ns, None) else { break };
-            let belief = &self.view.beliefs[server.index()];
+            let belief = &self.view.beliefs[server];
             let room = u32::from(belief.capacity).saturating_sub(self.view.load(belief));
             if room == 0 {
                 misses += 1;

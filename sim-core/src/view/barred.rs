@@ -127,13 +127,13 @@ impl Barred {
 impl View {
     /// Why a server must not be used. O(log barred) unless the server is in use.
     pub fn reasons(&self, server: ServerId) -> Reasons {
-        self.reasons_at(server, self.beliefs[server.index()].sent_quantum)
+        self.reasons_at(server, self.beliefs[server].sent_quantum)
     }
 
     /// When the newest report of a server was sent, by its own clock [quanta]; 0 before the first.
     pub fn stamp(&self, server: ServerId) -> u32 {
-        let stamp = self.kept_stamp(server, self.beliefs[server.index()].sent_quantum);
-        if self.versions[server.index()] == 0 { 0 } else { stamp }
+        let stamp = self.kept_stamp(server, self.beliefs[server].sent_quantum);
+        if self.versions[server] == 0 { 0 } else { stamp }
     }
 
     /// The stamp that a belief with `stamp` has or would have without the bar.
@@ -157,7 +157,7 @@ impl View {
     /// Adds reasons not to use a server. O(log barred).
     pub fn bar(&mut self, server: ServerId, reasons: Reasons) {
         let before = self.reasons(server);
-        let stamp = self.kept_stamp(server, self.beliefs[server.index()].sent_quantum);
+        let stamp = self.kept_stamp(server, self.beliefs[server].sent_quantum);
         self.settle(server, stamp, before.with(reasons));
     }
 
@@ -165,9 +165,9 @@ impl View {
     /// policy must hear of it. O(log barred).
     pub fn unbar(&mut self, server: ServerId, reasons: Reasons) -> bool {
         let Some(&bar) = self.barred.table.get(&server.0) else { return false };
-        let belief = self.beliefs[server.index()].sent_quantum;
+        let belief = self.beliefs[server].sent_quantum;
         self.settle(server, self.kept_stamp(server, belief), bar.reasons.without(reasons));
-        belief == BARRED && self.beliefs[server.index()].sent_quantum != BARRED
+        belief == BARRED && self.beliefs[server].sent_quantum != BARRED
     }
 
     /// Lets these reasons, and no others, stand without effect. Returns the servers that may be used
@@ -195,9 +195,9 @@ impl View {
     pub fn forget(&mut self, server: ServerId) {
         let before = self.reasons(server);
         self.barred.unknown += u32::from(!before.has(Reasons::UNKNOWN));
-        let belief = &mut self.beliefs[server.index()];
+        let belief = &mut self.beliefs[server];
         *belief = super::Belief { own: belief.own, ..super::Belief::default() };
-        self.versions[server.index()] = 0;
+        self.versions[server] = 0;
         self.barred.table.remove(&server.0);
     }
 
@@ -218,13 +218,14 @@ impl View {
             self.barred.table.insert(server.0, Bar { stamp, reasons });
         }
         let bound = self.barred.binds(reasons);
-        self.beliefs[server.index()].sent_quantum = if bound { BARRED } else { stamp };
+        self.beliefs[server].sent_quantum = if bound { BARRED } else { stamp };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::{ByServer, Places};
     use crate::view::Belief;
     use crate::view::news::News;
     use proptest::prelude::*;
@@ -303,9 +304,11 @@ mod tests {
     }
 
     fn view(known: usize, close: bool) -> View {
+        let places = Places::default();
+        let belief = Belief { sent_quantum: KNOWN_AT_START, ..Belief::default() };
         let mut view = View {
-            beliefs: vec![Belief { sent_quantum: KNOWN_AT_START, ..Belief::default() }; SERVERS],
-            versions: vec![0; SERVERS],
+            beliefs: ByServer::new(&places, SERVERS as u32, belief),
+            versions: ByServer::new(&places, SERVERS as u32, 0),
             barred: Barred::default(),
             news: if close { News::of_all() } else { News::default() },
             own_sends: true,
@@ -366,13 +369,13 @@ mod tests {
                 }
                 for (server, &(version, stamp, reasons)) in plain.servers.iter().enumerate() {
                     let id = ServerId(server as u32);
-                    let hot = view.beliefs[server].sent_quantum;
+                    let hot = view.beliefs[id].sent_quantum;
                     prop_assert_eq!(hot != BARRED, plain.usable(server), "{:?} {}", act, server);
                     if hot != BARRED {
                         prop_assert_eq!(hot, stamp.max(KNOWN_AT_START));
                     }
                     prop_assert_eq!(view.stamp(id), stamp, "{:?} {}", act, server);
-                    prop_assert_eq!(view.versions[server], version);
+                    prop_assert_eq!(view.versions[id], version);
                     prop_assert_eq!(view.reasons(id), reasons, "{:?} {}", act, server);
                 }
                 let unknown = plain.servers.iter().filter(|s| s.2.has(Reasons::UNKNOWN)).count();

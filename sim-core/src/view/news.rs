@@ -134,7 +134,7 @@ impl View {
     /// Sees a server as it is, which is more than any report can tell: an oracle's work.
     pub fn see(&mut self, report: &Report, up: bool) {
         let server = ServerId(report.server);
-        self.versions[server.index()] = 0;
+        self.versions[server] = 0;
         self.merge(report);
         if up {
             self.unbar(server, Reasons::DOWN);
@@ -160,8 +160,8 @@ impl View {
         if let Some(inspector) = &mut self.news.inspector {
             match inspector.inspect(&report, before) {
                 Verdict::Reject => {
-                    self.beliefs[server.index()] = *before;
-                    self.versions[server.index()] = version;
+                    self.beliefs[server] = *before;
+                    self.versions[server] = version;
                     return false;
                 }
                 Verdict::Accept(amended) => report = amended,
@@ -181,7 +181,7 @@ impl View {
     /// Believes an amended report.
     fn rewrite(&mut self, report: &Report, own: u32) {
         let counted = if self.own_sends { own } else { 0 };
-        let belief = &mut self.beliefs[report.server as usize];
+        let belief = &mut self.beliefs[ServerId(report.server)];
         belief.sent_quantum = report.sent_quantum;
         belief.capacity = report.capacity;
         belief.others = u32::from(report.load).saturating_sub(counted) as u16;
@@ -200,7 +200,7 @@ impl View {
     #[cold]
     pub(super) fn turn_away(&mut self, report: &Report) -> bool {
         if let Some(inspector) = &mut self.news.inspector {
-            inspector.turn_away(report, self.versions[report.server as usize]);
+            inspector.turn_away(report, self.versions[ServerId(report.server)]);
         }
         false
     }
