@@ -33,7 +33,7 @@ fn a_fault_in_an_override_shows_the_override() {
 #[test]
 fn a_warm_up_to_be_found_and_targets_are_shown() {
     let quickstart = "data/scenarios/quickstart.toml";
-    let over = ["warmup=auto", "target.latency_ms_p99=\"5%\"", "replications=3"];
+    let over = ["warmup=auto", "target.latency_ms_p99=5%", "replications=3"];
     let over = over.iter().flat_map(|over| ["--set", over]);
     let (code, text, _) = lbsim(&["check", quickstart].into_iter().chain(over).collect::<Vec<_>>());
     assert_eq!(code, Some(0));
