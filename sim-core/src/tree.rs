@@ -22,8 +22,14 @@ const WIDTH: usize = 16;
 /// Key of a server that cannot be picked: above every latency.
 const NEVER: i32 = i32::MAX;
 
-/// See the module documentation. Latencies are the bits of a non-negative `f32`, which order as
-/// the numbers do, also as `i32`.
+/// A latency's bits as a number that orders as they do unsigned, which is how the heap compares: a
+/// report that cannot be true may state a negative latency, and is above all others then.
+const fn signed(latency: u32) -> i32 {
+    (latency ^ 1 << 31).cast_signed()
+}
+
+/// See the module documentation. Latencies are the bits of an `f32`: of a non-negative one they order
+/// as the numbers do.
 #[derive(Clone, Debug)]
 pub struct LatencyTree {
     places: Places,
@@ -94,7 +100,7 @@ impl LatencyTree {
     #[inline]
     pub fn tell(&mut self, server: u32, latency: Option<u32>) {
         let place = self.places.of(server);
-        let key = latency.map_or(NEVER, u32::cast_signed);
+        let key = latency.map_or(NEVER, signed);
         let kept = &mut self.levels[0].keys[place / WIDTH].0[place % WIDTH];
         if *kept != key {
             *kept = key;
@@ -131,7 +137,7 @@ impl LatencyTree {
             }
             let server = self.places.server(best.place);
             let latency = latency_of(server);
-            if latency.map(u32::cast_signed) == Some(best.key) {
+            if latency.map(signed) == Some(best.key) {
                 return Some(server);
             }
             self.tell(server, latency);
@@ -305,7 +311,8 @@ mod tests {
                         tree.tell(server, None);
                     }
                     _ => {
-                        let latency = rng.random_range(0..6);
+                        let sign = u32::from(rng.random_range(0..8) == 0) << 31;
+                        let latency = rng.random_range(0..6) | sign;
                         truth[at] = Some(latency);
                         heap.offer(server, latency);
                         tree.tell(server, Some(latency));
