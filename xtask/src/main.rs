@@ -37,9 +37,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((first, wanted)) if first == "test" => test(wanted),
-        Some((first, [])) if first == "docs" => summary(&[(&"columns", write_columns())]),
+        Some((first, [])) if first == "docs" => summary(&[("columns", write_columns())]),
         Some((first, [folder])) if first == "notebook" => {
-            summary(&[(&"notebook", notebooks::show(Path::new(folder)))])
+            summary(&[("notebook", notebooks::show(Path::new(folder)))])
         }
         _ => {
             eprintln!("usage: cargo xtask test [STEP...] | docs | notebook DIR");
