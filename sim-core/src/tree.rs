@@ -22,8 +22,8 @@ const WIDTH: usize = 16;
 /// Key of a server that cannot be picked: above every latency.
 const NEVER: i32 = i32::MAX;
 
-/// See the module documentation. Latencies are the bits of a non-negative `f32`, which order as
-/// the numbers do, also as `i32`.
+/// See the module documentation. Latencies are the bits of an `f32`, which order as the numbers do
+/// unless one is negative, as only an impossible report states it: it comes last.
 #[derive(Clone, Debug)]
 pub struct LatencyTree {
     places: Places,
@@ -94,7 +94,7 @@ impl LatencyTree {
     #[inline]
     pub fn tell(&mut self, server: u32, latency: Option<u32>) {
         let place = self.places.of(server);
-        let key = latency.map_or(NEVER, u32::cast_signed);
+        let key = latency.map_or(NEVER, key_of);
         let kept = &mut self.levels[0].keys[place / WIDTH].0[place % WIDTH];
         if *kept != key {
             *kept = key;
@@ -131,7 +131,7 @@ impl LatencyTree {
             }
             let server = self.places.server(best.place);
             let latency = latency_of(server);
-            if latency.map(u32::cast_signed) == Some(best.key) {
+            if latency.map(key_of) == Some(best.key) {
                 return Some(server);
             }
             self.tell(server, latency);
@@ -249,6 +249,12 @@ impl LatencyTree {
     }
 }
 
+/// A key orders as the latency does: vectors of signed numbers are what is compared fastest.
+#[inline]
+const fn key_of(latency: u32) -> i32 {
+    (latency ^ 1 << 31).cast_signed()
+}
+
 /// The first of a set of entries as [`Block::equal_to`] states it.
 #[inline]
 const fn first_in(equal: u128) -> usize {
@@ -305,7 +311,8 @@ mod tests {
                         tree.tell(server, None);
                     }
                     _ => {
-                        let latency = rng.random_range(0..6);
+                        let latency =
+                            [0, 1, 2, 5, i32::MAX as u32, 1 << 31][rng.random_range(0..6)];
                         truth[at] = Some(latency);
                         heap.offer(server, latency);
                         tree.tell(server, Some(latency));
