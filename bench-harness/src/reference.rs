@@ -241,7 +241,9 @@ impl Reference {
                     let at = &mut self.nodes[node as usize];
                     let tables = (&mut self.latency, &mut self.recent);
                     let server = at.awaits(slot, attempt);
-                    if server.is_some_and(|server| !self.links.cut_to_node(server, node)) {
+                    let cut = server.is_some_and(|server| self.links.cut_to_node(server, node));
+                    at.meters.answers_cut += u64::from(cut);
+                    if server.is_some() && !cut {
                         let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
                         self.send(node, sent);
                         self.serve(at_ns, node);

@@ -13,6 +13,10 @@
 //! The longer of the two counts, and of all policies compared the longest: they are compared on the
 //! same requests, so they are measured in the same window.
 //!
+//! What it is worth (`tests/warmup.rs`): 100 M/M/1 queues at load 0.8, measured from their empty start
+//! over 7 relaxation times, show a mean latency 4.1 % too low; with the warm-up found it is 1.6 %, and
+//! over 13 relaxation times 1.7 % and 0.3 %. A slow approach below the noise is left in.
+//!
 //! Faults and chaos are left out of a pilot: the question is when an undisturbed fleet has filled up,
 //! and a warm-up that swallows the crash that a scenario is about would be no help. Where the load
 //! itself has no steady state (a ramp, a day, a trace), there is nothing to find; the answer is then

@@ -31,6 +31,17 @@ fn a_fault_in_an_override_shows_the_override() {
 }
 
 #[test]
+fn a_warm_up_to_be_found_and_targets_are_shown() {
+    let quickstart = "data/scenarios/quickstart.toml";
+    let over = ["warmup=auto", "target.latency_ms_p99=5%", "replications=3"];
+    let over = over.iter().flat_map(|over| ["--set", over]);
+    let (code, text, _) = lbsim(&["check", quickstart].into_iter().chain(over).collect::<Vec<_>>());
+    assert_eq!(code, Some(0));
+    assert!(text.contains("of which warm-up found by a pilot run"), "{text}");
+    assert!(text.contains("3 to 50 replications, until latency_ms_p99 ± 5%"), "{text}");
+}
+
+#[test]
 fn a_syntax_error_shows_its_line() {
     let broken = tempfile_with("name = \"x\"\nduration = = 3\n");
     let (code, _, stderr) = lbsim(&["check", &broken]);

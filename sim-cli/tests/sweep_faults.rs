@@ -216,3 +216,26 @@ fn a_run_too_large_for_the_memory_is_refused_by_name() {
     room.sweep("other", &[]);
     assert!(room.results("out") == room.results("other"));
 }
+
+/// Goal: a disk that takes no more loses nothing that was finished. Method: the system refuses files
+/// above 2 KiB, as it refuses any on a full disk; a result is larger. Later it takes them again.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_takes_no_more_is_told_and_nothing_is_lost() {
+    let room = Room::new(SWEEP);
+    room.sweep("whole", &[]);
+    room.sweep("out", &["--shard", "0/3"]);
+    let before = room.results("out");
+    // An ignored signal stays ignored in the program that is started: writing fails instead.
+    let script = "trap '' XFSZ; ulimit -f 4; exec \"$0\" sweep sweep.toml --out out --quiet";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_lbsim")]).current_dir(room.path("."));
+    let output = shell.output().expect("a shell");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(75), "{stderr}");
+    assert!(stderr.contains("cannot write `out/runs/"), "{stderr}");
+    assert!(stderr.contains("every run that was finished is kept"), "{stderr}");
+    assert!(room.results("out") == before, "what was finished is not as it was");
+    room.sweep("out", &[]);
+    assert!(room.results("out") == room.results("whole"));
+}

@@ -282,6 +282,7 @@ pub(crate) mod fixture {
             retried: 100,
             retries_denied: 3,
             reports: 300,
+            answers_cut: 2,
             peer_messages: 120,
             peer_bytes: 12_000,
             ..NodeResult::default()
@@ -365,6 +366,7 @@ mod tests {
             ("dispatched_dead_total", 3.0),
             ("dispatched_full_total", 6.0),
             ("dispatched_cut_total", 5.0),
+            ("answers_cut_total", 2.0),
             ("reports_per_s", 25.0),
             ("peer_messages_per_s", 10.0),
             ("peer_bytes_per_s", 1000.0),

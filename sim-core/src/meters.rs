@@ -29,6 +29,8 @@ pub struct NodeMeters {
     pub retries_denied: u64,
     /// Heartbeats that arrived.
     pub reports: u64,
+    /// Answers that were waited for and that a partition kept from the node.
+    pub answers_cut: u64,
     /// Packets sent to other nodes.
     pub peer_messages: u64,
     /// Bytes of those packets.

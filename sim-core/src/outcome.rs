@@ -43,6 +43,7 @@ pub fn node_result(
         retried: meters.retried,
         retries_denied: meters.retries_denied,
         reports: meters.reports,
+        answers_cut: meters.answers_cut,
         peer_messages: meters.peer_messages,
         peer_bytes: meters.peer_bytes,
         members: meters.members,

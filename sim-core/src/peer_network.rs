@@ -62,8 +62,19 @@ pub struct Postage {
     pub packets: u64,
     /// Bytes on the wire, headers of all packets included.
     pub bytes: u64,
-    /// Chance that it is lost, as a whole.
+    /// Chance that one of its packets is lost, and with it the message.
     pub loss: f64,
+}
+
+impl Postage {
+    /// Chance that not all packets arrive.
+    fn chance_of_loss(&self) -> f64 {
+        // One packet is the common case, and exact.
+        match self.packets {
+            0 | 1 => self.loss,
+            packets => 1.0 - libm::pow(1.0 - self.loss, packets as f64),
+        }
+    }
 }
 
 /// What a node has sent in the present quantum.
@@ -101,7 +112,7 @@ impl PeerOut {
         meters.peer_bytes += postage.bytes;
         let sequence = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
-        if postage.loss > 0.0 && self.stream.random_bool(postage.loss) {
+        if postage.loss > 0.0 && self.stream.random_bool(postage.chance_of_loss()) {
             return;
         }
         let sent_ns = quantum * setup.ticks.quantum_ns;
@@ -144,5 +155,17 @@ pub fn deliver(outboxes: &mut [PeerOut], mails: &mut [PeerMail]) {
         for letter in outbox.letters.drain(..) {
             mails[letter.to as usize].file(letter.arrival, letter.message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_lost_with_any_of_its_packets() {
+        let chance = |packets, loss| Postage { packets, bytes: 0, loss }.chance_of_loss();
+        assert_eq!([chance(1, 0.1).to_bits(), chance(9, 0.0).to_bits()], [0.1_f64.to_bits(), 0]);
+        assert!((chance(2, 0.1) - 0.19).abs() < 1e-12 && (chance(10, 0.5) - 0.999).abs() < 1e-4);
     }
 }

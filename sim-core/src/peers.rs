@@ -156,8 +156,8 @@ pub fn peers(
     drawn
 }
 
-/// What a message costs and risks: it travels in packets of at most `mtu_bytes`, and is lost as a
-/// whole.
+/// What a message costs and risks: it travels in packets of at most `mtu_bytes`, and is lost
+/// with any of them.
 pub fn postage(config: &GossipConfig, message: &Message) -> Postage {
     let bytes = message.bytes();
     let packets = bytes.div_ceil(u64::from(config.mtu_bytes));

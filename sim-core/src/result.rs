@@ -184,6 +184,8 @@ pub struct NodeResult {
     pub retries_denied: u64,
     /// Heartbeats that arrived, total.
     pub reports: u64,
+    /// Answers that were waited for and that a partition kept from the node, total.
+    pub answers_cut: u64,
     /// Packets sent to other nodes, total.
     pub peer_messages: u64,
     /// Bytes of those packets, total.

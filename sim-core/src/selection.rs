@@ -113,9 +113,16 @@ fn decide(
         due
     } else {
         // An answer to an attempt that nobody waits for is let in, and then ignored.
-        let is_cut = |answer: &&Response| {
+        let mut is_cut = |answer: &&Response| {
             let waiting = in_flight.answered(answer.slot, answer.attempt);
-            waiting.is_some_and(|request| links.cut_to_node(request.server, node))
+            let cut = waiting.filter(|request| links.cut_to_node(request.server, node));
+            // Its client may give up in this tick, before the answer would have come.
+            let at_ns = start_ns + Nanos::from(answer.offset_ns());
+            let is_awaited = |request: &Request| {
+                setup.timeout_ns.is_none_or(|patience| at_ns <= request.arrived_ns + patience)
+            };
+            meters.answers_cut += u64::from(cut.as_ref().is_some_and(is_awaited));
+            cut.is_some()
         };
         passed = due.iter().filter(|answer| !is_cut(answer)).copied().collect();
         &passed

@@ -61,7 +61,9 @@ fn two_halves_serve_on_and_agree_again_after_healing() {
     assert!(result.cut_off > 50, "{} attempts cut off", result.cut_off);
     assert_eq!(result.total.of(Outcome::Rejected), 0, "each half has servers");
     assert_eq!(result.total.of(Outcome::Lost), 0, "nobody is told of a partition");
-    assert!(result.total.of(Outcome::TimedOut) >= result.cut_off);
+    // Nothing else makes a client wait for so long: each of these lost its attempt or its answer.
+    let answers: u64 = result.nodes.iter().map(|node| node.answers_cut).sum();
+    assert_eq!(result.total.of(Outcome::TimedOut), result.cut_off + answers);
     // What was sent before the failure timeout is all that suffers.
     assert!(result.total.of(Outcome::TimedOut) < 800, "{:?}", result.total);
     // News of the other half waits for the end of the partition, and not much longer.
@@ -124,4 +126,16 @@ fn a_partition_of_nodes_from_servers_needs_patient_clients_to_be_impatient() {
     // Between nodes alone no request is cut off.
     scenario.faults = vec![cut(side(Some((0, 2)), None), side(Some((2, 4)), None), false)];
     assert_eq!(scenario.validate(), Ok(()));
+}
+
+/// One way: attempts arrive and are served, and the answers do not come back.
+#[test]
+fn answers_that_a_partition_takes_are_counted() {
+    let mut scenario = scenario();
+    let (servers, nodes) = (side(None, Some((0, 4))), side(Some((0, 4)), None));
+    scenario.faults = vec![cut(servers, nodes, true)];
+    let result = run(&scenario);
+    let answers: u64 = result.nodes.iter().map(|node| node.answers_cut).sum();
+    assert!(answers > 50, "{answers}");
+    assert_eq!((result.cut_off, result.total.of(Outcome::TimedOut)), (0, answers));
 }

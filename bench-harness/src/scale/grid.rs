@@ -78,14 +78,17 @@ pub struct Axes {
 /// How much more frequent heartbeats are in the runs with many view updates.
 const DENSER: u64 = 10;
 /// Runs with many view updates are made if they are expected to take no longer [ns].
-const DENSE_NS: f64 = 10e9;
+const DENSE_NS: f64 = 6e9;
 /// Requests a server at least: 100 ms, a heartbeat of every server and ten service times. The run
 /// goes on until its last request is answered, which takes as long again.
 const PER_SERVER: u64 = 32;
 /// A million servers get half as many, or they would take half of the pass.
 const LARGE_REQUESTS: u64 = 16_000_000;
-/// Runs expected to take longer are repeated [`LONG_REPEATS`] times at most [ns].
-const LONG_NS: f64 = 1.5e9;
+/// What long cases of few servers get.
+const FEW_REQUESTS: u64 = 100_000;
+/// Cases whose runs are expected to take longer together are repeated [`LONG_REPEATS`] times at
+/// most, and get no more requests than they need to fill up [ns].
+const LONG_NS: f64 = 3e9;
 const LONG_REPEATS: u32 = 3;
 /// The reference is affordable up to here: views of all nodes, and servers.
 const REFERENCE_ENTRIES: u64 = 1_000_000;
@@ -193,8 +196,9 @@ fn case(pass: &Pass, point: Point) -> Case {
         instructions: compared && pass.instructions && point.entries() <= COUNTED_ENTRIES,
     };
     case.dense = usual && crude_ns(&case.densely()) <= DENSE_NS;
-    if crude_ns(&case.windowed()) > LONG_NS {
+    if case.runs(0).iter().map(crude_ns).sum::<f64>() > LONG_NS {
         case.repeats = pass.repeats.min(LONG_REPEATS);
+        case.requests = requests.min(filled.max(FEW_REQUESTS));
     }
     case
 }
@@ -214,12 +218,12 @@ pub fn crude_ns(one: &OneArgs) -> f64 {
     // Far apart in memory, an access costs a cache miss.
     let miss = if servers * nodes > 1e5 { 4.0 } else { 1.0 };
     // A tick of 500 us visits every node, whether or not anything has arrived there.
-    let idle = 3.5 * nodes / (0.16 * servers);
+    let idle = 35.0 * nodes / (0.16 * servers);
     let lowest = if one.policy == Policy::LowestLatency { 2.0 } else { 1.0 };
     let a_request = match one.engine {
         Engine::Windowed => {
             let event = if one.kernel == Some(Kernel::Event) { miss / 2.0 } else { 0.0 };
-            lowest * (1.0 + event) * (60.0 + 35.0 * miss + 6.0 * miss * view_updates) + idle
+            lowest * (1.0 + event) * (60.0 + 35.0 * miss + 8.0 * miss * view_updates) + idle
         }
         Engine::Reference => lowest * (900.0 * miss - 500.0 + 80.0 * view_updates),
     };

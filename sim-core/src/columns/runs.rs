@@ -204,6 +204,12 @@ pub static METRICS: &[Metric] = &[
         |_, r| count(r.cut_off),
     ),
     run(
+        "answers_cut_total",
+        "answers",
+        "Answers of the whole run that were waited for and that a partition kept from their node.",
+        |_, r| count(r.nodes.iter().map(|node| node.answers_cut).sum()),
+    ),
+    run(
         "misroute_share",
         "share",
         "Attempts that found their server down or full, of all attempts sent.",
