@@ -22,8 +22,14 @@ const WIDTH: usize = 16;
 /// Key of a server that cannot be picked: above every latency.
 const NEVER: i32 = i32::MAX;
 
-/// See the module documentation. Latencies are the bits of an `f32`, which order as the numbers do
-/// unless one is negative, as only an impossible report states it: it comes last.
+/// A latency's bits as a number that orders as they do unsigned, which is how the heap compares: a
+/// report that cannot be true may state a negative latency, and is above all others then.
+const fn signed(latency: u32) -> i32 {
+    (latency ^ 1 << 31).cast_signed()
+}
+
+/// See the module documentation. Latencies are the bits of an `f32`: of a non-negative one they order
+/// as the numbers do.
 #[derive(Clone, Debug)]
 pub struct LatencyTree {
     places: Places,
@@ -94,7 +100,7 @@ impl LatencyTree {
     #[inline]
     pub fn tell(&mut self, server: u32, latency: Option<u32>) {
         let place = self.places.of(server);
-        let key = latency.map_or(NEVER, key_of);
+        let key = latency.map_or(NEVER, signed);
         let kept = &mut self.levels[0].keys[place / WIDTH].0[place % WIDTH];
         if *kept != key {
             *kept = key;
@@ -131,7 +137,7 @@ impl LatencyTree {
             }
             let server = self.places.server(best.place);
             let latency = latency_of(server);
-            if latency.map(key_of) == Some(best.key) {
+            if latency.map(signed) == Some(best.key) {
                 return Some(server);
             }
             self.tell(server, latency);
@@ -311,8 +317,8 @@ mod tests {
                         tree.tell(server, None);
                     }
                     _ => {
-                        let latency =
-                            [0, 1, 2, 5, i32::MAX as u32, 1 << 31][rng.random_range(0..6)];
+                        let sign = u32::from(rng.random_range(0..8) == 0) << 31;
+                        let latency = rng.random_range(0..6) | sign;
                         truth[at] = Some(latency);
                         heap.offer(server, latency);
                         tree.tell(server, Some(latency));

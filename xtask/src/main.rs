@@ -1,5 +1,7 @@
 //! Chores of the workspace. `cargo xtask test` checks everything that a change must not break;
-//! names of steps behind it choose some.
+//! names of steps behind it choose some. `cargo xtask docs` writes what is generated: the tables of
+//! columns in `data/README.md`. `cargo xtask notebook DIR` makes the notebook of a sweep's or a run's
+//! results.
 //!
 //! A step whose tool is missing is installed where that touches nothing outside the toolchain and
 //! `target/`; otherwise it is skipped in plain sight. A step that fails does not stop the others.
@@ -33,11 +35,22 @@ const STEPS: [Step; 8] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((first, wanted)) if first == "test" => test(wanted),
+        Some((first, [])) if first == "docs" => summary(&[(&"columns", write_columns())]),
+        Some((first, [folder])) if first == "notebook" => {
+            summary(&[(&"notebook", notebooks::show(Path::new(folder)))])
+        }
+        _ => {
+            eprintln!("usage: cargo xtask test [STEP...] | docs | notebook DIR");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs these steps; all, if none is named.
+fn test(wanted: &[String]) -> ExitCode {
     let names = STEPS.map(|step| step.0);
-    let wanted = match arguments.split_first() {
-        Some((first, wanted)) if first == "test" => wanted,
-        _ => &["--help".to_owned()],
-    };
     if wanted.iter().any(|name| !names.contains(&name.as_str())) {
         eprintln!("usage: cargo xtask test [STEP...]\nsteps, all by default: {}", names.join(", "));
         return ExitCode::from(2);
@@ -90,6 +103,13 @@ fn docs() -> Outcome {
     let mut command = Command::new(cargo_path());
     command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
     run(&mut command)
+}
+
+/// The tests that compare the tables of columns with the code write them when they are told to.
+fn write_columns() -> Outcome {
+    let mut command = Command::new(cargo_path());
+    command.args(["test", "--package=sim-core", "--package=bench-harness", "column_docs"]);
+    run(command.env("LBSIM_UPDATE", "1"))
 }
 
 /// Instructions a request against the committed figures.

@@ -1,7 +1,7 @@
 //! The step that executes the notebooks, in a Python environment of its own under `target/`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Outcome, root, run as run_command, works};
@@ -12,6 +12,35 @@ pub fn run() -> Outcome {
         Ok(python) => run_command(Command::new(python).arg("notebooks/execute.py")),
         Err(why) => Outcome::Skipped(why),
     }
+}
+
+/// Executes the notebook that reads results of one's own, of a sweep or of a run, and saves it beside
+/// the folder they are in.
+pub fn show(results: &Path) -> Outcome {
+    let Ok(results) = results.canonicalize() else {
+        return Outcome::Failed(format!("there is no folder {}", results.display()));
+    };
+    let (name, variable) = if results.join("points.csv").exists() {
+        ("reading_a_sweep", "LBSIM_SWEEP")
+    } else if results.join("timeseries.csv").exists() {
+        ("reading_a_run", "LBSIM_RUN")
+    } else {
+        let why = "holds neither a finished sweep (points.csv) nor a run (timeseries.csv)";
+        return Outcome::Failed(format!("{} {why}", results.display()));
+    };
+    let python = match environment() {
+        Ok(python) => python,
+        Err(why) => return Outcome::Skipped(why),
+    };
+    let mut folder = results.clone().into_os_string();
+    folder.push("-notebook");
+    let mut command = Command::new(python);
+    command.args(["notebooks/execute.py", "--to"]).arg(&folder).arg(name);
+    let outcome = run_command(command.env(variable, &results));
+    if matches!(outcome, Outcome::Passed) {
+        println!("the notebook and its figures are in {}", PathBuf::from(folder).display());
+    }
+    outcome
 }
 
 /// The interpreter of an environment that holds exactly what the lock names.

@@ -242,13 +242,13 @@ mod tests {
         assert!(open(&folder, &other).is_err());
     }
 
-    const START: &str = "<!-- scale: written by `LBSIM_UPDATE=1 cargo test -p bench-harness` -->\n";
-    const END: &str = "<!-- end of scale -->\n";
+    const START: &str = "<!-- columns of scale: written by `cargo xtask docs` -->\n";
+    const END: &str = "<!-- end of columns of scale -->\n";
 
     /// Goal: `data/README.md` explains every column that is written, and no other.
-    /// Method: render the tables from the code and compare; `LBSIM_UPDATE=1` rewrites them.
+    /// Method: render the tables from the code and compare; `cargo xtask docs` has them written.
     #[test]
-    fn the_readme_of_the_data_explains_every_column() {
+    fn column_docs_explain_the_scale_files() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/README.md");
         let found = fs::read_to_string(&path).unwrap();
         let (before, rest) = found.split_once(START).expect("the first mark");
@@ -257,10 +257,7 @@ mod tests {
         if std::env::var_os("LBSIM_UPDATE").is_some() {
             fs::write(path, expected).unwrap();
         } else {
-            assert!(
-                found == expected,
-                "data/README.md is out of date: run `LBSIM_UPDATE=1 cargo test -p bench-harness`"
-            );
+            assert!(found == expected, "data/README.md is out of date: run `cargo xtask docs`");
         }
     }
 
