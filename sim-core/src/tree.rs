@@ -255,12 +255,6 @@ impl LatencyTree {
     }
 }
 
-/// A key orders as the latency does: vectors of signed numbers are what is compared fastest.
-#[inline]
-const fn key_of(latency: u32) -> i32 {
-    (latency ^ 1 << 31).cast_signed()
-}
-
 /// The first of a set of entries as [`Block::equal_to`] states it.
 #[inline]
 const fn first_in(equal: u128) -> usize {
