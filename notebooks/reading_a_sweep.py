@@ -17,8 +17,8 @@
 # fleet of two generations? 80 servers, 20 that are a quarter slower, 4 load balancers, 70 % load.
 #
 # To read a sweep of your own, set the environment variable `LBSIM_SWEEP` to its folder, as a full
-# path. The first axis of numbers or times becomes the horizontal one, the others are curves; what is
-# asserted about the sample is left out.
+# path. The longest axis of numbers or times becomes the horizontal one, policies are curves, and each
+# combination of the other axes has a panel; what is asserted about the sample is left out.
 
 # %%
 import altair as alt
@@ -69,19 +69,27 @@ def as_number(key):
     return None
 
 
+def independent(keys):
+    """The keys without those that move along with an earlier one (a [[zip]])."""
+    kept = []
+    for key in keys:
+        if all(points.group_by(other).agg(pl.col(key).n_unique())[key].max() > 1 for other in kept):
+            kept.append(key)
+    return kept
+
+
 def picture(metric, unit):
-    across = next((key for key in axes if as_number(key)), None)
-    if across is None:
+    """One panel for each combination of the axes but one, which is the horizontal one."""
+    own = independent(axes)
+    numbers = [key for key in own if as_number(key)]
+    if not numbers:
         return alt.Chart(points).mark_point(filled=True).encode(
             x=alt.X(f"{metric}:Q", title=f"{metric} {unit}"), y=alt.Y("series:N", title=None)
         )
+    across = max(numbers, key=lambda key: points[key].n_unique())
     number, of = as_number(across)
-    others = [key for key in axes if key != across]
-    named = pl.concat_str("series", *(pl.lit(f", {k} ") + pl.col(k).cast(pl.String) for k in others))
-    data = points.with_columns(series=named, x=number)
-    # One-to-one keys move together (a [[zip]]): they tell no curves apart.
-    if others and data.group_by("series").len()["len"].max() == 1:
-        data = data.with_columns(series=points["series"])
+    others = [key for key in own if key != across]
+    data = points.with_columns(x=number)
     log = data["x"].min() > 0 and data["x"].max() / data["x"].min() >= 8
     x = alt.X(
         "x:Q",
@@ -92,8 +100,20 @@ def picture(metric, unit):
     bounds = [data[f"{metric}_ci_{end}"] for end in ("low", "high")]
     steep = data[metric].min() > 0 and data[metric].max() / data[metric].min() > 4
     scale = charts.log_scale(data[metric], *bounds) if steep else alt.Scale(zero=False)
-    chart = charts.curves(data, x, metric, title=f"{metric} {unit}", scale=scale)
-    return chart.properties(width=600, height=300)
+    order = data["series"].unique(maintain_order=True).to_list()
+
+    def panel(rows, width, height, **title):
+        chart = charts.curves(rows, x, metric, order, title=f"{metric} {unit}", scale=scale)
+        return chart.properties(width=width, height=height, **title)
+
+    if not others:
+        return panel(data, 600, 300)
+    panels = data.partition_by(others, maintain_order=True)
+    if len(panels) > 12:
+        print(f"{len(panels)} panels; these are the first 12")
+    titles = [", ".join(f"{key} = {rows[key][0]}" for key in others) for rows in panels[:12]]
+    parts = [panel(rows, 285, 200, title=title) for rows, title in zip(panels, titles)]
+    return alt.concat(*parts, columns=2)
 
 
 picture(METRIC, "[ms]" if "_ms_" in METRIC else "")
