@@ -75,6 +75,12 @@ impl<T> ByServer<T> {
         self.entries.is_empty()
     }
 
+    /// Whether the reports of a tick concern neighbours.
+    #[inline]
+    pub fn is_by_phase(&self) -> bool {
+        !self.places.of.is_empty()
+    }
+
     /// All entries, in the order of servers.
     pub fn iter(&self) -> impl Iterator<Item = (ServerId, &T)> {
         (0..self.len() as u32).map(ServerId).map(|server| (server, &self[server]))

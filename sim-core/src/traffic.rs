@@ -69,6 +69,12 @@ impl Traffic {
         self.next_ns
     }
 
+    /// Whether nothing arrives before `end_ns`.
+    #[inline]
+    pub const fn is_quiet_before(&self, end_ns: Nanos) -> bool {
+        self.next_ns >= end_ns && self.handed.is_empty()
+    }
+
     /// Takes every request that arrives before `end_ns`, in order. A function of its own: its loop
     /// keeps the state of both streams in registers.
     #[inline(never)]
