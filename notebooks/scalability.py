@@ -154,7 +154,8 @@ alt.Chart(memory).mark_point(filled=True, size=55).encode(
 # ## Threads
 #
 # Time on one thread over that on several, within one repeat. A tick with little work is not split, because
-# splitting costs more than it gains: 1 means that nothing was split.
+# splitting costs more than it gains. Small fleets run slower with threads than without: one thread goes
+# through many such ticks in one go, several meet after each. A sweep therefore gives each run a thread.
 
 # %%
 threads = measured.drop_nulls("speedup_median")
