@@ -94,6 +94,17 @@ fn a_finished_sweep_is_not_run_again() {
 }
 
 #[test]
+fn what_is_the_same_in_all_settings_is_said_once() {
+    let alike = r#"["two_choices", { two_choices = { choices = 3 } }]"#;
+    let sweep = SWEEP.replace(r#"["lowest_latency", "two_choices", "random"]"#, alike);
+    let room = Room::new(&sweep.replace("baseline = { policy = \"random\" }\n", ""));
+    let (code, stdout, stderr) = room.lbsim(&["sweep", "sweep.toml", "--out", "out"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert_eq!(stdout.matches("in all 2 settings: no difference shown").count(), 1, "{stdout}");
+    assert!(!stdout.contains("level with the best"), "{stdout}");
+}
+
+#[test]
 fn the_end_says_what_was_found_and_where_it_is() {
     let room = Room::new(SWEEP);
     let (code, stdout, stderr) = room.lbsim(&["sweep", "sweep.toml", "--out", "out"]);

@@ -31,9 +31,13 @@ pub fn report(metric: &Metric, better: Direction, standings: &[Standing]) -> Str
     text
 }
 
-/// A sentence a setting, at most so many, and the tally.
+/// A sentence a setting, at most so many, and the tally; one sentence where all settings say the same.
 pub fn digest(metric: &Metric, better: Direction, standings: &[Standing], most: usize) -> String {
     let mut text = format!("{}, {} is better:\n", metric.name, better.name());
+    if let Some(same) = same_everywhere(metric, better, standings) {
+        let _ = writeln!(text, "  in all {} settings: {same}", standings.len());
+        return text;
+    }
     for standing in standings.iter().take(most) {
         let place = place(standing);
         let place = if place.is_empty() { place } else { format!("{place}: ") };
@@ -49,6 +53,15 @@ pub fn digest(metric: &Metric, better: Direction, standings: &[Standing], most: 
         text.push_str(&tally(standings));
     }
     text
+}
+
+/// What is concluded in each of several settings, if that is the same and nothing is to be added.
+fn same_everywhere(metric: &Metric, better: Direction, standings: &[Standing]) -> Option<String> {
+    let [first, others @ ..] = standings else { return None };
+    let same = conclusion(better, first);
+    let is_same = |other: &Standing| conclusion(better, other) == same;
+    let noted = standings.iter().any(|standing| note(metric, standing).is_some());
+    (!others.is_empty() && !noted && others.iter().all(is_same)).then_some(same)
 }
 
 /// Key and value of what is the same for all in a setting.
