@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use bench_harness::sweep::store::may_pass;
 use tempfile::TempDir;
 
 use crate::manifest::{self, Manifest};
@@ -49,22 +50,7 @@ pub enum FolderError {
 impl FolderError {
     /// Whether trying again later may help without changing the command.
     pub fn is_temporary(&self) -> bool {
-        use io::ErrorKind as Kind;
-        let Self::Io { source, .. } = self else {
-            return false;
-        };
-        !matches!(
-            source.kind(),
-            Kind::NotFound
-                | Kind::PermissionDenied
-                | Kind::AlreadyExists
-                | Kind::NotADirectory
-                | Kind::IsADirectory
-                | Kind::ReadOnlyFilesystem
-                | Kind::InvalidInput
-                | Kind::InvalidFilename
-                | Kind::Unsupported
-        )
+        matches!(self, Self::Io { source, .. } if may_pass(source.kind()))
     }
 }
 

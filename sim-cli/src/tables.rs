@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use bench_harness::sweep::tables::cell;
 use sim_core::columns::{
     METRICS, NODE_COLUMNS, PART_KEYS, PartColumn, RUN_KEYS, RUN_NOTES, SERIES_COLUMNS,
     SERVER_COLUMNS, policy_labels, policy_params,
@@ -81,11 +82,6 @@ impl PartTable {
         }
         csv.flush()
     }
-}
-
-/// The shortest text that reads back as the same number; nothing for what is not known.
-fn cell(value: Option<f64>) -> String {
-    value.filter(|value| value.is_finite()).map_or_else(String::new, |value| value.to_string())
 }
 
 #[cfg(test)]

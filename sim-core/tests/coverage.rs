@@ -6,9 +6,8 @@
 
 mod common;
 
-use common::{DELAY_NS, RANDOM, TWO_CHOICES, fleet, run_with};
+use common::{EXPONENTIAL, HOP_NS, RANDOM, SERVICE_NS, TWO_CHOICES, fleet, queue, run_with};
 use sim_core::config::{Arrivals, Scenario};
-use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::{Outcome, RunResult};
 use sim_core::simulation::Options;
 use sim_core::stats::target::{HalfWidth, Target, counts};
@@ -18,31 +17,14 @@ use sim_core::time::SECOND;
 const EXPERIMENTS: u32 = 200;
 /// Replications of an experiment.
 const REPLICATIONS: u32 = 5;
-/// Mean service time, the unit of all theory here [ns].
-const SERVICE_NS: f64 = 1e7;
-/// One-way delay, tick and quantum [ns].
-const HOP_NS: u64 = 40 * DELAY_NS;
 
 /// One server of one slot, `load` Erlangs, about `requests` requests, the first `warmup` of the time
 /// left out.
 fn mm1(load: f64, requests: f64, warmup: f64) -> Scenario {
-    let mut scenario = fleet(1, 1, RANDOM);
-    let rate = load * SECOND as f64 / SERVICE_NS;
-    let hops = (requests / rate * SECOND as f64) as u64 / HOP_NS;
-    scenario.duration_ns = hops * HOP_NS;
-    scenario.warmup_ns = (hops as f64 * warmup) as u64 * HOP_NS;
-    scenario.engine.tick_ns = HOP_NS;
-    scenario.engine.quantum_ns = HOP_NS;
-    scenario.engine.sample_interval_ns = hops * HOP_NS;
-    let delay = DelayLaw::Constant { mean_ns: HOP_NS };
-    scenario.network.node_server = delay.clone();
-    scenario.network.server_node = delay;
-    scenario.heartbeat.interval_ns = 500 * HOP_NS;
-    scenario.heartbeat.failure_timeout_ns = 1_750 * HOP_NS;
-    scenario.servers[0].capacity = 1;
+    let mut scenario = queue(RANDOM, (1, 1), EXPONENTIAL, load, requests);
+    let hops = (scenario.duration_ns / HOP_NS) as f64;
+    scenario.warmup_ns = (hops * warmup) as u64 * HOP_NS;
     scenario.servers[0].backlog = None;
-    scenario.servers[0].service = ServiceLaw::Exponential { mean_ns: SERVICE_NS };
-    scenario.workload.arrivals = Arrivals::Poisson { rate };
     scenario
 }
 

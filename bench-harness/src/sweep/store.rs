@@ -76,23 +76,25 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying again later may help without changing the command.
     pub fn is_temporary(&self) -> bool {
-        use io::ErrorKind as Kind;
-        let Self::Io { source, .. } = self else {
-            return false;
-        };
-        !matches!(
-            source.kind(),
-            Kind::NotFound
-                | Kind::PermissionDenied
-                | Kind::AlreadyExists
-                | Kind::NotADirectory
-                | Kind::IsADirectory
-                | Kind::ReadOnlyFilesystem
-                | Kind::InvalidInput
-                | Kind::InvalidFilename
-                | Kind::Unsupported
-        )
+        matches!(self, Self::Io { source, .. } if may_pass(source.kind()))
     }
+}
+
+/// Whether an error of the system may be gone when the same is tried again later, as a full disk may.
+pub fn may_pass(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as Kind;
+    !matches!(
+        kind,
+        Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::AlreadyExists
+            | Kind::NotADirectory
+            | Kind::IsADirectory
+            | Kind::ReadOnlyFilesystem
+            | Kind::InvalidInput
+            | Kind::InvalidFilename
+            | Kind::Unsupported
+    )
 }
 
 /// Adds what was tried to an error of the system.

@@ -216,6 +216,6 @@ fn paired_cells(difference: Option<PairedDifference>) -> [String; 4] {
 }
 
 /// The shortest text that reads back as the same number; nothing for what is not known.
-fn cell(value: Option<f64>) -> String {
+pub fn cell(value: Option<f64>) -> String {
     value.filter(|value| value.is_finite()).map_or_else(String::new, |value| value.to_string())
 }

@@ -133,3 +133,38 @@ pub fn run_with(scenario: &Scenario, replication: u32, options: Options) -> RunR
     while simulation.advance().unwrap() {}
     simulation.finish()
 }
+
+/// Mean service time, the unit of queueing theory [ns].
+pub const SERVICE_NS: f64 = 1e7;
+/// One-way delay, tick and quantum of [`queue`] [ns]: two services, so that a tick holds several events.
+pub const HOP_NS: u64 = 40 * DELAY_NS;
+/// The law of most theory.
+pub const EXPONENTIAL: ServiceLaw = ServiceLaw::Exponential { mean_ns: SERVICE_NS };
+
+/// `servers` servers of `capacity` slots; `load` Erlangs a server, about `requests` requests,
+/// the first tenth of the time left out.
+pub fn queue(
+    policy: PolicyConfig,
+    (servers, capacity): (u32, u32),
+    service: ServiceLaw,
+    load: f64,
+    requests: f64,
+) -> Scenario {
+    let mut scenario = fleet(servers, 1, policy);
+    let rate = f64::from(servers) * load * SECOND as f64 / SERVICE_NS;
+    let hops = (requests / rate * SECOND as f64) as u64 / HOP_NS;
+    scenario.duration_ns = hops * HOP_NS;
+    scenario.warmup_ns = hops / 10 * HOP_NS;
+    scenario.engine.tick_ns = HOP_NS;
+    scenario.engine.quantum_ns = HOP_NS;
+    scenario.engine.sample_interval_ns = hops * HOP_NS;
+    let delay = DelayLaw::Constant { mean_ns: HOP_NS };
+    scenario.network.node_server = delay.clone();
+    scenario.network.server_node = delay;
+    scenario.heartbeat.interval_ns = 500 * HOP_NS;
+    scenario.heartbeat.failure_timeout_ns = 1_750 * HOP_NS;
+    scenario.servers[0].capacity = capacity;
+    scenario.servers[0].service = service;
+    scenario.workload.arrivals = Arrivals::Poisson { rate };
+    scenario
+}
