@@ -217,6 +217,7 @@ pub struct Candidates<'a> {
     view: &'a View,
     oldest_live: u32,
     exclude: u32,
+    key: u64,
 }
 
 impl<'a> Candidates<'a> {
@@ -232,7 +233,22 @@ impl<'a> Candidates<'a> {
             view,
             oldest_live: freshness.oldest_live(at_ns),
             exclude: exclude.map_or(u32::MAX, |server| server.0),
+            key: 0,
         }
+    }
+
+    /// The same for a request about `key`.
+    #[inline]
+    #[must_use]
+    pub const fn with_key(self, key: u64) -> Self {
+        Self { key, ..self }
+    }
+
+    /// What the request is about; 0 where requests have no keys. Requests about one thing have one
+    /// key; a policy that spreads keys hashes them.
+    #[inline]
+    pub const fn key(&self) -> u64 {
+        self.key
     }
 
     /// Number of servers, eligible or not.
