@@ -50,6 +50,7 @@ pub mod trace_feed; // recorded arrivals
 pub mod owners; // shards and nodes as slices
 
 pub mod places; // where columns about servers keep their entries
+pub mod hashing; // keys to servers: ring, Maglev's table
 pub mod tree; // 16-ary tree of least latencies
 pub mod heap; // lazy min-heap of latencies
 pub mod wheel; // timing wheel
