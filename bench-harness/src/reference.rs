@@ -233,10 +233,13 @@ impl Reference {
                 }
                 Event::Observe => self.observe(at_ns),
                 Event::Serve { node } => self.serve(at_ns, node),
-                Event::Completion { server, epoch, job } => {
-                    self.complete(at_ns, server, epoch, job);
+                Event::Completion { server, admission, job } => {
+                    self.complete(at_ns, server, admission, job);
                 }
                 Event::Attempt { server, job } => self.attempt(at_ns, server, job),
+                Event::Cancel { server, node, attempt } => {
+                    self.cancel(at_ns, server, (node, attempt));
+                }
                 Event::Response { node, slot, attempt, status } => {
                     let at = &mut self.nodes[node as usize];
                     let tables = (&mut self.latency, &mut self.recent);
@@ -370,15 +373,28 @@ impl Reference {
         let server = &mut self.servers[id as usize];
         let started = server.start_next(&self.setup, at_ns, &mut self.jobs);
         if let Some((finish_ns, job)) = started {
-            let epoch = server.epoch;
-            self.agenda.add(finish_ns, Event::Completion { server: id, epoch, job }, &self.jobs);
+            let admission = self.jobs[job].admission;
+            let completion = Event::Completion { server: id, admission, job };
+            self.agenda.add(finish_ns, completion, &self.jobs);
         }
         started.is_some()
     }
 
-    fn complete(&mut self, at_ns: Nanos, id: u32, epoch: u32, job: u32) {
+    /// A node no longer waits for an attempt; a cut link keeps it from saying so.
+    fn cancel(&mut self, at_ns: Nanos, id: u32, (node, attempt): (u32, u32)) {
+        if self.links.cut_to_server(node, id) {
+            return;
+        }
         let server = &mut self.servers[id as usize];
-        if server.complete(&self.setup, at_ns, epoch, job, &self.jobs) {
+        if let Some(job) = server.cancel(&self.setup, at_ns, (node, attempt), &self.jobs) {
+            self.jobs.remove(job);
+            self.start_next(at_ns, id);
+        }
+    }
+
+    fn complete(&mut self, at_ns: Nanos, id: u32, admission: u32, job: u32) {
+        let server = &mut self.servers[id as usize];
+        if server.complete(&self.setup, at_ns, admission, job, &self.jobs) {
             let Job { arrived_ns, begin_ns, .. } = self.jobs[job];
             let mut sums = TickSums::default();
             sums.complete(&self.setup, arrived_ns, begin_ns, at_ns);

@@ -2,6 +2,7 @@
 
 mod breakage;
 mod judging;
+mod keyed;
 mod nodes;
 mod policies;
 mod shrink;
@@ -84,11 +85,12 @@ fn random_case(seed: u64) -> Case {
     let mut rng = stream(seed, 0, Purpose::Policy, 0);
     let unit = if rng.random_bool(0.2) { 20 } else { 1 };
     let mut scenario = random_scenario(seed, unit, &mut rng);
-    let trace =
+    let mut trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
     nodes::add_node_faults(&mut scenario);
     policies::vary(&mut scenario);
     nodes::add_membership(&mut scenario);
+    keyed::add(&mut scenario, &mut trace);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -178,6 +180,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     let rate = (capacity * rng.random_range(0.1..1.6)).min(40_000.0 / unit as f64);
     scenario.workload = WorkloadConfig {
         arrivals: random_arrivals(rng, rate, scenario.duration_ns),
+        keys: None,
         timeout_ns: rng.random_bool(0.5).then(|| unit * rng.random_range(2..60) * MILLISECOND),
         retries: Retries {
             max: rng.random_range(0..3),

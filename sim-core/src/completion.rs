@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::clock::Clock;
 use crate::links::Links;
-use crate::network::{Dispatch, Dispatches, Responses};
+use crate::network::{Dispatch, Dispatches, Freight, Responses};
 use crate::order::{Inbox, Sorter};
 use crate::server::{Delivery, KernelKind, Servers};
 use crate::setup::Setup;
@@ -65,28 +65,34 @@ impl Inbox<Delivery> for Door<'_> {
 }
 
 /// What partitions let through of it.
-struct Passed(Vec<Delivery>);
+struct Passed {
+    passed: Vec<Delivery>,
+    /// Attempts that they did not.
+    cut_off: u64,
+}
 
 impl Passed {
     #[cold]
     fn through(links: &Links, door: &Door<'_>) -> Self {
-        let mut passed = Vec::new();
+        let mut all = Self { passed: Vec::new(), cut_off: 0 };
         door.for_each(|delivery| {
             if !links.cut_to_server(delivery.node, door.first + delivery.server) {
-                passed.push(delivery);
+                all.passed.push(delivery);
+            } else if delivery.freight() == Freight::Attempt {
+                all.cut_off += 1;
             }
         });
-        Self(passed)
+        all
     }
 }
 
 impl Inbox<Delivery> for Passed {
     fn len(&self) -> usize {
-        self.0.len()
+        self.passed.len()
     }
 
     fn for_each(&self, visit: impl FnMut(Delivery)) {
-        self.0.iter().copied().for_each(visit);
+        self.passed.iter().copied().for_each(visit);
     }
 }
 
@@ -129,7 +135,7 @@ fn serve(
         sorted(setup, servers, sorter, &door)
     } else {
         let passed = Passed::through(&clock.links, &door);
-        *cut_off += (door.len() - passed.len()) as u64;
+        *cut_off += passed.cut_off;
         sorted(setup, servers, sorter, &passed)
     };
     servers.serve(setup, tick, inbox, responses);
@@ -137,7 +143,8 @@ fn serve(
 
 /// Only the order at each server matters. The FIFO kernel takes the servers one after the other:
 /// memory is walked through in one direction. The event kernel has its own events to merge with.
-/// Names break ties: overflow that was refiled comes after later attempts of its node.
+/// Names break ties: overflow that was refiled comes after later attempts of its node. What is no
+/// attempt comes to the event kernel only.
 #[inline]
 fn sorted<'a>(
     setup: &Setup,
@@ -155,7 +162,8 @@ fn sorted<'a>(
         ),
         KernelKind::Event => {
             let span = setup.ticks.tick_ns;
-            sorter.sort(inbox, span, |d| d.offset_ns, |a, b| by_time(a) < by_time(b))
+            let by_kind = |d: &Delivery| (by_time(d), d.freight());
+            sorter.sort(inbox, span, |d| d.offset_ns, |a, b| by_kind(a) < by_kind(b))
         }
     }
 }

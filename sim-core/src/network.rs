@@ -12,16 +12,49 @@ use crate::ticks::Ticks;
 use crate::time::Nanos;
 use crate::wheel::Wheel;
 
-/// An attempt on its way to a server, filed under the tick of its arrival there.
+/// The slot of a dispatch that takes an attempt back: see [`Freight::Cancel`].
+pub const CANCEL_SLOT: u32 = u32::MAX;
+/// The slot of a dispatch that asks how the server is: see [`Freight::Probe`].
+pub const PROBE_SLOT: u32 = u32::MAX - 1;
+
+/// What a node sends to a server. The order is the order of what one node sent under one number and
+/// that arrives at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Freight {
+    /// A request: it is served, or turned away.
+    Attempt,
+    /// Nobody waits any more for the attempt of this number: the server takes it out of its queue or
+    /// its slot, counts it, and answers nothing. An attempt that has been answered, or that is not
+    /// there yet, goes its way: the message does nothing then.
+    Cancel,
+    /// A question about the server's load. It takes no slot.
+    Probe,
+}
+
+impl Freight {
+    /// What a dispatch carries, told by the slot it names.
+    #[inline]
+    pub const fn of(slot: u32) -> Self {
+        match slot {
+            CANCEL_SLOT => Self::Cancel,
+            PROBE_SLOT => Self::Probe,
+            _ => Self::Attempt,
+        }
+    }
+}
+
+/// A message on its way to a server, filed under the tick of its arrival there: an attempt, unless
+/// its slot says otherwise.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dispatch {
     /// Arrival at the server, as an offset into its tick [ns]. Below 2^30.
     pub offset_ns: u32,
     /// Whom it goes to.
     pub server: u32,
-    /// Where the sender keeps the request.
+    /// Where the sender keeps the request, or [`CANCEL_SLOT`] or [`PROBE_SLOT`].
     pub slot: u32,
-    /// The sender's running number of the attempt (modulo 2^32).
+    /// The sender's running number of the attempt (modulo 2^32): of the one to cancel, or of the
+    /// probe.
     pub attempt: u32,
     /// The request's 64 demand bits, or its service time [ns] when a trace states it.
     pub demand: u64,
@@ -162,7 +195,10 @@ impl Dispatches {
 
     /// Attempts on their way.
     pub fn pending(&self) -> usize {
-        self.by_shard.iter().map(Wheel::pending).sum()
+        let attempts = |wheel: &Wheel<Dispatch>| {
+            wheel.count(|dispatch| Freight::of(dispatch.slot) == Freight::Attempt)
+        };
+        self.by_shard.iter().map(attempts).sum()
     }
 }
 

@@ -153,6 +153,8 @@ pub struct ServerResult {
     pub completed: u64,
     /// Attempts that a crash took, admitted ones only, total.
     pub lost: u64,
+    /// Attempts that their sender took back while they waited or were in service, total.
+    pub cancelled: u64,
     /// Attempts that arrived while the server was down, total.
     pub arrived_dead: u64,
     /// Attempts answered with an error at once, total.
@@ -163,8 +165,18 @@ pub struct ServerResult {
     pub waiting: u64,
     /// Slot-time in service inside the measurement window [ns].
     pub busy_ns: u128,
+    /// Of that, spent on attempts that were then cancelled [ns].
+    pub cancelled_ns: u128,
     /// Attempts that arrived (admitted or not) inside the measurement window.
     pub picks: u64,
+}
+
+impl ServerResult {
+    /// Conservation: every attempt that was let in has left in one way, or is there.
+    pub const fn is_conserved(&self) -> bool {
+        let left = self.completed + self.lost + self.cancelled;
+        self.admitted == left + self.active + self.waiting
+    }
 }
 
 /// What one node did.

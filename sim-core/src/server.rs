@@ -1,7 +1,7 @@
 //! The backend servers of one shard, and the contract of the kernels that serve them.
 //!
-//! A kernel takes the attempts that arrive in a tick, in the order (time, node, attempt), and
-//! answers each. Two kernels keep the same rules (first in, first out, `capacity` slots, a bounded
+//! A kernel takes what arrives in a tick, in the order (time, node, attempt, freight), and answers
+//! each attempt. Two kernels keep the same rules (first in, first out, `capacity` slots, a bounded
 //! backlog) and give the same bytes:
 //! * [`fifo`] knows at admission when an attempt will finish, and answers at once: no completion
 //!   event exists. It needs servers that never change their mind.
@@ -13,7 +13,7 @@ pub mod fifo;
 use bevy_ecs::prelude::Component;
 
 use crate::ids::ServerId;
-use crate::network::{Report, Responses, Stage};
+use crate::network::{Freight, Report, Responses, Stage};
 use crate::plan::Change;
 use crate::result::ServerResult;
 use crate::rng::{Purpose, Stream};
@@ -23,7 +23,8 @@ use crate::time::Nanos;
 use event::EventServers;
 use fifo::FifoServers;
 
-/// An attempt at the door of a server. A server takes those of a tick by (offset, node, attempt).
+/// A message at the door of a server, mostly an attempt. A server takes those of a tick by (offset,
+/// node, attempt, freight).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Delivery {
     /// Arrival, as an offset into the tick [ns].
@@ -32,12 +33,20 @@ pub struct Delivery {
     pub server: u32,
     /// Who sent it.
     pub node: u32,
-    /// Where the sender keeps the request.
+    /// Where the sender keeps the request, or what else this is: see [`Freight::of`].
     pub slot: u32,
     /// The sender's running number.
     pub attempt: u32,
     /// Demand bits, or service time [ns].
     pub demand: u64,
+}
+
+impl Delivery {
+    /// What comes.
+    #[inline]
+    pub const fn freight(&self) -> Freight {
+        Freight::of(self.slot)
+    }
 }
 
 /// The servers of one shard: ids `first..first + len`.
@@ -59,7 +68,7 @@ pub struct Servers {
 #[derive(Debug)]
 enum Kernel {
     Fifo(FifoServers),
-    Event(EventServers),
+    Event(Box<EventServers>),
 }
 
 /// Which kernel serves.
@@ -248,7 +257,7 @@ impl Servers {
             len,
             kernel: match kernel {
                 KernelKind::Fifo => Kernel::Fifo(FifoServers::new(setup, first, len)),
-                KernelKind::Event => Kernel::Event(EventServers::new(setup, first, len)),
+                KernelKind::Event => Kernel::Event(Box::new(EventServers::new(setup, first, len))),
             },
             answers: Answers::new(setup, first, len),
             meters: Meters::default(),
@@ -359,13 +368,8 @@ impl Servers {
                 Kernel::Event(k) => k.result(setup, index, end_ns),
             };
             result.picks = u64::from(self.picks[index as usize]);
-            let inside = result.completed + result.lost + result.active + result.waiting;
-            assert_eq!(
-                result.admitted,
-                inside,
-                "server {} lost count: {result:?}",
-                self.first + index
-            );
+            let id = self.first + index;
+            assert!(result.is_conserved(), "server {id} lost count: {result:?}");
             results.push(result);
         }
         results

@@ -207,11 +207,12 @@ impl<T: Copy + Default> Wheel<T> {
         self.buckets[(tick & self.mask) as usize].first != NONE
     }
 
-    /// Number of records filed under any tick.
-    pub fn pending(&self) -> usize {
+    /// Number of records filed under any tick that are `wanted`.
+    pub fn count(&self, wanted: impl Fn(&T) -> bool) -> usize {
         let due = self.base..=self.base + self.mask;
-        let near: usize = due.map(|tick| self.slices(tick).map(<[T]>::len).sum::<usize>()).sum();
-        near + self.overflow.len()
+        let near = due.flat_map(|tick| self.slices(tick).flatten());
+        let far = self.overflow.iter().map(|(_, record)| record);
+        near.chain(far).filter(|record| wanted(record)).count()
     }
 
     /// The first tick from `base` on under which anything is filed.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use sim_core::network::{Report, Status};
+use sim_core::network::{Freight, Report, Status};
 use sim_core::time::Nanos;
 
 use super::server::Jobs;
@@ -16,26 +16,70 @@ pub enum Event {
     ReportFault(usize),
     NodeFaults,
     Cut,
-    Heartbeat { server: u32, due_ns: Nanos },
-    Report { node: u32, report: Report },
-    Message { node: u32, from: u32, sequence: u32, message: u32 },
-    Members { node: u32 },
-    Round { node: u32 },
+    Heartbeat {
+        server: u32,
+        due_ns: Nanos,
+    },
+    Report {
+        node: u32,
+        report: Report,
+    },
+    Message {
+        node: u32,
+        from: u32,
+        sequence: u32,
+        message: u32,
+    },
+    Members {
+        node: u32,
+    },
+    Round {
+        node: u32,
+    },
     Judge,
     Look,
     Observe,
-    Serve { node: u32 },
-    Completion { server: u32, epoch: u32, job: u32 },
-    Attempt { server: u32, job: u32 },
-    Response { node: u32, slot: u32, attempt: u32, status: Status },
-    Deadline { node: u32, slot: u32, name: u32 },
-    WaitEnd { node: u32, serial: u32 },
-    Arrival { node: u32 },
+    Serve {
+        node: u32,
+    },
+    Completion {
+        server: u32,
+        admission: u32,
+        job: u32,
+    },
+    Attempt {
+        server: u32,
+        job: u32,
+    },
+    #[expect(dead_code, reason = "no client takes attempts back yet")]
+    Cancel {
+        server: u32,
+        node: u32,
+        attempt: u32,
+    },
+    Response {
+        node: u32,
+        slot: u32,
+        attempt: u32,
+        status: Status,
+    },
+    Deadline {
+        node: u32,
+        slot: u32,
+        name: u32,
+    },
+    WaitEnd {
+        node: u32,
+        serial: u32,
+    },
+    Arrival {
+        node: u32,
+    },
     Recorded,
 }
 
-/// When it happens, and before or after what else: `kind`, then the three parts of the tie rule.
-pub type Order = (Nanos, u8, u32, u32, u32);
+/// When it happens, and before or after what else: `kind`, then the four parts of the tie rule.
+pub type Order = (Nanos, u8, u32, u32, u32, Freight);
 
 pub struct Entry(pub Order, pub Event);
 
@@ -77,14 +121,20 @@ impl Agenda {
             Event::Look => (7, 0, 0, 0),
             Event::Observe => (8, 0, 0, 0),
             Event::Serve { node } => (9, node, 0, 0),
-            Event::Completion { server, job, .. } => (10, server, jobs[job].admission, 0),
+            Event::Completion { server, admission, .. } => (10, server, admission, 0),
             Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
+            Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (13, node, name, 0),
             Event::WaitEnd { node, serial } => (14, node, serial, 0),
             Event::Arrival { node } => (15, node, 0, 0),
             Event::Recorded => (15, 0, 0, 0),
         };
-        self.0.push(Reverse(Entry((at_ns, kind, a, b, c), event)));
+        // What one node sent a server under one number.
+        let freight = match event {
+            Event::Cancel { .. } => Freight::Cancel,
+            _ => Freight::Attempt,
+        };
+        self.0.push(Reverse(Entry((at_ns, kind, a, b, c, freight), event)));
     }
 }

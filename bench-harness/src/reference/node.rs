@@ -16,7 +16,7 @@ use sim_core::roster::Roster;
 use sim_core::selection::NodeStreams;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
-use sim_core::traffic::Traffic;
+use sim_core::traffic::{Arrival, Traffic};
 use sim_core::view::{Belief, Candidates, Freshness, View};
 
 use super::judge::Bench;
@@ -128,6 +128,7 @@ pub struct Node {
 struct Request {
     arrived_ns: Nanos,
     demand: u64,
+    key: u64,
     name: u32,
     attempt: u32,
     server: u32,
@@ -209,16 +210,20 @@ impl Node {
     }
 
     /// A request arrives.
-    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, demand: u64) -> Fate {
+    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, arrival: &Arrival) -> Fate {
+        let what = (arrival.demand, arrival.key);
         let measured = at_ns >= setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
         let earned = u64::from(setup.retry_budget_ppm);
         self.budget_ppm = (self.budget_ppm + earned).min(100_000_000);
-        let chosen =
-            if self.bench.waiters.is_empty() { self.choose_first(setup, at_ns) } else { None };
+        let chosen = if self.bench.waiters.is_empty() {
+            self.choose_first(setup, at_ns, what.1)
+        } else {
+            None
+        };
         if let Some(server) = chosen {
-            Fate::Sent(self.open(setup, at_ns, at_ns, demand, server))
-        } else if let Some(serial) = self.wait(setup, at_ns, demand) {
+            Fate::Sent(self.open(setup, at_ns, at_ns, what, server))
+        } else if let Some(serial) = self.wait(setup, at_ns, what) {
             Fate::Waits(serial)
         } else {
             self.meters.end(measured, Outcome::Rejected);
@@ -232,12 +237,13 @@ impl Node {
         setup: &Setup,
         at_ns: Nanos,
         arrived_ns: Nanos,
-        demand: u64,
+        (demand, key): (u64, u64),
         server: ServerId,
     ) -> (Nanos, u32, Job) {
         let request = Request {
             arrived_ns,
             demand,
+            key,
             name: self.attempts,
             attempt: self.attempts,
             server: server.0,
@@ -255,10 +261,11 @@ impl Node {
         &mut self,
         setup: &Setup,
         at_ns: Nanos,
+        key: u64,
         exclude: Option<ServerId>,
     ) -> Option<ServerId> {
         let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
-        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude);
+        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude).with_key(key);
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),
             Chooser::Scan(scan) => scan.choose(&candidates, &mut self.streams.policy),
@@ -331,7 +338,7 @@ impl Node {
         if outcome != Outcome::Ok && request.tries <= setup.retries_max {
             if self.budget_ppm >= 1_000_000 {
                 self.budget_ppm -= 1_000_000;
-                if let Some(other) = self.choose(setup, at_ns, Some(server)) {
+                if let Some(other) = self.choose(setup, at_ns, request.key, Some(server)) {
                     self.meters.retried += 1;
                     return Some(self.dispatch(setup, at_ns, slot, request, other));
                 }

@@ -63,8 +63,6 @@ impl std::ops::IndexMut<u32> for Jobs {
 pub struct Server {
     pub active: Vec<u32>,
     pub waiting: VecDeque<u32>,
-    /// Counts crashes: completions of an earlier life are void.
-    pub epoch: u32,
     /// Arrivals in the present herd interval.
     pub herd: u32,
     group: usize,
@@ -88,7 +86,6 @@ impl Server {
         Self {
             active: Vec::new(),
             waiting: VecDeque::new(),
-            epoch: 0,
             herd: 0,
             group: setup.group_of(id),
             answer_stream: setup.server_stream(Purpose::NetworkBack, id),
@@ -172,25 +169,47 @@ impl Server {
         Some((at_ns + service_ns, id))
     }
 
-    /// Ends a job; false when a crash has taken it before.
+    /// Ends a job; false when a crash or a cancellation has taken it before. The number of its
+    /// admission tells it from a later one that is kept in the same place.
     pub fn complete(
         &mut self,
         setup: &Setup,
         at_ns: Nanos,
-        epoch: u32,
+        admission: u32,
         id: u32,
         jobs: &Jobs,
     ) -> bool {
-        if epoch != self.epoch {
+        let job = &jobs[id];
+        if !self.active.contains(&id) || job.admission != admission {
             return false;
         }
-        let job = &jobs[id];
         self.active.retain(|&active| active != id);
         self.result.completed += 1;
         self.result.busy_ns += u128::from(overlap_ns(setup, job.begin_ns, at_ns));
         let alpha = setup.heartbeat.latency_alpha as f32;
         self.latency.observe(at_ns, (at_ns - job.arrived_ns) as f32, alpha);
         true
+    }
+
+    /// Takes back the attempt of this number, if it is here; returns its job.
+    pub fn cancel(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        (node, attempt): (u32, u32),
+        jobs: &Jobs,
+    ) -> Option<u32> {
+        let is_it = |id: &&u32| (jobs[**id].node, jobs[**id].attempt) == (node, attempt);
+        let id = *self.active.iter().chain(&self.waiting).find(is_it)?;
+        self.result.cancelled += 1;
+        if self.active.contains(&id) {
+            let spent_ns = u128::from(overlap_ns(setup, jobs[id].begin_ns, at_ns));
+            self.result.busy_ns += spent_ns;
+            self.result.cancelled_ns += spent_ns;
+        }
+        self.active.retain(|&active| active != id);
+        self.waiting.retain(|&waiting| waiting != id);
+        Some(id)
     }
 
     fn busy_ns(&self, setup: &Setup, until_ns: Nanos, jobs: &Jobs) -> u128 {
@@ -217,7 +236,6 @@ impl Server {
                 if self.stage == Stage::Leaving {
                     self.absent = true;
                 }
-                self.epoch += 1;
                 self.latency = LatencyMean::default();
                 self.result.busy_ns += self.busy_ns(setup, at_ns, jobs);
                 self.result.lost += u64::from(self.load());

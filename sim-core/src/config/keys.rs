@@ -109,6 +109,9 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.arrivals.trace.service_unit", "", "us", "ns, us, ms, s, min", "Unit of the service time.", "Larger: longer service."),
     key("workload.arrivals.trace.key", "", "none", "a column", "Column with the request's key.", ""),
     key("workload.arrivals.trace.rate", "requests/time", "none", "above 0", "Arrivals a second in the file, for `lbsim check`.", "No effect on results."),
+    key("workload.keys.zipf.count", "keys", "required", "1 to 2^53", "Different things that requests are about; key 0 is the most popular.", "More: load by key spreads better."),
+    key("workload.keys.zipf.exponent", "", "required", "0 to 10", "Key k has a share in proportion to (k + 1)^-exponent.", "Higher: a few keys get most of the requests."),
+    key("workload.keys.uniform.count", "keys", "required", "1 to 2^53", "Different things that requests are about, all alike.", "More: load by key spreads better."),
     key("workload.timeout", "time", "never", "above 0, or never", "The client gives up this long after arrival.", "Shorter: more timed_out, and served work that nobody waits for."),
     key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request, at once, on another server.", "More: fewer failures, more load when load hurts most."),
     key("workload.retries.budget", "", "0.2", "0 to 100", "Retries a node may spend, as a share of its requests.", "Higher: retry storms become possible."),
@@ -318,6 +321,8 @@ mod tests {
                 }
             }
         }
+        asked_for.extend(asked("workload.keys.zipf = {}"));
+        asked_for.extend(asked("workload.keys.uniform = {}"));
         let leads_on = |path: &str| listed.iter().any(|key| key.starts_with(&format!("{path}.")));
         let undocumented: Vec<&String> =
             asked_for.iter().filter(|path| !listed.contains(*path) && !leads_on(path)).collect();

@@ -17,6 +17,7 @@ use super::{
     ProbeOrder, Retries, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::popularity::Popularity;
 use crate::stats::target::Target;
 use crate::time::Nanos;
 
@@ -243,7 +244,7 @@ impl File {
     }
 
     fn workload(&mut self, workload: &WorkloadConfig) {
-        let WorkloadConfig { arrivals, timeout_ns, retries } = workload;
+        let WorkloadConfig { arrivals, keys: popularity, timeout_ns, retries } = workload;
         let Retries { max, budget_ppm } = *retries;
         self.table("[workload]");
         let (process, keys) = match arrivals {
@@ -268,6 +269,15 @@ impl File {
             Arrivals::Trace(trace) => ("trace", trace_keys(trace)),
         };
         self.key(&format!("arrivals.{process}"), inline(&keys));
+        if let Some(popularity) = popularity {
+            let (law, keys) = match *popularity {
+                Popularity::Zipf { count, exponent } => {
+                    ("zipf", vec![("count", count.to_string()), ("exponent", number(exponent))])
+                }
+                Popularity::Uniform { count } => ("uniform", vec![("count", count.to_string())]),
+            };
+            self.key(&format!("keys.{law}"), inline(&keys));
+        }
         self.key("timeout", time_or(*timeout_ns, "never"));
         let budget = number(f64::from(budget_ppm) / 1e6);
         self.key("retries", inline(&[("max", max.to_string()), ("budget", budget)]));

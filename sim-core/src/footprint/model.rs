@@ -260,10 +260,11 @@ impl<'a> Model<'a> {
         let keeps_dossiers = setup.retries_max > 0 || setup.timeout_ns.is_some();
         let dossier = if keeps_dossiers { InFlight::DOSSIER_BYTES } else { 0 };
         let sent = if setup.judgement.trust.is_some() { size_of::<u64>() } else { 0 };
+        let key = if setup.has_keys { size_of::<u64>() } else { 0 };
         let timed = if setup.needs.timed_answers { size_of::<u64>() } else { 0 };
         let at_nodes = self.nodes
             * peak(load.in_flight / self.nodes)
-            * (InFlight::REQUEST_BYTES + dossier + sent + timed) as f64;
+            * (InFlight::REQUEST_BYTES + dossier + sent + timed + key) as f64;
         // A ring doubles when it is full; once it has gone round, all of it has been touched.
         let queue = |total: f64, wait_ns: u64, bytes: usize| {
             let most = peak(total / self.nodes);

@@ -79,6 +79,7 @@ impl Rules {
             is_careful: ejections.is_some()
                 || slow_start.is_some()
                 || judgement.trust.is_some()
+                || setup.has_keys
                 || judgement.on_no_server != OnNoServer::Reject
                 || setup.needs.messages(),
             rhythms,
