@@ -44,6 +44,7 @@ pub mod judge; // what a node makes of the servers beyond that
 pub mod subset; // which servers a node uses
 pub mod truth; // which servers are really up
 pub mod policy; // how a node chooses
+pub mod answer; // what a policy hears of an attempt that has ended
 pub mod request; // what a node has in flight
 pub mod traffic; // what arrives at a node
 pub mod workload; // arrival processes

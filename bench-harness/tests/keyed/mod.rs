@@ -19,7 +19,9 @@ pub fn add(scenario: &mut Scenario, trace: &mut [TraceRecord]) {
     {
         config.key = Some("key".into());
         let sampler = law.sampler();
-        trace.iter_mut().for_each(|record| record.key = Some(sampler.draw(&mut rng)));
+        for record in trace {
+            record.key = Some(sampler.draw(&mut rng));
+        }
         return;
     }
     scenario.workload.keys = Some(law);

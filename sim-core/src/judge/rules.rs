@@ -80,7 +80,8 @@ impl Rules {
                 || slow_start.is_some()
                 || judgement.trust.is_some()
                 || setup.has_keys
-                || judgement.on_no_server != OnNoServer::Reject,
+                || judgement.on_no_server != OnNoServer::Reject
+                || setup.needs.messages(),
             rhythms,
             checks,
             ejections,
