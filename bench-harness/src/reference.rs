@@ -30,11 +30,12 @@ use sim_core::network::{Report, Status};
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
 use sim_core::plan::Change;
-use sim_core::result::{Bin, RunResult};
+use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::Setup;
+use sim_core::subset;
 use sim_core::time::Nanos;
 use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
@@ -144,6 +145,13 @@ impl Reference {
         for cut in &setup.plan.links {
             self.agenda.add(cut.quantum * quantum_ns, Event::Cut, &self.jobs);
         }
+        let mut listed: Vec<u64> =
+            setup.plan.servers.iter().map(|planned| planned.quantum).collect();
+        listed.dedup();
+        listed.retain(|&quantum| subset::changes_on(setup, quantum));
+        for quantum in listed {
+            self.agenda.add(quantum * quantum_ns, Event::Listed, &self.jobs);
+        }
         for planned in &setup.plan.nodes {
             self.agenda.add(planned.quantum * quantum_ns, Event::NodeFaults, &self.jobs);
         }
@@ -198,6 +206,7 @@ impl Reference {
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
                 Event::NodeFaults => self.node_faults(at_ns),
+                Event::Listed => self.renew_subsets(at_ns / self.setup.ticks.quantum_ns),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
                 Event::ReportFault(index) => {
                     let planned = self.setup.plan.reports[index].clone();
@@ -432,8 +441,8 @@ impl Reference {
             self.observations.close_bin(bin, meters, &mut self.recent);
             if at_ns >= setup.window_start_ns {
                 let held = |node: usize, server: u32| {
-                    let versions = &self.nodes[node].view.versions;
-                    self.roster.is_running(node as u32).then(|| versions[ServerId(server)])
+                    let held = self.nodes[node].view.held(ServerId(server));
+                    held.filter(|_| self.roster.is_running(node as u32))
                 };
                 self.observations.consistency.watch(setup, quantum, held);
                 self.look_from(at_ns + self.setup.ticks.quantum_ns);
@@ -454,7 +463,7 @@ impl Reference {
         self.looking = false;
         let Self { setup, roster, nodes, observations, .. } = self;
         let held = |node: usize, server: u32| {
-            roster.is_running(node as u32).then(|| nodes[node].view.versions[ServerId(server)])
+            nodes[node].view.held(ServerId(server)).filter(|_| roster.is_running(node as u32))
         };
         observations.consistency.look(setup, at_ns / quantum_ns, held);
         let takes =
@@ -473,9 +482,19 @@ impl Reference {
         let on_their_way = self.agenda.0.iter();
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
+        let holders = |id: u32| {
+            let holds = |node: &&Node| {
+                let pool = node.view.pool().filter(|_| node.bench.rules.is_running);
+                pool.is_some_and(|pool| pool.members.contains(&id))
+            };
+            self.nodes.iter().filter(holds).count() as u64
+        };
+        let servers = (0..).zip(&self.servers).map(|(id, server)| ServerResult {
+            connections: holders(id),
+            ..server.result(setup, end_ns, &self.jobs)
+        });
+        let servers = servers.collect();
         let nodes = self.nodes.iter_mut().map(|node| node.result(&now)).collect();
-        let servers =
-            self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
         let [_, latency] = self.latency;
         outcome::assemble(
             policy,

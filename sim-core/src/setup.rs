@@ -254,6 +254,11 @@ impl Setup {
         stream(self.seed, self.replication, purpose, server.0)
     }
 
+    /// Policies choose among a part of the servers.
+    pub const fn is_layered(&self) -> bool {
+        self.subset.is_some()
+    }
+
     /// Where servers and keys stand in the tables of this run.
     pub fn hasher(&self) -> Hasher {
         Hasher::new(stream(self.seed, self.replication, Purpose::Layout, 0).next_u64())

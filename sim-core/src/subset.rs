@@ -20,7 +20,7 @@ use crate::config::SubsetConfig;
 use crate::hashing::Hasher;
 use crate::ids::NodeId;
 use crate::plan::Change;
-use crate::rng::{Purpose, Rng, Stream, below};
+use crate::rng::{Purpose, Rng, Stream, below, distinct_pair};
 use crate::setup::Setup;
 
 /// How one node comes by its servers.
@@ -135,6 +135,29 @@ impl Pool {
             }
         };
         self.members[place]
+    }
+
+    /// An ordered pair of distinct servers drawn so; of less than two, none.
+    pub fn draw_pair(&self, stream: &mut Stream) -> Option<(u32, u32)> {
+        let members = self.members.len() as u32;
+        if members < 2 {
+            return None;
+        }
+        if self.slice.is_none() {
+            let (a, b) = distinct_pair(stream, members);
+            return Some((self.members[a as usize], self.members[b as usize]));
+        }
+        let first = self.draw(stream);
+        // A border may be next to nothing of a slice, and the first one nearly all of it.
+        for _ in 0..16 {
+            let second = self.draw(stream);
+            if second != first {
+                return Some((first, second));
+            }
+        }
+        let others = self.members.iter().filter(|&&server| server != first);
+        let second = others.copied().nth(below(stream, members - 1) as usize);
+        second.map(|second| (first, second))
     }
 }
 
