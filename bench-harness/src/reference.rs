@@ -14,6 +14,7 @@ mod judge;
 mod node;
 mod peers;
 mod server;
+mod subsets;
 
 use std::cmp::Reverse;
 
@@ -35,7 +36,6 @@ use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
 use sim_core::server::{Meters, TickSums};
 use sim_core::setup::Setup;
-use sim_core::subset;
 use sim_core::time::Nanos;
 use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
@@ -145,13 +145,6 @@ impl Reference {
         for cut in &setup.plan.links {
             self.agenda.add(cut.quantum * quantum_ns, Event::Cut, &self.jobs);
         }
-        let mut listed: Vec<u64> =
-            setup.plan.servers.iter().map(|planned| planned.quantum).collect();
-        listed.dedup();
-        listed.retain(|&quantum| subset::changes_on(setup, quantum));
-        for quantum in listed {
-            self.agenda.add(quantum * quantum_ns, Event::Listed, &self.jobs);
-        }
         for planned in &setup.plan.nodes {
             self.agenda.add(planned.quantum * quantum_ns, Event::NodeFaults, &self.jobs);
         }
@@ -182,6 +175,7 @@ impl Reference {
             }
         }
         self.plan_rounds();
+        self.plan_subsets();
         self.look_from(0);
         self.agenda.add(0, Event::Judge, &self.jobs);
         if traced {
@@ -482,15 +476,8 @@ impl Reference {
         let on_their_way = self.agenda.0.iter();
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
-        let holders = |id: u32| {
-            let holds = |node: &&Node| {
-                let pool = node.view.pool().filter(|_| node.bench.rules.is_running);
-                pool.is_some_and(|pool| pool.members.contains(&id))
-            };
-            self.nodes.iter().filter(holds).count() as u64
-        };
         let servers = (0..).zip(&self.servers).map(|(id, server)| ServerResult {
-            connections: holders(id),
+            connections: self.connections(id),
             ..server.result(setup, end_ns, &self.jobs)
         });
         let servers = servers.collect();

@@ -59,15 +59,6 @@ impl Reference {
         self.send(node, sent);
     }
 
-    /// The list of servers has changed: nodes that are there choose theirs anew.
-    pub(super) fn renew_subsets(&mut self, quantum: u64) {
-        for node in self.nodes.iter_mut().filter(|node| node.bench.rules.is_running) {
-            for server in node.bench.rules.narrow(&self.setup, quantum, &mut node.view) {
-                node.talk.forget(server);
-            }
-        }
-    }
-
     /// Nodes stop and start.
     pub(super) fn node_faults(&mut self, at_ns: Nanos) {
         let Self { setup, roster, nodes, choice, .. } = self;
