@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rand::{RngExt, SeedableRng};
@@ -160,11 +160,15 @@ fn samples() -> Vec<(&'static str, &'static str, String)> {
     ]
 }
 
+fn is_packed(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "gz")
+}
+
 fn unpacked(bytes: &[u8], name: &str) -> String {
     let mut text = String::new();
     let mut packed = flate2::read::GzDecoder::new(bytes);
     let mut plain = bytes;
-    let reader: &mut dyn Read = if name.ends_with(".gz") { &mut packed } else { &mut plain };
+    let reader: &mut dyn Read = if is_packed(name) { &mut packed } else { &mut plain };
     reader.read_to_string(&mut text).expect("a text");
     text
 }
@@ -175,7 +179,7 @@ fn samples_are_what_their_generator_makes() {
         let path = folder().join(name);
         if std::env::var_os("LBSIM_UPDATE").is_some() {
             let mut bytes = text.clone().into_bytes();
-            if name.ends_with(".gz") {
+            if is_packed(name) {
                 let best = flate2::Compression::best();
                 let mut packer = flate2::write::GzEncoder::new(Vec::new(), best);
                 packer.write_all(text.as_bytes()).expect("memory");

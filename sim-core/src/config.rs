@@ -18,10 +18,12 @@ mod fleet; // network, nodes, servers, engine
 mod workload; // arrivals, timeout, retries
 pub mod trace; // recorded arrivals
 mod policy; // the policies to compare
+mod parameters; // what they may be told
 mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
 mod judgement; // what nodes make of servers
+mod subset; // which servers a node knows
 mod breaking; // what can break
 mod targets; // whom it hits
 mod faults; // what breaks, read
@@ -43,9 +45,12 @@ pub use judgement::{
     PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
 };
 pub use membership::{MembershipConfig, ProbeOrder};
+pub use parameters::{ParameterCheck, ParameterList};
 pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
 pub use trace::{CsvColumns, TraceConfig, TraceFormat};
+
+pub use crate::policy::registry::*;
 
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::popularity::Popularity;
@@ -92,6 +97,8 @@ pub struct Scenario {
     pub heartbeat: HeartbeatConfig,
     /// What nodes tell each other of the servers; `None`: nothing.
     pub gossip: Option<GossipConfig>,
+    /// Which servers a node knows; `None`: all.
+    pub subset: Option<SubsetConfig>,
     /// What nodes make of the servers beyond their reports.
     pub judgement: JudgementConfig,
     /// How nodes find each other; `None`: every node knows all nodes for ever.
@@ -153,6 +160,9 @@ pub struct ServerGroup {
     pub service: ServiceLaw,
     /// Work done in one second of service, relative to speed 1. Above 0.
     pub speed: f64,
+    /// What an operator says of the server's strength, relative to others; known to every node from
+    /// the start, and no part of reports. Only weighted policies look at it. Above 0.
+    pub weight: f64,
 }
 
 /// Where requests come from and how long they are pursued.
@@ -224,83 +234,6 @@ pub enum Arrivals {
     Trace(TraceConfig),
 }
 
-/// A policy and its parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PolicyConfig {
-    /// The seed rule: available, then below capacity, then lowest mean latency.
-    LowestLatency {
-        /// Correct the reported load by the change of this node's own in-flight requests.
-        own_sends: bool,
-        /// Who wins among equal latencies.
-        ties: LatencyTies,
-        /// Skip servers whose estimated load has reached their capacity.
-        capacity_gate: bool,
-    },
-    /// A uniformly random eligible server.
-    Random {
-        /// As above.
-        capacity_gate: bool,
-    },
-    /// Eligible servers in turn.
-    RoundRobin {
-        /// Start each node at a random server, so that nodes do not move in step.
-        random_start: bool,
-        /// As above.
-        capacity_gate: bool,
-    },
-    /// The least loaded of a few servers drawn at random.
-    TwoChoices {
-        /// How many are drawn.
-        choices: Choices,
-        /// Whether one server may be drawn twice.
-        replacement: bool,
-        /// What "loaded" means.
-        signal: LoadSignal,
-        /// Who wins among equal loads.
-        ties: DrawTies,
-        /// As above.
-        capacity_gate: bool,
-    },
-}
-
-/// Who wins among equal mean latencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LatencyTies {
-    /// Each of them with equal chance.
-    Random,
-    /// The smallest server id.
-    Id,
-}
-
-/// How many servers are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choices {
-    /// This many, at least 1.
-    Count(u32),
-    /// Every server: the full scan.
-    All,
-}
-
-/// What a node takes for a server's load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoadSignal {
-    /// This node's own in-flight requests at the server.
-    Own,
-    /// The load in the newest report, as it is.
-    Reported,
-    /// The reported load corrected by the change of this node's own in-flight requests since.
-    Combined,
-}
-
-/// Who wins among equal loads of drawn servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DrawTies {
-    /// The one drawn first.
-    First,
-    /// Each of them with equal chance.
-    Random,
-}
-
 /// Reports from servers to nodes, and what their absence means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeartbeatConfig {
@@ -335,6 +268,26 @@ pub enum Fanout {
     Home(u32),
 }
 
+/// Which of the servers a node knows; see [`crate::subset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubsetConfig {
+    /// This many, drawn anew whenever servers come or go.
+    Random {
+        /// At least 1.
+        size: u32,
+    },
+    /// Those that suit the node best by a hash.
+    Rendezvous {
+        /// At least 1.
+        size: u32,
+    },
+    /// A slice of a circle of all servers.
+    DeterministicAperture {
+        /// Servers it holds at least, at least 1.
+        aperture: u32,
+    },
+}
+
 /// What a scenario must show: a bound on a metric's mean over the replications.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
@@ -367,18 +320,6 @@ impl WorkloadConfig {
         match &self.arrivals {
             Arrivals::Trace(trace) if trace.states_key() => true,
             _ => self.keys.is_some(),
-        }
-    }
-}
-
-impl PolicyConfig {
-    /// The name under which files and tables know the policy.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::LowestLatency { .. } => "lowest_latency",
-            Self::Random { .. } => "random",
-            Self::RoundRobin { .. } => "round_robin",
-            Self::TwoChoices { .. } => "two_choices",
         }
     }
 }

@@ -4,15 +4,17 @@ use bevy_ecs::prelude::Resource;
 
 use crate::config::{
     Arrivals, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig,
-    Scenario, Slowdown,
+    Scenario, Slowdown, SubsetConfig,
 };
+use crate::hashing::Hasher;
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
 use crate::places::Places;
 use crate::plan::Plan;
+use crate::policy::Needs;
 use crate::popularity::KeySampler;
-use crate::rng::{Purpose, Stream, stream};
+use crate::rng::{Purpose, Rng, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::{Nanos, rounded, seconds};
 
@@ -49,6 +51,8 @@ pub struct Setup {
     pub node_node: DelaySampler,
     /// Mean delay there and back [ns].
     pub round_trip_ns: f64,
+    /// Nodes know a part of the servers.
+    pub subset: Option<SubsetConfig>,
     /// The law of keys; `None` where a trace brings them or there are none.
     pub keys: Option<KeySampler>,
     /// Requests have keys.
@@ -84,6 +88,8 @@ pub struct Setup {
     pub places: Places,
     /// The policy of this run.
     pub policy: PolicyConfig,
+    /// What it needs.
+    pub needs: Needs,
     /// What breaks and heals.
     pub plan: Plan,
 }
@@ -103,6 +109,8 @@ pub struct GroupSetup {
     pub service: ServiceSampler,
     /// Service time is multiplied by this.
     pub inverse_speed: f64,
+    /// Weight of each server.
+    pub weight: f64,
 }
 
 impl GroupSetup {
@@ -168,6 +176,7 @@ impl Setup {
                 room: group.backlog.map_or(u32::MAX, |b| group.capacity.saturating_add(b)),
                 service: group.service.sampler(),
                 inverse_speed: 1.0 / group.speed,
+                weight: group.weight,
             };
             first += group.count;
             setup
@@ -198,6 +207,7 @@ impl Setup {
             node_node: scenario.network.node_node.sampler(),
             round_trip_ns: scenario.network.node_server.mean_ns()
                 + scenario.network.server_node.mean_ns(),
+            subset: scenario.subset,
             keys: scenario.workload.keys.map(|keys| keys.sampler()),
             has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
@@ -216,11 +226,17 @@ impl Setup {
             timeout_ns: scenario.workload.timeout_ns,
             retries_max: scenario.workload.retries.max,
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
+            needs: scenario.policies[policy].needs(),
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
             reports_a_request: reports_a_request(scenario),
             places: Places::default(),
         }
+    }
+
+    /// Whether servers must be simulated completion by completion.
+    pub const fn needs_events(&self) -> bool {
+        !self.plan.servers.is_empty() || self.needs.messages()
     }
 
     /// Whether nodes judge servers by the rhythm of their reports.
@@ -236,6 +252,22 @@ impl Setup {
     /// The stream of one server for one purpose.
     pub fn server_stream(&self, purpose: Purpose, server: ServerId) -> Stream {
         stream(self.seed, self.replication, purpose, server.0)
+    }
+
+    /// Policies choose among a part of the servers.
+    pub const fn is_layered(&self) -> bool {
+        self.subset.is_some()
+    }
+
+    /// Where servers and keys stand in the tables of this run.
+    pub fn hasher(&self) -> Hasher {
+        Hasher::new(stream(self.seed, self.replication, Purpose::Layout, 0).next_u64())
+    }
+
+    /// The configured weight of every server, by id.
+    pub fn weights(&self) -> Vec<f64> {
+        let groups = self.groups.iter();
+        groups.flat_map(|group| (0..group.count).map(|_| group.weight)).collect()
     }
 
     /// The group of a server, as an index into `groups`.

@@ -10,8 +10,12 @@
 //! A server out of bounds for another reason than silence is barred: see [`barred`].
 
 pub mod barred;
+mod candidates;
 pub mod inspector;
 pub mod news;
+mod pool;
+
+pub use candidates::Candidates;
 
 use bevy_ecs::prelude::Component;
 
@@ -19,6 +23,7 @@ use crate::ids::ServerId;
 use crate::network::{Report, Stage};
 use crate::places::ByServer;
 use crate::setup::Setup;
+use crate::subset::Pool;
 use crate::ticks::Ticks;
 use crate::time::Nanos;
 
@@ -68,6 +73,10 @@ pub struct View {
     barred: Barred,
     /// What merges tell, and to whom nothing is new.
     news: News,
+    /// The servers the node knows of; `None`: all.
+    pool: Option<Pool>,
+    /// Somebody has come into the pool.
+    widened: bool,
     /// Correct the reported load by the change of the node's own in-flight requests since the
     /// report was merged.
     pub own_sends: bool,
@@ -151,6 +160,8 @@ impl View {
             versions: ByServer::new(&setup.places, setup.servers, 0),
             barred: Barred::default(),
             news: News::new(setup),
+            pool: None,
+            widened: false,
             own_sends,
         }
     }
@@ -211,108 +222,6 @@ impl View {
     }
 }
 
-/// What a policy may see at the moment of a decision.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidates<'a> {
-    view: &'a View,
-    oldest_live: u32,
-    exclude: u32,
-    key: u64,
-}
-
-impl<'a> Candidates<'a> {
-    /// The node's view at `at_ns`, without the server `exclude`.
-    #[inline]
-    pub fn new(
-        view: &'a View,
-        freshness: &Freshness,
-        at_ns: Nanos,
-        exclude: Option<ServerId>,
-    ) -> Self {
-        Self {
-            view,
-            oldest_live: freshness.oldest_live(at_ns),
-            exclude: exclude.map_or(u32::MAX, |server| server.0),
-            key: 0,
-        }
-    }
-
-    /// The same for a request about `key`.
-    #[inline]
-    #[must_use]
-    pub const fn with_key(self, key: u64) -> Self {
-        Self { key, ..self }
-    }
-
-    /// What the request is about; 0 where requests have no keys. Requests about one thing have one
-    /// key; a policy that spreads keys hashes them.
-    #[inline]
-    pub const fn key(&self) -> u64 {
-        self.key
-    }
-
-    /// Number of servers, eligible or not.
-    #[inline]
-    pub const fn len(&self) -> u32 {
-        self.view.beliefs.len() as u32
-    }
-
-    /// True in a fleet without servers.
-    pub const fn is_empty(&self) -> bool {
-        self.view.beliefs.is_empty()
-    }
-
-    /// The belief about a server.
-    #[inline]
-    pub fn belief(&self, server: u32) -> &'a Belief {
-        &self.view.beliefs[ServerId(server)]
-    }
-
-    /// Estimated load of a server.
-    #[inline]
-    pub fn load(&self, server: u32) -> u32 {
-        self.load_by(self.belief(server))
-    }
-
-    /// The same, for a server whose belief is at hand.
-    #[inline]
-    pub fn load_by(&self, belief: &Belief) -> u32 {
-        self.view.load(belief)
-    }
-
-    /// The server to be passed over, if any: a retry goes elsewhere.
-    #[inline]
-    pub fn excluded(&self) -> Option<u32> {
-        Some(self.exclude).filter(|&server| server != u32::MAX)
-    }
-
-    /// Heard of within the failure timeout.
-    #[inline]
-    pub fn is_available(&self, server: u32) -> bool {
-        self.belief(server).sent_quantum >= self.oldest_live
-    }
-
-    /// Below its capacity, as far as the node knows.
-    #[inline]
-    pub fn has_room(&self, server: u32) -> bool {
-        self.belief(server).has_room(self.view.own_sends)
-    }
-
-    /// Available, not excluded and, with `gate`, below capacity.
-    #[inline]
-    pub fn is_eligible(&self, server: u32, gate: bool) -> bool {
-        self.is_eligible_by(server, self.belief(server), gate)
-    }
-
-    /// The same, for a server whose belief is at hand.
-    #[inline]
-    pub fn is_eligible_by(&self, server: u32, belief: &Belief, gate: bool) -> bool {
-        belief.sent_quantum >= self.oldest_live
-            && server != self.exclude
-            && (!gate || belief.has_room(self.view.own_sends))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,6 +235,8 @@ mod tests {
             versions: ByServer::new(&Places::default(), 1, 0),
             barred: Barred::default(),
             news: News::default(),
+            pool: None,
+            widened: false,
             own_sends,
         }
     }

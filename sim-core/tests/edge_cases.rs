@@ -7,7 +7,8 @@ use common::{
     run_with, slow, two_choices,
 };
 use sim_core::config::{
-    Arrivals, CsvColumns, LoadSignal, PolicyConfig, Retries, Scenario, TraceConfig, TraceFormat,
+    Arrivals, CsvColumns, LoadSignal, PolicyConfig, RandomConfig, Retries, RoundRobinConfig,
+    Scenario, TraceConfig, TraceFormat, TwoChoicesConfig,
 };
 use sim_core::law::ServiceLaw;
 use sim_core::result::{Outcome, RunResult};
@@ -79,8 +80,8 @@ fn when_all_servers_crash_silently_clients_time_out_or_wait_for_ever() {
 #[test]
 fn when_all_servers_are_full_requests_are_refused_or_with_the_gate_rejected() {
     let gated = [
-        PolicyConfig::Random { capacity_gate: true },
-        PolicyConfig::RoundRobin { random_start: true, capacity_gate: true },
+        PolicyConfig::Random(RandomConfig { capacity_gate: true }),
+        PolicyConfig::RoundRobin(RoundRobinConfig { random_start: true, capacity_gate: true }),
         LOWEST_LATENCY,
     ];
     let blind = [RANDOM, ROUND_ROBIN, TWO_CHOICES];
@@ -193,7 +194,9 @@ fn without_decay_a_server_once_slow_stays_alone() {
 fn one_server_and_one_node_are_a_fleet() {
     for policy in POLICIES {
         let mut scenario = fleet(1, 1, policy.clone());
-        if let PolicyConfig::TwoChoices { replacement, .. } = &mut scenario.policies[0] {
+        if let PolicyConfig::TwoChoices(TwoChoicesConfig { replacement, .. }) =
+            &mut scenario.policies[0]
+        {
             *replacement = true;
         }
         let result = run(&scenario);

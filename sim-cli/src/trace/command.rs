@@ -20,7 +20,7 @@ use crate::{diagnostics, output};
 pub enum TraceCommand {
     /// Fit arrival, service and key laws to it: lines for a scenario, the best law first
     Fit(FitArgs),
-    /// Write it in the normal form: t_us,service_us,key,class
+    /// Write it in the normal form: `t_us,service_us,key,class`
     Convert(FileArgs),
 }
 
@@ -43,7 +43,7 @@ pub struct FileArgs {
     /// What its lines mean
     #[arg(long, value_name = "NAME", value_parser = FORMATS)]
     format: Option<String>,
-    /// A key of `arrivals.trace`: window=0s..60s, service=work_ms, format.azure_llm.base=20ms
+    /// A key of `arrivals.trace`: `window=0s..60s`, `service=work_ms`, `format.azure_llm.base=20ms`
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
     set: Vec<(String, String)>,
 }

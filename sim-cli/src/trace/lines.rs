@@ -263,5 +263,5 @@ fn spread_second(spread: &mut Spread, name: &str, text: &str) -> Result<(i64, i6
     let second = i64::try_from(count(name, text)?).unwrap_or(i64::MAX);
     let late = || format!("{name}: `{text}` is too late");
     let at_ns = spread.place(second).ok_or_else(late)?;
-    Ok((at_ns, second * SECOND as i64))
+    Ok((at_ns, second * SECOND.cast_signed()))
 }

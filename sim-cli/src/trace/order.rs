@@ -19,7 +19,7 @@ use super::rows::Rows;
 /// Most requests that are sorted in memory: about 1 GB.
 const SORTED_MAX: usize = 20_000_000;
 /// A line may come this much later than it should in files that several machines wrote [ns].
-const LATE_NS: i64 = 2 * SECOND as i64;
+const LATE_NS: i64 = 2 * SECOND.cast_signed();
 
 /// Whether lines are in another order than the arrivals.
 pub fn must_be_sorted(format: &TraceFormat) -> bool {

@@ -52,10 +52,10 @@ impl Spread {
         if self.second != second {
             *self = Self { second, count: 0 };
         }
-        let bits = rng::mix(rng::mix(second as u64) ^ self.count);
+        let bits = rng::mix(rng::mix(second.cast_unsigned()) ^ self.count);
         self.count += 1;
         let within_ns = (u128::from(bits) * u128::from(SECOND)) >> 64;
-        second.checked_mul(SECOND as i64)?.checked_add(within_ns as i64)
+        second.checked_mul(SECOND.cast_signed())?.checked_add(within_ns as i64)
     }
 }
 
@@ -80,7 +80,9 @@ mod tests {
     fn seconds_are_spread_evenly() {
         let mut spread = Spread::default();
         let moments: Vec<f64> = (0..10_000)
-            .map(|_| (spread.place(7).expect("fits") - 7 * SECOND as i64) as f64 / SECOND as f64)
+            .map(|_| {
+                (spread.place(7).expect("fits") - 7 * SECOND.cast_signed()) as f64 / SECOND as f64
+            })
             .collect();
         assert!(moments.iter().all(|moment| (0.0..1.0).contains(moment)));
         let mean = moments.iter().sum::<f64>() / 1e4;

@@ -64,13 +64,13 @@ impl Rows {
         loop {
             let broken = |error: &dyn std::fmt::Display| format!("{}: {error}", self.tally.file);
             let line = match &mut self.source {
-                Source::Table(table) => match table.advance().map_err(|error| broken(&error))? {
-                    true => {
-                        self.number = table.number();
-                        table.parse()
+                Source::Table(table) => {
+                    if !table.advance().map_err(|error| broken(&error))? {
+                        return self.end();
                     }
-                    false => return self.end(),
-                },
+                    self.number = table.number();
+                    table.parse()
+                }
                 Source::Lines(lines, reader) => {
                     let line = match lines.next().map_err(|error| broken(&error))? {
                         Some(line) => line.and_then(|line| reader.parse(line)),

@@ -296,7 +296,8 @@ fn packed_with_zstd(bytes: &[u8]) -> Vec<u8> {
 /// Packed files, several put together too, give what the plain ones give; damaged ones an error.
 #[test]
 fn packed_files_are_unpacked() {
-    let rows = |from: u32, to: u32| (from..to).map(|i| format!("{i},1,u{i}\n")).collect::<String>();
+    let row = |i: u32| format!("{i},1,u{i}\n");
+    let rows = |from: u32, to: u32| (from..to).map(row).collect::<Vec<_>>().concat();
     let first = format!("at,work,user\n{}", rows(0, 40_000));
     let second = rows(40_000, 50_000);
     let plain = fine(&format!("{first}{second}"), &csv()).records;
@@ -313,7 +314,8 @@ fn packed_files_are_unpacked() {
 
 #[test]
 fn the_window_is_moved_to_the_start_and_scaled() {
-    let rows: String = (0..10).map(|i| format!("{}.5,2,a\n", 100 + i)).collect();
+    let rows: Vec<String> = (0..10).map(|i| format!("{}.5,2,a\n", 100 + i)).collect();
+    let rows = rows.concat();
     let text = format!("at,work,user\n{rows}");
     let with = |change: fn(&mut TraceConfig)| {
         let mut config = csv();

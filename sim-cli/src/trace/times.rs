@@ -47,7 +47,9 @@ pub fn parse_date_time(text: &str) -> Option<i64> {
         fixed(day, 2)?,
         parse_clock(clock)?,
     )?;
-    (seconds - offset_s).checked_mul(SECOND as i64)?.checked_add(i64::try_from(fraction_ns).ok()?)
+    (seconds - offset_s)
+        .checked_mul(SECOND.cast_signed())?
+        .checked_add(i64::try_from(fraction_ns).ok()?)
 }
 
 /// `10/Oct/2000:13:55:36 -0700`, as web servers write it: seconds since 1970.
@@ -147,7 +149,7 @@ mod tests {
     /// The seconds are those of `date -u -d TEXT +%s`.
     #[test]
     fn dates_are_seconds_since_1970() {
-        const S: i64 = SECOND as i64;
+        const S: i64 = SECOND.cast_signed();
         for (text, ns) in [
             ("1970-01-01 00:00:00", Some(0)),
             ("1969-12-31 23:59:59", Some(-S)),

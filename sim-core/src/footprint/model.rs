@@ -2,11 +2,10 @@
 
 use super::{Footprint, Part, What};
 use crate::config::{
-    Arrivals, Detector, Fanout, GossipPayload, OnNoServer, PolicyConfig, Prior, Scenario,
+    Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario, SubsetConfig,
 };
 use crate::exchange::Sharing;
 use crate::exchange::log::ChangeLog;
-use crate::heap::LatencyHeap;
 use crate::heartbeat::{self, Heartbeats};
 use crate::judge::Judge;
 use crate::judge::ejection::Ejections;
@@ -114,11 +113,7 @@ impl<'a> Model<'a> {
     fn views(&self) -> f64 {
         let setup = &self.setup;
         let judgement = &setup.judgement;
-        let mut pair = View::SERVER_BYTES;
-        if matches!(setup.policy, PolicyConfig::LowestLatency { .. }) {
-            // Which index it is depends on the number of nodes; the tree takes less.
-            pair += LatencyHeap::SERVER_BYTES;
-        }
+        let mut pair = View::SERVER_BYTES + setup.policy.server_bytes();
         if judgement.discovery.prior == Prior::Mean {
             pair += size_of::<u64>();
         }
@@ -137,10 +132,20 @@ impl<'a> Model<'a> {
         let noted = if all_noted { size_of::<Heard>() as f64 } else { 0.0 };
         let heard = if self.setup.gossip.is_some() { size_of::<Report>() as f64 } else { 0.0 };
         let judge = Judge::bytes(setup, self.servers);
+        // Each node notes its part of the servers; who is in is worked out one node at a time.
+        let pool = match setup.subset {
+            None => 0.0,
+            Some(SubsetConfig::Random { size } | SubsetConfig::Rendezvous { size }) => {
+                f64::from(size).min(self.servers)
+            }
+            Some(SubsetConfig::DeterministicAperture { aperture }) => {
+                (f64::from(aperture) + self.servers / self.nodes + 2.0).min(self.servers)
+            }
+        };
         // What is out of bounds waits in a tree besides.
         let added = f64::from(self.setup.servers - self.setup.configured) * self.scale;
         let pair = pair as f64 + 2.0 * self.at_once() * (noted + heard);
-        self.nodes * (self.servers * pair + judge + added * 32.0)
+        self.nodes * (self.servers * pair + judge + added * 32.0 + pool * 4.0)
     }
 
     /// The share of servers whose heartbeats fall on one boundary.
@@ -153,7 +158,7 @@ impl<'a> Model<'a> {
     }
 
     fn is_event_kernel(&self) -> bool {
-        !self.setup.plan.servers.is_empty()
+        self.setup.needs_events()
     }
 
     fn of_servers(&self, load: &Load) -> f64 {
@@ -268,9 +273,10 @@ impl<'a> Model<'a> {
         let dossier = if keeps_dossiers { InFlight::DOSSIER_BYTES } else { 0 };
         let sent = if setup.judgement.trust.is_some() { size_of::<u64>() } else { 0 };
         let key = if setup.has_keys { size_of::<u64>() } else { 0 };
+        let timed = if setup.needs.timed_answers { size_of::<u64>() } else { 0 };
         let at_nodes = self.nodes
             * peak(load.in_flight / self.nodes)
-            * (InFlight::REQUEST_BYTES + dossier + sent + key) as f64;
+            * (InFlight::REQUEST_BYTES + dossier + sent + timed + key) as f64;
         // A ring doubles when it is full; once it has gone round, all of it has been touched.
         let queue = |total: f64, wait_ns: u64, bytes: usize| {
             let most = peak(total / self.nodes);

@@ -97,7 +97,7 @@ impl<P: Policy> Desk<'_, P> {
         if self.setup.judgement.on_no_server != OnNoServer::LeastBad {
             return None;
         }
-        let candidates = Candidates::new(self.view, self.freshness, at_ns, None);
+        let candidates = Candidates::new(self.view, self.freshness, at_ns, None).within_pool();
         let server = least_bad::choose(self.view, &candidates, &mut self.streams.policy)?;
         rules.findings().least_bad += 1;
         Some(server)
@@ -127,7 +127,7 @@ impl<P: Policy> Desk<'_, P> {
     fn give_up_carefully(&mut self, rules: &mut Rules, at_ns: Nanos) {
         let Some((slot, request)) = self.in_flight.take_deadline() else { return };
         rules.answer(slot, ServerId(request.server), at_ns, None, self.view);
-        self.end_impatient(slot, &request);
+        self.end_impatient(at_ns, slot, &request);
         self.serve_waiting(rules, at_ns);
     }
 

@@ -85,11 +85,11 @@ impl<'a> Arrivals<'a> {
                 *count += 1.0;
             }
         }
-        let mut length_s = length_ns as f64 / SECOND as f64;
+        let mut length = length_ns as f64 / SECOND as f64;
         while counts.len() >= WINDOWS_LEAST {
-            self.windows.push(Window::new(length_s, &counts));
+            self.windows.push(Window::new(length, &counts));
             counts = counts.chunks_exact(2).map(|pair| pair[0] + pair[1]).collect();
-            length_s *= 2.0;
+            length *= 2.0;
         }
     }
 
@@ -134,15 +134,14 @@ impl<'a> Arrivals<'a> {
 
     /// Every process, in no order.
     pub fn fits(&self) -> Vec<Fit> {
-        let rate_s = self.rate();
-        let rate_ns = rate_s / SECOND as f64;
-        let exponential = |gap: f64| -libm::expm1(-rate_ns * gap);
-        let poisson = format!("poisson = {{ rate = {} }}", rate(rate_s));
+        let per_s = self.rate();
+        let exponential = |gap: f64| -libm::expm1(-per_s * gap / SECOND as f64);
+        let poisson = format!("poisson = {{ rate = {} }}", rate(per_s));
         let mut fits = vec![self.judge(poisson, exponential, |_| 1.0)];
         let cv = self.gap_cv();
         if cv < CV_CONSTANT {
             let (score, fits_) = (0.0, true);
-            let toml = format!("constant = {{ rate = {} }}", rate(rate_s));
+            let toml = format!("constant = {{ rate = {} }}", rate(per_s));
             let distance = format!("cv of gaps {}", digits(cv));
             fits.push(Fit { toml, distance, score, fits: fits_ });
         }
@@ -166,7 +165,9 @@ impl<'a> Arrivals<'a> {
             fits.push(fit);
         }
         let is_steady = self.drift().is_none();
-        fits.iter_mut().for_each(|fit| fit.fits &= is_steady);
+        for fit in &mut fits {
+            fit.fits &= is_steady;
+        }
         fits
     }
 

@@ -139,7 +139,9 @@ fn where_nothing_fits_the_trace_itself_is_kept() {
     let process = Process::Constant { rate: 1_000.0 };
     let mut times = arrivals(&process, 4_000, 1);
     // Packets of ten at a time, evenly: no process here has that.
-    times.iter_mut().for_each(|at| *at = *at / (10 * MILLISECOND) * 10 * MILLISECOND);
+    for at in &mut times {
+        *at = *at / (10 * MILLISECOND) * 10 * MILLISECOND;
+    }
     let mut services: Vec<Nanos> =
         (0..4_000).map(|i| if i % 2 == 0 { MILLISECOND } else { SECOND }).collect();
     services.sort_unstable();
