@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sim_core::config::{
-    Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
+    NodesConfig, PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -44,6 +44,7 @@ pub fn scenario() -> Scenario {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed: 1.0,
+            conduct: Conduct::default(),
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate: 110.0 },

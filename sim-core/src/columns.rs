@@ -188,11 +188,11 @@ const fn part(
 #[cfg(test)]
 pub(crate) mod fixture {
     use super::Scenario;
-    use crate::config::ServerGroup;
     use crate::config::{
         Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
         NodesConfig, PolicyConfig, Retries, WorkloadConfig,
     };
+    use crate::config::{Conduct, ServerGroup};
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
     use crate::result::{
@@ -209,6 +209,7 @@ pub(crate) mod fixture {
             backlog: Some(4),
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed,
+            conduct: Conduct::default(),
         };
         let delay = DelayLaw::Constant { mean_ns: 500 * MICROSECOND };
         Scenario {

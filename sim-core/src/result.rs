@@ -153,6 +153,8 @@ pub struct ServerResult {
     pub completed: u64,
     /// Attempts that a crash took, admitted ones only, total.
     pub lost: u64,
+    /// Attempts turned away though they had been let in, total.
+    pub shed: u64,
     /// Attempts that their sender took back while they waited or were in service, total.
     pub cancelled: u64,
     /// Attempts that arrived while the server was down, total.
@@ -167,6 +169,10 @@ pub struct ServerResult {
     pub busy_ns: u128,
     /// Of that, spent on attempts that were then cancelled [ns].
     pub cancelled_ns: u128,
+    /// Time inside the measurement window in which an antagonist took speed [ns].
+    pub slowed_ns: u128,
+    /// Time inside the measurement window in pauses [ns].
+    pub paused_ns: u128,
     /// Attempts that arrived (admitted or not) inside the measurement window.
     pub picks: u64,
 }
@@ -174,7 +180,7 @@ pub struct ServerResult {
 impl ServerResult {
     /// Conservation: every attempt that was let in has left in one way, or is there.
     pub const fn is_conserved(&self) -> bool {
-        let left = self.completed + self.lost + self.cancelled;
+        let left = self.completed + self.lost + self.cancelled + self.shed;
         self.admitted == left + self.active + self.waiting
     }
 }

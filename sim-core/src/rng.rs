@@ -45,6 +45,10 @@ pub enum Purpose {
     HealthChecks = 40,
     /// Which picks of servers that are eased in stand, at one node.
     SlowStart = 41,
+    /// One server's antagonist: its state at the start, its stays.
+    Antagonist = 90,
+    /// One server's pauses: when, how long.
+    Pauses = 91,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

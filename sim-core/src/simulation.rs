@@ -146,10 +146,10 @@ impl Simulation {
         let mut setup = Setup::new(scenario, policy, replication);
         setup.places = heartbeat::places(&setup);
         let threads = options.threads.max(1);
-        let kernel = options.kernel.unwrap_or(if setup.plan.servers.is_empty() {
-            KernelKind::Fifo
-        } else {
+        let kernel = options.kernel.unwrap_or(if setup.needs_events() {
             KernelKind::Event
+        } else {
+            KernelKind::Fifo
         });
         let shards = options.shards.unwrap_or(threads as u32).clamp(1, setup.servers);
         let shard_size = setup.servers.div_ceil(shards);

@@ -7,6 +7,7 @@
 
 mod judgement; // what nodes make of servers
 mod breaking; // what breaks
+mod conduct; // how servers serve
 
 use std::fmt::Write;
 
@@ -145,7 +146,7 @@ fn inline(keys: &[(&str, String)]) -> String {
 
 /// The keys of a group of servers.
 fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
-    let ServerGroup { name, count, capacity, backlog, service, speed } = group;
+    let ServerGroup { name, count, capacity, backlog, service, speed, conduct } = group;
     let mut keys = Vec::new();
     keys.extend(name.as_ref().map(|name| ("name", quote(name))));
     keys.extend([
@@ -155,6 +156,7 @@ fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
         ("service", service_law(service)),
         ("speed", number(*speed)),
     ]);
+    keys.extend(conduct::keys(conduct));
     keys
 }
 
