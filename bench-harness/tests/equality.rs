@@ -3,7 +3,9 @@
 mod ageing;
 mod breakage;
 mod judging;
+mod keyed;
 mod nodes;
+mod policies;
 mod shrink;
 
 use bench_harness::fleet;
@@ -84,11 +86,13 @@ fn random_case(seed: u64) -> Case {
     let mut rng = stream(seed, 0, Purpose::Policy, 0);
     let unit = if rng.random_bool(0.2) { 20 } else { 1 };
     let mut scenario = random_scenario(seed, unit, &mut rng);
-    let trace =
+    let mut trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
     ageing::add(&mut scenario);
     nodes::add_node_faults(&mut scenario);
+    policies::vary(&mut scenario);
     nodes::add_membership(&mut scenario);
+    keyed::add(&mut scenario, &mut trace);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -147,8 +151,11 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     scenario.seed = seed;
     scenario.servers = (0..rng.random_range(1..4)).map(|_| random_group(unit, rng)).collect();
     let servers = scenario.server_count();
-    if let PolicyConfig::TwoChoices { choices: Choices::Count(count), replacement, .. } =
-        &mut scenario.policies[0]
+    if let PolicyConfig::TwoChoices(TwoChoicesConfig {
+        choices: Choices::Count(count),
+        replacement,
+        ..
+    }) = &mut scenario.policies[0]
     {
         *replacement |= *count > servers;
     }
@@ -175,6 +182,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     let rate = (capacity * rng.random_range(0.1..1.6)).min(40_000.0 / unit as f64);
     scenario.workload = WorkloadConfig {
         arrivals: random_arrivals(rng, rate, scenario.duration_ns),
+        keys: None,
         timeout_ns: rng.random_bool(0.5).then(|| unit * rng.random_range(2..60) * MILLISECOND),
         retries: Retries {
             max: rng.random_range(0..3),
@@ -226,9 +234,12 @@ fn random_gossip(rng: &mut Stream, nodes: u32, quantum_ns: u64) -> GossipConfig 
 fn random_policy(rng: &mut Stream) -> PolicyConfig {
     let capacity_gate = rng.random_bool(0.5);
     match rng.random_range(0..5) {
-        0 => PolicyConfig::Random { capacity_gate },
-        1 => PolicyConfig::RoundRobin { random_start: rng.random_bool(0.5), capacity_gate },
-        2 => PolicyConfig::TwoChoices {
+        0 => PolicyConfig::Random(RandomConfig { capacity_gate }),
+        1 => PolicyConfig::RoundRobin(RoundRobinConfig {
+            random_start: rng.random_bool(0.5),
+            capacity_gate,
+        }),
+        2 => PolicyConfig::TwoChoices(TwoChoicesConfig {
             choices: [Choices::Count(1), Choices::Count(2), Choices::Count(3), Choices::All]
                 [rng.random_range(0..4)],
             replacement: rng.random_bool(0.5),
@@ -236,12 +247,12 @@ fn random_policy(rng: &mut Stream) -> PolicyConfig {
                 [rng.random_range(0..3)],
             ties: [DrawTies::First, DrawTies::Random][rng.random_range(0..2)],
             capacity_gate,
-        },
-        _ => PolicyConfig::LowestLatency {
+        }),
+        _ => PolicyConfig::LowestLatency(LowestLatencyConfig {
             own_sends: rng.random_bool(0.5),
             ties: [LatencyTies::Random, LatencyTies::Id][rng.random_range(0..2)],
             capacity_gate,
-        },
+        }),
     }
 }
 
@@ -267,6 +278,7 @@ fn random_group(unit: u64, rng: &mut Stream) -> ServerGroup {
         },
         speed: [1.0, 0.5, 2.0][rng.random_range(0..3)],
         conduct: Conduct::default(),
+        weight: 1.0,
     }
 }
 
@@ -302,7 +314,11 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
 fn random_scenarios_survive_being_written_and_name_every_fault() {
     let mut kinds = std::collections::BTreeMap::new();
     for seed in 0..CASES {
-        let Case { scenario, .. } = random_case(seed);
+        let Case { mut scenario, .. } = random_case(seed);
+        if matches!(scenario.policies[0], PolicyConfig::Custom(_)) {
+            // No file can name it.
+            scenario.policies = vec![fleet::TWO_CHOICES];
+        }
         let text = scenario.to_toml();
         match Scenario::parse(&text, &[], &|file| Err(format!("no file {file}"))) {
             Ok(read) => assert_eq!(read, scenario, "{text}"),
@@ -320,6 +336,21 @@ fn random_scenarios_survive_being_written_and_name_every_fault() {
     for kind in keys::FAULTS {
         let count = kinds.get(kind).copied().unwrap_or(0);
         assert!(count >= 5, "{kind} in {count} cases: {kinds:?}");
+    }
+}
+
+/// Goal: a policy is told the same at the same moments by both engines, however they run, and the
+/// caller's own policy enters both. Method: random cases with a policy that hears everything.
+#[test]
+fn policies_hear_the_same_in_both_engines() {
+    for seed in 3_000..3_060 {
+        let mut case = random_case(seed);
+        case.scenario.policies = vec![policies::listener()];
+        let expected = case.plain();
+        assert_same(&case.windowed(Options::default()), &expected, &case.scenario.name);
+        let threads = Options { shards: Some(3), always_parallel: true, ..Options::default() };
+        let threads = Options { threads: 2, visit: Visit::Reverse, ..threads };
+        assert_same(&case.windowed(threads), &expected, &case.scenario.name);
     }
 }
 
@@ -359,7 +390,7 @@ fn random_cases_gossip_and_are_cut_apart() {
 fn random_cases_hear_much_and_little() {
     let mut counts = [0; 2];
     for Case { scenario, .. } in (0..150).map(random_case) {
-        if matches!(scenario.policies[0], PolicyConfig::LowestLatency { .. }) {
+        if matches!(scenario.policies[0], PolicyConfig::LowestLatency(_)) {
             counts[usize::from(Setup::new(&scenario, 0, 0).hears_much())] += 1;
         }
     }

@@ -18,6 +18,7 @@ mod fleet; // network, nodes, servers, engine
 mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
+mod parameters; // what they may be told
 mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
@@ -46,10 +47,14 @@ pub use judgement::{
     PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
 };
 pub use membership::{MembershipConfig, ProbeOrder};
+pub use parameters::{ParameterCheck, ParameterList};
 pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
 
+pub use crate::policy::registry::*;
+
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::popularity::Popularity;
 use crate::stats::target::Target;
 use crate::time::Nanos;
 
@@ -156,6 +161,9 @@ pub struct ServerGroup {
     pub speed: f64,
     /// Order of service, shedding, and what ages.
     pub conduct: Conduct,
+    /// What an operator says of the server's strength, relative to others; known to every node from
+    /// the start, and no part of reports. Only weighted policies look at it. Above 0.
+    pub weight: f64,
 }
 
 /// Where requests come from and how long they are pursued.
@@ -163,6 +171,8 @@ pub struct ServerGroup {
 pub struct WorkloadConfig {
     /// The arrival process of the whole fleet, split evenly among the nodes.
     pub arrivals: Arrivals,
+    /// What requests are about: the law of their keys. `None`: a trace's keys, if it has any.
+    pub keys: Option<Popularity>,
     /// The client gives up this long after arrival [ns]; `None`: never.
     pub timeout_ns: Option<Nanos>,
     /// Second tries on another server.
@@ -238,87 +248,10 @@ pub struct TraceConfig {
     pub service: Option<String>,
     /// Unit of `service` [ns].
     pub service_unit_ns: Nanos,
-    /// Column with the request's key (kept for policies that route by key).
+    /// Column with the request's key, for policies that route by key.
     pub key: Option<String>,
     /// Arrivals a second in the file, where the scenario states it; used for `lbsim check` only.
     pub rate: Option<f64>,
-}
-
-/// A policy and its parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PolicyConfig {
-    /// The seed rule: available, then below capacity, then lowest mean latency.
-    LowestLatency {
-        /// Correct the reported load by the change of this node's own in-flight requests.
-        own_sends: bool,
-        /// Who wins among equal latencies.
-        ties: LatencyTies,
-        /// Skip servers whose estimated load has reached their capacity.
-        capacity_gate: bool,
-    },
-    /// A uniformly random eligible server.
-    Random {
-        /// As above.
-        capacity_gate: bool,
-    },
-    /// Eligible servers in turn.
-    RoundRobin {
-        /// Start each node at a random server, so that nodes do not move in step.
-        random_start: bool,
-        /// As above.
-        capacity_gate: bool,
-    },
-    /// The least loaded of a few servers drawn at random.
-    TwoChoices {
-        /// How many are drawn.
-        choices: Choices,
-        /// Whether one server may be drawn twice.
-        replacement: bool,
-        /// What "loaded" means.
-        signal: LoadSignal,
-        /// Who wins among equal loads.
-        ties: DrawTies,
-        /// As above.
-        capacity_gate: bool,
-    },
-}
-
-/// Who wins among equal mean latencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LatencyTies {
-    /// Each of them with equal chance.
-    Random,
-    /// The smallest server id.
-    Id,
-}
-
-/// How many servers are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choices {
-    /// This many, at least 1.
-    Count(u32),
-    /// Every server: the full scan.
-    All,
-}
-
-/// What a node takes for a server's load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoadSignal {
-    /// This node's own in-flight requests at the server.
-    Own,
-    /// The load in the newest report, as it is.
-    Reported,
-    /// The reported load corrected by the change of this node's own in-flight requests since.
-    Combined,
-}
-
-/// Who wins among equal loads of drawn servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DrawTies {
-    /// The one drawn first.
-    First,
-    /// Each of them with equal chance.
-    Random,
 }
 
 /// Reports from servers to nodes, and what their absence means.
@@ -381,14 +314,12 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-impl PolicyConfig {
-    /// The name under which files and tables know the policy.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::LowestLatency { .. } => "lowest_latency",
-            Self::Random { .. } => "random",
-            Self::RoundRobin { .. } => "round_robin",
-            Self::TwoChoices { .. } => "two_choices",
+impl WorkloadConfig {
+    /// Whether requests have keys.
+    pub const fn has_keys(&self) -> bool {
+        match &self.arrivals {
+            Arrivals::Trace(trace) if trace.key.is_some() => true,
+            _ => self.keys.is_some(),
         }
     }
 }

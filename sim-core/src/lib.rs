@@ -13,6 +13,7 @@ pub mod ticks; // the grid of ticks and quanta
 pub mod rng; // chance: one stream an entity and purpose
 pub mod ziggurat; // exponential and normal draws
 pub mod law; // laws of service times and delays
+pub mod popularity; // what requests are about
 pub mod config; // what is simulated
 pub mod plan; // what breaks and heals, and when
 pub mod setup; // the same, worked out for one run
@@ -42,6 +43,7 @@ pub mod view; // what a node believes
 pub mod judge; // what a node makes of the servers beyond that
 pub mod truth; // which servers are really up
 pub mod policy; // how a node chooses
+pub mod answer; // what a policy hears of an attempt that has ended
 pub mod request; // what a node has in flight
 pub mod traffic; // what arrives at a node
 pub mod workload; // arrival processes

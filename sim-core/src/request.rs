@@ -57,6 +57,11 @@ pub struct InFlight {
     len: usize,
     next_attempt: u32,
     keeps_dossiers: bool,
+    /// When the present attempt left [ns], by slot; kept only where the policy asks for it.
+    sent_ns: Vec<Nanos>,
+    keeps_times: bool,
+    /// By slot: what the request is about. Kept only where requests have keys.
+    keys: Vec<u64>,
     patience_ns: Option<Nanos>,
     /// Every request has the same patience, so deadlines come in order of arrival: a queue, not a
     /// heap. Those of requests that ended earlier are dropped when they come up.
@@ -90,7 +95,10 @@ impl InFlight {
             free: NO_SLOT,
             len: 0,
             next_attempt: 0,
+            keys: Vec::new(),
             keeps_dossiers: setup.retries_max > 0 || setup.timeout_ns.is_some(),
+            sent_ns: Vec::new(),
+            keeps_times: setup.needs.timed_answers,
             patience_ns: setup.timeout_ns,
             deadlines: VecDeque::new(),
             budget_ppm: RETRIES_AT_START * RETRY_PPM,
@@ -145,6 +153,20 @@ impl InFlight {
         }
     }
 
+    /// Notes what the request in a slot is about.
+    pub fn set_key(&mut self, slot: u32, key: u64) {
+        let slot = slot as usize;
+        if slot >= self.keys.len() {
+            self.keys.resize(slot + 1, 0);
+        }
+        self.keys[slot] = key;
+    }
+
+    /// What the request in a slot is about; 0 where requests have no keys.
+    pub fn key(&self, slot: u32) -> u64 {
+        self.keys.get(slot as usize).copied().unwrap_or(0)
+    }
+
     /// Notes a further attempt at `server`; returns its number and the request's demand.
     pub fn attempt_again(&mut self, slot: u32, server: u32) -> (u32, u64) {
         let attempt = self.next_attempt;
@@ -154,6 +176,22 @@ impl InFlight {
         let dossier = &mut self.dossiers[slot as usize];
         dossier.tries += 1;
         (attempt, dossier.demand)
+    }
+
+    /// Notes when an attempt leaves, where that is kept.
+    #[inline]
+    pub fn note_sent(&mut self, slot: u32, at_ns: Nanos) {
+        if self.keeps_times {
+            let slots = self.slots.len();
+            self.sent_ns.resize(slots.max(self.sent_ns.len()), 0);
+            self.sent_ns[slot as usize] = at_ns;
+        }
+    }
+
+    /// When the present attempt of the request in a slot left [ns]; 0 where that is not kept.
+    #[inline]
+    pub fn sent_ns(&self, slot: u32) -> Nanos {
+        self.sent_ns.get(slot as usize).copied().unwrap_or(0)
     }
 
     /// The request an answer belongs to, unless it has ended or moved on to another attempt.

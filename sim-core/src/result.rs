@@ -168,11 +168,11 @@ pub struct ServerResult {
     /// Slot-time in service inside the measurement window [ns].
     pub busy_ns: u128,
     /// Of that, spent on attempts that were then cancelled [ns].
-    pub cancelled_ns: u128,
+    pub cancelled_ns: Nanos,
     /// Time inside the measurement window in which an antagonist took speed [ns].
-    pub slowed_ns: u128,
+    pub slowed_ns: Nanos,
     /// Time inside the measurement window in pauses [ns].
-    pub paused_ns: u128,
+    pub paused_ns: Nanos,
     /// Attempts that arrived (admitted or not) inside the measurement window.
     pub picks: u64,
 }

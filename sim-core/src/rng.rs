@@ -49,6 +49,8 @@ pub enum Purpose {
     Antagonist = 90,
     /// One server's pauses: when, how long.
     Pauses = 91,
+    /// The keys of one node's requests.
+    Keys = 70,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

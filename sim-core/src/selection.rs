@@ -10,6 +10,7 @@ mod careful;
 
 use bevy_ecs::prelude::Component;
 
+use crate::answer::Answer;
 use crate::clock::Clock;
 use crate::ids::{NodeId, ServerId};
 use crate::judge::Judge;
@@ -210,7 +211,7 @@ impl<P: Policy> Desk<'_, P> {
                     break;
                 }
                 self.lane.events += 1;
-                self.give_up();
+                self.give_up(deadline_ns);
             } else {
                 let Some(present) = arrival else { break };
                 self.arrive(present);
@@ -230,7 +231,7 @@ impl<P: Policy> Desk<'_, P> {
         if self.setup.retries_max > 0 {
             self.in_flight.earn(self.setup.retry_budget_ppm);
         }
-        match self.choose(at_ns, None) {
+        match self.choose(at_ns, 0, None) {
             Some(server) => {
                 let demand = arrival.demand;
                 let (slot, attempt) = self.in_flight.open(at_ns, demand, server.0);
@@ -240,9 +241,10 @@ impl<P: Policy> Desk<'_, P> {
         }
     }
 
+    /// Chooses a server for a request about `key`; where requests have keys, nodes work carefully.
     #[inline]
-    fn choose(&mut self, at_ns: Nanos, exclude: Option<ServerId>) -> Option<ServerId> {
-        let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude);
+    fn choose(&mut self, at_ns: Nanos, key: u64, exclude: Option<ServerId>) -> Option<ServerId> {
+        let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude).with_key(key);
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
         debug_assert!(chosen.is_none_or(|server| candidates.is_eligible(server.0, false)));
         chosen
@@ -254,7 +256,13 @@ impl<P: Policy> Desk<'_, P> {
     )]
     #[inline(always)]
     fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
-        self.view.beliefs[server].own += 1;
+        let belief = &mut self.view.beliefs[server];
+        belief.own += 1;
+        let belief = *belief;
+        self.policy.on_send(server, &belief, at_ns);
+        if self.policy.times_answers() {
+            self.in_flight.note_sent(slot, at_ns);
+        }
         self.meters.dispatched += 1;
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
         let arrival_ns = at_ns + delay_ns;
@@ -271,7 +279,7 @@ impl<P: Policy> Desk<'_, P> {
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
             return;
         };
-        self.release(ServerId(request.server));
+        self.release(at_ns, response.slot, ServerId(request.server), Some(response.status()));
         if response.status() == Status::Ok {
             let measured = usize::from(self.is_measured(&request));
             let latency_ns = at_ns - request.arrived_ns;
@@ -287,11 +295,12 @@ impl<P: Policy> Desk<'_, P> {
 
     /// A node stops counting an attempt as its own in flight.
     #[inline]
-    fn release(&mut self, server: ServerId) {
+    fn release(&mut self, at_ns: Nanos, slot: u32, server: ServerId, status: Option<Status>) {
         let belief = &mut self.view.beliefs[server];
         belief.own -= 1;
         let belief = *belief;
-        self.policy.on_answer(server, &belief);
+        let sent_ns = if self.policy.times_answers() { self.in_flight.sent_ns(slot) } else { 0 };
+        self.policy.on_answer(server, &belief, &Answer { at_ns, sent_ns, status });
     }
 
     /// An attempt was refused, lost or failed: another server, if the rules and the budget allow.
@@ -303,7 +312,8 @@ impl<P: Policy> Desk<'_, P> {
         }
         if self.in_flight.tries(response.slot) <= self.setup.retries_max {
             if self.in_flight.spend() {
-                if let Some(other) = self.choose(at_ns, Some(server)) {
+                let key = self.in_flight.key(response.slot);
+                if let Some(other) = self.choose(at_ns, key, Some(server)) {
                     self.meters.retried += 1;
                     let slot = response.slot;
                     let (attempt, demand) = self.in_flight.attempt_again(slot, other.0);
@@ -326,14 +336,14 @@ impl<P: Policy> Desk<'_, P> {
 
     /// The client of the next deadline gives up, if its request is still in flight. The server is
     /// not told: it goes on serving the attempt.
-    fn give_up(&mut self) {
+    fn give_up(&mut self, at_ns: Nanos) {
         if let Some((slot, request)) = self.in_flight.take_deadline() {
-            self.end_impatient(slot, &request);
+            self.end_impatient(at_ns, slot, &request);
         }
     }
 
-    fn end_impatient(&mut self, slot: u32, request: &Request) {
-        self.release(ServerId(request.server));
+    fn end_impatient(&mut self, at_ns: Nanos, slot: u32, request: &Request) {
+        self.release(at_ns, slot, ServerId(request.server), None);
         self.meters.end(self.is_measured(request), Outcome::TimedOut);
         self.in_flight.close(slot);
     }

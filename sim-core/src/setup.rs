@@ -13,6 +13,8 @@ use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
 use crate::places::Places;
 use crate::plan::Plan;
+use crate::policy::Needs;
+use crate::popularity::KeySampler;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::{Nanos, rounded, seconds};
@@ -52,6 +54,10 @@ pub struct Setup {
     pub node_node: DelaySampler,
     /// Mean delay there and back [ns].
     pub round_trip_ns: f64,
+    /// The law of keys; `None` where a trace brings them or there are none.
+    pub keys: Option<KeySampler>,
+    /// Requests have keys.
+    pub has_keys: bool,
     /// Demand bits are service times in ns.
     pub demand_is_service: bool,
     /// How nodes find each other; `None`: they know all nodes for ever.
@@ -83,6 +89,8 @@ pub struct Setup {
     pub places: Places,
     /// The policy of this run.
     pub policy: PolicyConfig,
+    /// What it needs.
+    pub needs: Needs,
     /// What breaks and heals.
     pub plan: Plan,
 }
@@ -104,6 +112,8 @@ pub struct GroupSetup {
     pub inverse_speed: f64,
     /// How it serves, where that is not plain.
     pub conduct: Option<Box<ConductSetup>>,
+    /// Weight of each server.
+    pub weight: f64,
 }
 
 impl GroupSetup {
@@ -152,12 +162,6 @@ fn reports_a_request(scenario: &Scenario) -> f64 {
 }
 
 impl Setup {
-    /// Whether the FIFO kernel cannot serve it: servers change their mind, or something happens at
-    /// them between arrival and completion.
-    pub fn needs_events(&self) -> bool {
-        !self.plan.servers.is_empty() || self.groups.iter().any(|group| group.conduct.is_some())
-    }
-
     /// From here on nothing happens any more [ns]: the run ends on the boundary after its window at the
     /// earliest.
     pub const fn over_ns(&self) -> Nanos {
@@ -182,6 +186,7 @@ impl Setup {
                 service: group.service.sampler(),
                 inverse_speed: 1.0 / group.speed,
                 conduct: ConductSetup::new(group),
+                weight: group.weight,
             };
             first += group.count;
             setup
@@ -212,6 +217,8 @@ impl Setup {
             node_node: scenario.network.node_node.sampler(),
             round_trip_ns: scenario.network.node_server.mean_ns()
                 + scenario.network.server_node.mean_ns(),
+            keys: scenario.workload.keys.map(|keys| keys.sampler()),
+            has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
                 Arrivals::Trace(trace) if trace.service.is_some()
@@ -228,11 +235,19 @@ impl Setup {
             timeout_ns: scenario.workload.timeout_ns,
             retries_max: scenario.workload.retries.max,
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
+            needs: scenario.policies[policy].needs(),
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
             reports_a_request: reports_a_request(scenario),
             places: Places::default(),
         }
+    }
+
+    /// Whether servers must be simulated completion by completion.
+    pub fn needs_events(&self) -> bool {
+        !self.plan.servers.is_empty()
+            || self.needs.messages()
+            || self.groups.iter().any(|group| group.conduct.is_some())
     }
 
     /// Whether nodes judge servers by the rhythm of their reports.
@@ -248,6 +263,12 @@ impl Setup {
     /// The stream of one server for one purpose.
     pub fn server_stream(&self, purpose: Purpose, server: ServerId) -> Stream {
         stream(self.seed, self.replication, purpose, server.0)
+    }
+
+    /// The configured weight of every server, by id.
+    pub fn weights(&self) -> Vec<f64> {
+        let groups = self.groups.iter();
+        groups.flat_map(|group| (0..group.count).map(|_| group.weight)).collect()
     }
 
     /// The group of a server, as an index into `groups`.

@@ -4,6 +4,7 @@ use sim_core::plan::NodeChange;
 use sim_core::result::Outcome;
 use sim_core::roster::Place;
 use sim_core::time::Nanos;
+use sim_core::traffic::Arrival;
 
 use super::node::Fate;
 use super::{Event, Reference};
@@ -31,10 +32,10 @@ impl Reference {
 
     /// A request arrives that is meant for `node`, wherever it goes.
     pub(super) fn arrive(&mut self, at_ns: Nanos, node: u32) {
-        let demand = self.nodes[node as usize].traffic.take();
+        let arrival = self.nodes[node as usize].traffic.take();
         match self.roster.place(node, at_ns) {
-            Place::Here => self.take_in(at_ns, node, demand),
-            Place::At(other) => self.take_in(at_ns, other, demand),
+            Place::Here => self.take_in(at_ns, node, &arrival),
+            Place::At(other) => self.take_in(at_ns, other, &arrival),
             Place::Lost => self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Lost),
             Place::Nowhere => {
                 self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Rejected);
@@ -42,8 +43,8 @@ impl Reference {
         }
     }
 
-    fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64) {
-        let sent = match self.nodes[node as usize].arrive(&self.setup, at_ns, demand) {
+    fn take_in(&mut self, at_ns: Nanos, node: u32, arrival: &Arrival) {
+        let sent = match self.nodes[node as usize].arrive(&self.setup, at_ns, arrival) {
             Fate::Sent(sent) => Some(sent),
             Fate::Waits(serial) => {
                 self.plan_end_of_wait(at_ns, node, serial);

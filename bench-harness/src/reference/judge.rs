@@ -33,6 +33,7 @@ pub struct Waiter {
     pub serial: u32,
     pub arrived_ns: Nanos,
     pub demand: u64,
+    pub key: u64,
 }
 
 /// An attempt to send, and when its request arrived.
@@ -160,8 +161,8 @@ impl Node {
     }
 
     /// The first choice, made again for a server that is eased in; or the least bad server.
-    pub fn choose_first(&mut self, setup: &Setup, at_ns: Nanos) -> Option<ServerId> {
-        let Some(server) = self.choose(setup, at_ns, None) else {
+    pub fn choose_first(&mut self, setup: &Setup, at_ns: Nanos, key: u64) -> Option<ServerId> {
+        let Some(server) = self.choose(setup, at_ns, key, None) else {
             if setup.judgement.on_no_server != OnNoServer::LeastBad {
                 return None;
             }
@@ -176,18 +177,23 @@ impl Node {
         if warming.is_none_or(|warming| warming.stands(server, at_ns)) {
             return Some(server);
         }
-        self.choose(setup, at_ns, Some(server)).or(Some(server))
+        self.choose(setup, at_ns, key, Some(server)).or(Some(server))
     }
 
     /// Lets a request wait for a server, if there is room; returns its serial number.
-    pub fn wait(&mut self, setup: &Setup, arrived_ns: Nanos, demand: u64) -> Option<u32> {
+    pub fn wait(
+        &mut self,
+        setup: &Setup,
+        arrived_ns: Nanos,
+        (demand, key): (u64, u64),
+    ) -> Option<u32> {
         let OnNoServer::Queue { limit, .. } = setup.judgement.on_no_server else { return None };
         if self.bench.waiters.len() >= limit as usize {
             return None;
         }
         let serial = self.bench.serial;
         self.bench.serial += 1;
-        self.bench.waiters.push_back(Waiter { serial, arrived_ns, demand });
+        self.bench.waiters.push_back(Waiter { serial, arrived_ns, demand, key });
         self.bench.rules.findings().queued += 1;
         Some(serial)
     }
@@ -206,7 +212,7 @@ impl Node {
         let mut sent = Vec::new();
         let mut misses = 0;
         while let Some(&waiter) = self.bench.waiters.front() {
-            let Some(server) = self.choose(setup, at_ns, None) else { break };
+            let Some(server) = self.choose(setup, at_ns, waiter.key, None) else { break };
             let belief = &self.view.beliefs[server];
             let load = self.view.load(belief);
             let room = u32::from(belief.capacity).saturating_sub(load);
@@ -218,7 +224,8 @@ impl Node {
                 continue;
             }
             self.bench.waiters.pop_front();
-            let attempt = self.open(setup, at_ns, waiter.arrived_ns, waiter.demand, server);
+            let what = (waiter.demand, waiter.key);
+            let attempt = self.open(setup, at_ns, waiter.arrived_ns, what, server);
             sent.push((waiter.arrived_ns, attempt));
             if let Some(pacing) = &mut self.bench.rules.pacing {
                 pacing.send(server, room, &mut self.view);

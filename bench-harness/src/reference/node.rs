@@ -1,6 +1,7 @@
 //! A node of the reference engine: its view, its requests, its rules for retries.
 
-use sim_core::config::{Arrivals, LatencyTies, PolicyConfig};
+use sim_core::answer::Answer;
+use sim_core::config::{Arrivals, LatencyTies, LowestLatencyConfig, PolicyConfig};
 use sim_core::ids::{NodeId, ServerId};
 use sim_core::judge::track::Now;
 use sim_core::latency_table::LatencyTable;
@@ -15,7 +16,7 @@ use sim_core::roster::Roster;
 use sim_core::selection::NodeStreams;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
-use sim_core::traffic::Traffic;
+use sim_core::traffic::{Arrival, Traffic};
 use sim_core::view::{Belief, Candidates, Freshness, View};
 
 use super::judge::Bench;
@@ -38,9 +39,10 @@ pub enum Chooser {
 }
 
 impl Chooser {
-    fn new(setup: &Setup, choice: LatencyChoice, stream: &mut Stream) -> Self {
+    fn new(setup: &Setup, id: NodeId, choice: LatencyChoice, stream: &mut Stream) -> Self {
         match (&setup.policy, choice) {
-            (PolicyConfig::LowestLatency { ties, capacity_gate, .. }, LatencyChoice::Scan) => {
+            (PolicyConfig::LowestLatency(parameters), LatencyChoice::Scan) => {
+                let LowestLatencyConfig { own_sends: _, ties, capacity_gate } = *parameters;
                 let mut rank = |_| match ties {
                     LatencyTies::Random => policy::tie_step(stream),
                     LatencyTies::Id => 0,
@@ -48,11 +50,11 @@ impl Chooser {
                 Self::Scan(LatencyScan {
                     rank: (0..setup.servers).map(&mut rank).collect(),
                     virtual_time: 0,
-                    ties: *ties,
-                    capacity_gate: *capacity_gate,
+                    ties,
+                    capacity_gate,
                 })
             }
-            _ => Self::Shared(SelectionIndex::new(setup, stream)),
+            _ => Self::Shared(SelectionIndex::new(setup, id, stream)),
         }
     }
 
@@ -106,6 +108,7 @@ pub enum Fate {
 }
 
 pub struct Node {
+    id: NodeId,
     pub view: View,
     pub talk: Talk,
     /// What it makes of the servers.
@@ -125,10 +128,13 @@ pub struct Node {
 struct Request {
     arrived_ns: Nanos,
     demand: u64,
+    key: u64,
     name: u32,
     attempt: u32,
     server: u32,
     tries: u32,
+    /// When the present attempt left.
+    sent_ns: Nanos,
 }
 
 impl Node {
@@ -140,9 +146,10 @@ impl Node {
         roster: &Roster,
     ) -> Self {
         let mut streams = NodeStreams::new(setup, id);
-        let chooser = Chooser::new(setup, choice, &mut streams.policy);
+        let chooser = Chooser::new(setup, id, choice, &mut streams.policy);
         Self {
-            view: View::new(setup, policy::corrects_own_sends(&setup.policy)),
+            id,
+            view: View::new(setup, setup.policy.corrects_own_sends()),
             meters: NodeMeters::default(),
             traffic: Traffic::new(setup, arrivals, id),
             talk: Talk::new(setup, id, roster),
@@ -197,22 +204,26 @@ impl Node {
     /// The node starts anew and knows nobody.
     pub fn start(&mut self, setup: &Setup, choice: LatencyChoice, starts: u32, quantum: u64) {
         self.bench.rules.start(quantum);
-        self.view = View::empty(setup, policy::corrects_own_sends(&setup.policy));
-        self.chooser = Chooser::new(setup, choice, &mut self.streams.policy);
+        self.view = View::empty(setup, setup.policy.corrects_own_sends());
+        self.chooser = Chooser::new(setup, self.id, choice, &mut self.streams.policy);
         self.talk.start(setup, starts, quantum);
     }
 
     /// A request arrives.
-    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, demand: u64) -> Fate {
+    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, arrival: &Arrival) -> Fate {
+        let what = (arrival.demand, arrival.key);
         let measured = at_ns >= setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
         let earned = u64::from(setup.retry_budget_ppm);
         self.budget_ppm = (self.budget_ppm + earned).min(100_000_000);
-        let chosen =
-            if self.bench.waiters.is_empty() { self.choose_first(setup, at_ns) } else { None };
+        let chosen = if self.bench.waiters.is_empty() {
+            self.choose_first(setup, at_ns, what.1)
+        } else {
+            None
+        };
         if let Some(server) = chosen {
-            Fate::Sent(self.open(setup, at_ns, at_ns, demand, server))
-        } else if let Some(serial) = self.wait(setup, at_ns, demand) {
+            Fate::Sent(self.open(setup, at_ns, at_ns, what, server))
+        } else if let Some(serial) = self.wait(setup, at_ns, what) {
             Fate::Waits(serial)
         } else {
             self.meters.end(measured, Outcome::Rejected);
@@ -226,16 +237,18 @@ impl Node {
         setup: &Setup,
         at_ns: Nanos,
         arrived_ns: Nanos,
-        demand: u64,
+        (demand, key): (u64, u64),
         server: ServerId,
     ) -> (Nanos, u32, Job) {
         let request = Request {
             arrived_ns,
             demand,
+            key,
             name: self.attempts,
             attempt: self.attempts,
             server: server.0,
             tries: 0,
+            sent_ns: at_ns,
         };
         let slot = self.free.pop().unwrap_or(self.requests.len() as u32);
         if slot as usize == self.requests.len() {
@@ -248,10 +261,11 @@ impl Node {
         &mut self,
         setup: &Setup,
         at_ns: Nanos,
+        key: u64,
         exclude: Option<ServerId>,
     ) -> Option<ServerId> {
         let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
-        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude);
+        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude).with_key(key);
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),
             Chooser::Scan(scan) => scan.choose(&candidates, &mut self.streams.policy),
@@ -268,9 +282,17 @@ impl Node {
     ) -> (Nanos, u32, Job) {
         let attempt = self.attempts;
         self.attempts += 1;
-        self.requests[slot as usize] =
-            Some(Request { attempt, server: server.0, tries: request.tries + 1, ..request });
+        self.requests[slot as usize] = Some(Request {
+            attempt,
+            server: server.0,
+            tries: request.tries + 1,
+            sent_ns: at_ns,
+            ..request
+        });
         self.view.beliefs[server].own += 1;
+        if let Chooser::Shared(index) = &mut self.chooser {
+            index.on_send(server, &self.view.beliefs[server], at_ns);
+        }
         self.meters.dispatched += 1;
         self.bench.rules.send(slot, at_ns);
         let delay_ns = setup.node_server.sample_ns(&mut self.streams.network);
@@ -296,7 +318,7 @@ impl Node {
         let request = self.requests[slot as usize].filter(|request| request.attempt == attempt)?;
         let server = ServerId(request.server);
         self.bench.rules.answer(slot, server, at_ns, Some(status), &mut self.view);
-        self.release(server);
+        self.release(setup, at_ns, &request, Some(status));
         let measured = request.arrived_ns >= setup.window_start_ns;
         let outcome = match status {
             Status::Ok => {
@@ -316,7 +338,7 @@ impl Node {
         if outcome != Outcome::Ok && request.tries <= setup.retries_max {
             if self.budget_ppm >= 1_000_000 {
                 self.budget_ppm -= 1_000_000;
-                if let Some(other) = self.choose(setup, at_ns, Some(server)) {
+                if let Some(other) = self.choose(setup, at_ns, request.key, Some(server)) {
                     self.meters.retried += 1;
                     return Some(self.dispatch(setup, at_ns, slot, request, other));
                 }
@@ -337,18 +359,20 @@ impl Node {
         };
         let server = ServerId(request.server);
         self.bench.rules.answer(slot, server, at_ns, None, &mut self.view);
-        self.release(ServerId(request.server));
+        self.release(setup, at_ns, &request, None);
         let measured = request.arrived_ns >= setup.window_start_ns;
         self.meters.end(measured, Outcome::TimedOut);
         self.close(slot);
         true
     }
 
-    fn release(&mut self, server: ServerId) {
+    fn release(&mut self, setup: &Setup, at_ns: Nanos, request: &Request, status: Option<Status>) {
+        let server = ServerId(request.server);
         let belief: &mut Belief = &mut self.view.beliefs[server];
         belief.own -= 1;
         if let Chooser::Shared(index) = &mut self.chooser {
-            index.on_answer(server, belief);
+            let sent_ns = if setup.needs.timed_answers { request.sent_ns } else { 0 };
+            index.on_answer(server, belief, &Answer { at_ns, sent_ns, status });
         }
     }
 

@@ -27,7 +27,7 @@ struct Stay {
     stream: Stream,
     lengths: [ServiceSampler; 2],
     /// Time in the window in which it was on [ns].
-    on_ns: u128,
+    on_ns: Nanos,
 }
 
 impl Stay {
@@ -94,14 +94,14 @@ impl Pace {
             let change_ns = self.stays().map(|stay| stay.end_ns).min().unwrap_or(Nanos::MAX);
             let to_ns = change_ns.min(at_ns);
             let passed_ns = u128::from(to_ns - self.at_ns);
-            let inside_ns = u128::from(overlap_ns(setup, self.at_ns, to_ns));
+            let inside_ns = overlap_ns(setup, self.at_ns, to_ns);
             let done = u128::from(self.speed(conduct, load)) * passed_ns;
             for (_, left) in &mut self.left {
                 *left -= done.cast_signed();
             }
             let share = conduct.share(FULL_SPEED, load.slots, load.active);
-            self.given += u128::from(share) * inside_ns;
-            self.busy_ns += u128::from(load.active.min(load.slots)) * inside_ns;
+            self.given += u128::from(share) * u128::from(inside_ns);
+            self.busy_ns += u128::from(load.active.min(load.slots)) * u128::from(inside_ns);
             self.at_ns = to_ns;
             for stay in self.antagonist.iter_mut().chain(&mut self.pauses) {
                 stay.on_ns += if stay.is_on { inside_ns } else { 0 };
@@ -150,7 +150,7 @@ impl Pace {
     }
 
     /// Time in the window that the antagonist and pauses took [ns].
-    pub fn taken_ns(&self) -> (u128, u128) {
+    pub fn taken_ns(&self) -> (Nanos, Nanos) {
         let on_ns = |stay: &Option<Stay>| stay.as_ref().map_or(0, |stay| stay.on_ns);
         (on_ns(&self.antagonist), on_ns(&self.pauses))
     }

@@ -368,9 +368,9 @@ impl Server {
         let id = *self.active.iter().chain(&self.waiting).find(is_it)?;
         self.result.cancelled += 1;
         if self.active.contains(&id) {
-            let spent_ns = u128::from(self.spent_ns(setup, at_ns, &jobs[id]));
+            let spent_ns = self.spent_ns(setup, at_ns, &jobs[id]);
             self.result.cancelled_ns += spent_ns;
-            self.result.busy_ns += if self.shares(setup) { 0 } else { spent_ns };
+            self.result.busy_ns += if self.shares(setup) { 0 } else { u128::from(spent_ns) };
         }
         self.leave_slot(id);
         self.waiting.retain(|&waiting| waiting != id);

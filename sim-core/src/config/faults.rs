@@ -236,6 +236,7 @@ fn added(walk: &mut Walk<'_>, s: &mut Section<'_>, fleet: &[ServerGroup]) -> Ser
         service: crate::law::ServiceLaw::Constant { mean_ns: MILLISECOND as f64 },
         speed: 1.0,
         conduct: Conduct::default(),
+        weight: 1.0,
     };
     ServerGroup { name: own_name, count, ..named.cloned().unwrap_or_else(stand_in) }
 }

@@ -100,6 +100,7 @@ mod tests {
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed,
             conduct: Conduct::default(),
+            weight: 1.0,
         };
         assert!((capacity_per_s(&[group(10, 1.0), group(5, 2.0)]) - 8_000.0).abs() < 1e-9);
     }

@@ -1,10 +1,11 @@
-//! Reads `[workload]`: arrivals, timeout, retries.
+//! Reads `[workload]`: arrivals, keys, timeout, retries.
 
 use super::tree::Value;
 use super::units::{RATE_FORM, RawRate, parse_rate, parse_unit};
-use super::values::{Limit, count, duration, duration_or_never, number, text};
+use super::values::{Limit, big_count, count, duration, duration_or_never, number, text};
 use super::walk::{Item, Section, Walk, choice};
 use super::{Arrivals, Retries, TraceConfig, WorkloadConfig};
+use crate::popularity::Popularity;
 use crate::time::{MICROSECOND, Nanos, SECOND};
 
 const ARRIVALS: [&str; 6] = ["poisson", "constant", "mmpp", "ramp", "diurnal", "trace"];
@@ -25,15 +26,16 @@ pub(super) fn workload(
     let stand_in = Arrivals::Poisson { rate: 1.0 };
     let Some(mut s) = section else {
         let retries = Retries { max: 0, budget_ppm: 0 };
-        return WorkloadConfig { arrivals: stand_in, timeout_ns: None, retries };
+        return WorkloadConfig { arrivals: stand_in, keys: None, timeout_ns: None, retries };
     };
     let arrivals = s.need(walk, "arrivals", "{ poisson = { rate = \"70%\" } }", |walk, item| {
         arrivals(walk, item, capacity_per_s)
     });
+    let keys = s.read(walk, "keys", keys);
     let timeout_ns = s.read(walk, "timeout", duration_or_never).and_then(Limit::get);
     let retries = s.get(walk, "retries").map_or_else(no_retries, |item| retries(walk, &item));
     s.close(walk);
-    WorkloadConfig { arrivals: arrivals.unwrap_or(stand_in), timeout_ns, retries }
+    WorkloadConfig { arrivals: arrivals.unwrap_or(stand_in), keys, timeout_ns, retries }
 }
 
 fn no_retries() -> Retries {
@@ -87,6 +89,22 @@ fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option
     };
     s.close(walk);
     Some(arrivals)
+}
+
+/// What requests are about.
+fn keys(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Popularity> {
+    let example = "zipf = { count = 10000, exponent = 1.0 }";
+    let (variant, inner) = choice(walk, item, &["zipf", "uniform"], example)?;
+    let mut s = Section::open(walk, &inner);
+    let count = s.need(walk, "count", "10000", big_count).unwrap_or(1);
+    let popularity = if variant == "zipf" {
+        let exponent = s.need(walk, "exponent", "1.0", number).unwrap_or(1.0);
+        Popularity::Zipf { count, exponent }
+    } else {
+        Popularity::Uniform { count }
+    };
+    s.close(walk);
+    Some(popularity)
 }
 
 /// A recorded workload; the defaults are the columns of the trace converter's normal form.

@@ -13,12 +13,12 @@ use std::fmt::Write;
 
 use super::units::format_duration;
 use super::{
-    Arrivals, Choices, Comparison, DrawTies, EngineConfig, Expectation, Fanout, GossipConfig,
-    GossipMode, GossipPayload, HeartbeatConfig, LatencyTies, LoadSignal, MembershipConfig,
-    NetworkConfig, NodesConfig, PolicyConfig, ProbeOrder, Retries, Scenario, ServerGroup,
-    TraceConfig, WorkloadConfig,
+    Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
+    GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
+    ProbeOrder, Retries, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::popularity::Popularity;
 use crate::stats::target::Target;
 use crate::time::Nanos;
 
@@ -146,7 +146,7 @@ fn inline(keys: &[(&str, String)]) -> String {
 
 /// The keys of a group of servers.
 fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
-    let ServerGroup { name, count, capacity, backlog, service, speed, conduct } = group;
+    let ServerGroup { name, count, capacity, backlog, service, speed, weight, conduct } = group;
     let mut keys = Vec::new();
     keys.extend(name.as_ref().map(|name| ("name", quote(name))));
     keys.extend([
@@ -155,6 +155,7 @@ fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
         ("backlog", backlog.map_or_else(|| "\"unbounded\"".into(), |b| b.to_string())),
         ("service", service_law(service)),
         ("speed", number(*speed)),
+        ("weight", number(*weight)),
     ]);
     keys.extend(conduct::keys(conduct));
     keys
@@ -245,7 +246,7 @@ impl File {
     }
 
     fn workload(&mut self, workload: &WorkloadConfig) {
-        let WorkloadConfig { arrivals, timeout_ns, retries } = workload;
+        let WorkloadConfig { arrivals, keys: popularity, timeout_ns, retries } = workload;
         let Retries { max, budget_ppm } = *retries;
         self.table("[workload]");
         let (process, keys) = match arrivals {
@@ -270,6 +271,15 @@ impl File {
             Arrivals::Trace(trace) => ("trace", trace_keys(trace)),
         };
         self.key(&format!("arrivals.{process}"), inline(&keys));
+        if let Some(popularity) = popularity {
+            let (law, keys) = match *popularity {
+                Popularity::Zipf { count, exponent } => {
+                    ("zipf", vec![("count", count.to_string()), ("exponent", number(exponent))])
+                }
+                Popularity::Uniform { count } => ("uniform", vec![("count", count.to_string())]),
+            };
+            self.key(&format!("keys.{law}"), inline(&keys));
+        }
         self.key("timeout", time_or(*timeout_ns, "never"));
         let budget = number(f64::from(budget_ppm) / 1e6);
         self.key("retries", inline(&[("max", max.to_string()), ("budget", budget)]));
@@ -277,49 +287,9 @@ impl File {
 
     fn policy(&mut self, policy: &PolicyConfig) {
         self.table(&format!("[policy.{}]", policy.name()));
-        let gate = match *policy {
-            PolicyConfig::LowestLatency { own_sends, ties, capacity_gate } => {
-                self.key("own_sends", own_sends);
-                self.key(
-                    "ties",
-                    match ties {
-                        LatencyTies::Random => "\"random\"",
-                        LatencyTies::Id => "\"id\"",
-                    },
-                );
-                capacity_gate
-            }
-            PolicyConfig::Random { capacity_gate } => capacity_gate,
-            PolicyConfig::RoundRobin { random_start, capacity_gate } => {
-                self.key("random_start", random_start);
-                capacity_gate
-            }
-            PolicyConfig::TwoChoices { choices, replacement, signal, ties, capacity_gate } => {
-                let choices = match choices {
-                    Choices::Count(count) => count.to_string(),
-                    Choices::All => "\"all\"".into(),
-                };
-                self.key("choices", choices);
-                self.key("replacement", replacement);
-                self.key(
-                    "signal",
-                    match signal {
-                        LoadSignal::Own => "\"own\"",
-                        LoadSignal::Reported => "\"reported\"",
-                        LoadSignal::Combined => "\"combined\"",
-                    },
-                );
-                self.key(
-                    "ties",
-                    match ties {
-                        DrawTies::First => "\"first\"",
-                        DrawTies::Random => "\"random\"",
-                    },
-                );
-                capacity_gate
-            }
-        };
-        self.key("capacity_gate", gate);
+        for (key, value) in policy.written() {
+            self.key(key, value);
+        }
     }
 
     fn heartbeat(&mut self, heartbeat: &HeartbeatConfig) {

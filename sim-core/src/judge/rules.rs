@@ -79,7 +79,9 @@ impl Rules {
             is_careful: ejections.is_some()
                 || slow_start.is_some()
                 || judgement.trust.is_some()
-                || judgement.on_no_server != OnNoServer::Reject,
+                || setup.has_keys
+                || judgement.on_no_server != OnNoServer::Reject
+                || setup.needs.messages(),
             rhythms,
             checks,
             ejections,

@@ -17,6 +17,8 @@ pub struct Waiter {
     pub arrived_ns: Nanos,
     /// Demand bits, or service time [ns].
     pub demand: u64,
+    /// What it is about.
+    pub key: u64,
 }
 
 /// See the module documentation.

@@ -1,5 +1,5 @@
-//! Selection at a node that judges servers by their answers, eases new ones in, or keeps requests for
-//! which no server is eligible. The same events in the same order as in [`super`], with a fourth
+//! Selection at a node that judges servers by their answers, eases new ones in, keeps requests for
+//! which no server is eligible, or serves requests with keys. The same events in the same order as in [`super`], with a fourth
 //! source: requests that have waited long enough, after deadlines of the same moment.
 //!
 //! A node that does none of this never comes here, so it pays nothing for it.
@@ -65,13 +65,13 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     fn arrive_carefully(&mut self, rules: &mut Rules, arrival: &Arrival) {
-        let Arrival { at_ns, demand } = *arrival;
+        let Arrival { at_ns, demand, key } = *arrival;
         if self.setup.retries_max > 0 {
             self.in_flight.earn(self.setup.retry_budget_ppm);
         }
-        let waiter = Waiter { arrived_ns: at_ns, demand };
+        let waiter = Waiter { arrived_ns: at_ns, demand, key };
         let chosen = if self.in_flight.waiting.is_empty() {
-            self.choose_carefully(rules, at_ns)
+            self.choose_carefully(rules, at_ns, key)
         } else {
             None
         };
@@ -85,12 +85,12 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     /// A choice, made again for a server that is eased in; and the least bad one if there is none.
-    fn choose_carefully(&mut self, rules: &mut Rules, at_ns: Nanos) -> Option<ServerId> {
-        let Some(server) = self.choose(at_ns, None) else {
+    fn choose_carefully(&mut self, rules: &mut Rules, at_ns: Nanos, key: u64) -> Option<ServerId> {
+        let Some(server) = self.choose(at_ns, key, None) else {
             return self.choose_least_bad(rules, at_ns);
         };
         let stands = rules.warming.as_mut().is_none_or(|warming| warming.stands(server, at_ns));
-        if stands { Some(server) } else { self.choose(at_ns, Some(server)).or(Some(server)) }
+        if stands { Some(server) } else { self.choose(at_ns, key, Some(server)).or(Some(server)) }
     }
 
     fn choose_least_bad(&mut self, rules: &mut Rules, at_ns: Nanos) -> Option<ServerId> {
@@ -104,8 +104,11 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     fn open(&mut self, rules: &mut Rules, at_ns: Nanos, waiter: &Waiter, server: ServerId) {
-        let Waiter { arrived_ns, demand } = *waiter;
+        let Waiter { arrived_ns, demand, key } = *waiter;
         let (slot, attempt) = self.in_flight.open(arrived_ns, demand, server.0);
+        if self.setup.has_keys {
+            self.in_flight.set_key(slot, key);
+        }
         rules.send(slot, at_ns);
         self.dispatch(at_ns, server, slot, attempt, demand);
     }
@@ -124,7 +127,7 @@ impl<P: Policy> Desk<'_, P> {
     fn give_up_carefully(&mut self, rules: &mut Rules, at_ns: Nanos) {
         let Some((slot, request)) = self.in_flight.take_deadline() else { return };
         rules.answer(slot, ServerId(request.server), at_ns, None, self.view);
-        self.end_impatient(slot, &request);
+        self.end_impatient(at_ns, slot, &request);
         self.serve_waiting(rules, at_ns);
     }
 
@@ -140,7 +143,7 @@ impl<P: Policy> Desk<'_, P> {
     fn serve_waiting(&mut self, rules: &mut Rules, at_ns: Nanos) {
         let mut misses = 0;
         while let Some(&waiter) = self.in_flight.waiting.first() {
-            let Some(server) = self.choose(at_ns, None) else { break };
+            let Some(server) = self.choose(at_ns, waiter.key, None) else { break };
             let belief = &self.view.beliefs[server];
             let room = u32::from(belief.capacity).saturating_sub(self.view.load(belief));
             if room == 0 {

@@ -431,14 +431,14 @@ impl EventServers {
             lost: u64::from(server.lost),
             shed: u64::from(server.shed),
             cancelled: u64::from(server.cancelled),
-            cancelled_ns: u128::from(server.cancelled_ns),
+            cancelled_ns: server.cancelled_ns,
             arrived_dead: u64::from(server.arrived_dead),
             failed: u64::from(server.failed),
             active: u64::from(active),
             waiting: u64::from(waiting),
             busy_ns,
-            slowed_ns: u128::from(slowed_ns),
-            paused_ns: u128::from(paused_ns),
+            slowed_ns,
+            paused_ns,
             ..ServerResult::default()
         }
     }
