@@ -80,7 +80,7 @@ impl Scenario {
             file.gossip(gossip);
         }
         if let Some(subset) = subset {
-            file.subset(subset);
+            file.subset(*subset);
         }
         file.judgement_tables(judgement);
         if let Some(membership) = membership {
