@@ -243,7 +243,7 @@ impl Setup {
             retries_max: scenario.workload.retries.max,
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
             needs: scenario.policies[policy].needs(),
-            policy: scenario.policies[policy].clone(),
+            policy: scenario.policies[policy].plain().clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
             reports_a_request: reports_a_request(scenario),
             places: Places::default(),

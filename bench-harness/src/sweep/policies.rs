@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sim_core::config::document::{Node, Value};
+use sim_core::config::document::{Entry, Node, Value};
 
 use super::file::Axis;
 use super::grid::POLICY;
@@ -22,11 +22,18 @@ pub fn labels(axes: &[Axis]) -> Option<Vec<Vec<String>>> {
 }
 
 /// The names of the policies in one value, in file order.
-fn names(node: &Node) -> Vec<&str> {
+fn names<'a>(node: &'a Node) -> Vec<&'a str> {
     match &node.value {
         Value::Text(name) => vec![name],
         Value::List(nodes) => nodes.iter().flat_map(names).collect(),
-        Value::Table(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        // `preset = "..."` names policies, any other key is one.
+        Value::Table(entries) => {
+            let of = |entry: &'a Entry| match entry.key.as_str() {
+                "preset" => names(&entry.node),
+                name => vec![name],
+            };
+            entries.iter().flat_map(of).collect()
+        }
         _ => Vec::new(),
     }
 }
