@@ -174,7 +174,8 @@ impl View {
     }
 
     /// Takes in a report; false when it is not news.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call a report is felt, and there are many callers")]
+    #[inline(always)]
     pub fn merge(&mut self, report: &Report) -> bool {
         let place = self.beliefs.place(ServerId(report.server));
         let version = self.versions.at(place);
