@@ -14,7 +14,9 @@ mod candidates;
 pub mod inspector;
 pub mod news;
 
-pub use candidates::Candidates;
+#[cfg(test)]
+pub(crate) use candidates::fixture;
+pub use candidates::{BLIND_DRAWS, Candidates};
 
 use bevy_ecs::prelude::Component;
 

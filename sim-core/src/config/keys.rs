@@ -288,10 +288,12 @@ mod tests {
     #[test]
     fn table_and_parser_know_the_same_keys() {
         let mut asked_for = asked(
-            "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
-             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[membership]\n\
+            "heartbeat.fanout.random = 1\n[workload]\nretries = {}\n[membership]\n\
              [chaos]\n[target]\n[expect]\n",
         );
+        for (policy, _) in POLICIES {
+            asked_for.extend(asked(&format!("[policy]\n{policy} = {{}}")));
+        }
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };
             asked_for.extend(asked(&format!("[[faults]]\n[faults.{kind}]\n{inner}")));

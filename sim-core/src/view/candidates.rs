@@ -166,3 +166,34 @@ impl<'a> Candidates<'a> {
         (count > 0).then(|| passing().nth(below(stream, count as u32) as usize)).flatten()
     }
 }
+
+/// Views for tests of policies.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::*;
+    use crate::places::{ByServer, Places};
+    use crate::view::barred::{Barred, KNOWN_AT_START};
+    use crate::view::news::News;
+
+    /// Everybody known, idle, with this capacity.
+    pub(crate) fn view(servers: u32, capacity: u16) -> View {
+        let belief = Belief { sent_quantum: KNOWN_AT_START, capacity, ..Belief::default() };
+        View {
+            beliefs: ByServer::new(&Places::default(), servers, belief),
+            versions: ByServer::new(&Places::default(), servers, 0),
+            barred: Barred::default(),
+            news: News::default(),
+            own_sends: true,
+        }
+    }
+
+    /// All of them at time 0.
+    pub(crate) fn candidates(view: &View) -> Candidates<'_> {
+        candidates_at(view, 0)
+    }
+
+    /// All of them at a moment.
+    pub(crate) fn candidates_at(view: &View, at_ns: Nanos) -> Candidates<'_> {
+        Candidates { view, oldest_live: KNOWN_AT_START, exclude: u32::MAX, at_ns, key: 0 }
+    }
+}
