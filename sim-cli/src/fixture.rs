@@ -67,6 +67,7 @@ pub fn scenario() -> Scenario {
             latency_decay_ns: None,
         },
         gossip: None,
+        subset: None,
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

@@ -47,6 +47,12 @@ pub enum Purpose {
     SlowStart = 41,
     /// The keys of one node's requests.
     Keys = 70,
+    /// Where servers and keys stand in the tables of hash policies.
+    Layout = 71,
+    /// Which servers one node knows.
+    Subset = 72,
+    /// One node's seed for hashes of servers.
+    SubsetSeed = 73,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

@@ -13,6 +13,7 @@ pub mod barred;
 mod candidates;
 pub mod inspector;
 pub mod news;
+mod pool;
 
 #[cfg(test)]
 pub(crate) use candidates::fixture;
@@ -24,6 +25,7 @@ use crate::ids::ServerId;
 use crate::network::{Report, Stage};
 use crate::places::ByServer;
 use crate::setup::Setup;
+use crate::subset::Pool;
 use crate::ticks::Ticks;
 use crate::time::Nanos;
 
@@ -73,6 +75,10 @@ pub struct View {
     barred: Barred,
     /// What merges tell, and to whom nothing is new.
     news: News,
+    /// The servers the node knows of; `None`: all.
+    pool: Option<Pool>,
+    /// Somebody has come into the pool.
+    widened: bool,
     /// Correct the reported load by the change of the node's own in-flight requests since the
     /// report was merged.
     pub own_sends: bool,
@@ -156,6 +162,8 @@ impl View {
             versions: ByServer::new(&setup.places, setup.servers, 0),
             barred: Barred::default(),
             news: News::new(setup),
+            pool: None,
+            widened: false,
             own_sends,
         }
     }
@@ -230,6 +238,8 @@ mod tests {
             versions: ByServer::new(&Places::default(), 1, 0),
             barred: Barred::default(),
             news: News::default(),
+            pool: None,
+            widened: false,
             own_sends,
         }
     }

@@ -16,6 +16,7 @@ pub enum Event {
     ReportFault(usize),
     NodeFaults,
     Cut,
+    Listed,
     Heartbeat {
         server: u32,
         due_ns: Nanos,
@@ -112,6 +113,7 @@ impl Agenda {
             Event::ReportFault(index) => (1, 1, index as u32, 0),
             Event::NodeFaults => (1, 2, 0, 0),
             Event::Cut => (1, 3, 0, 0),
+            Event::Listed => (1, 4, 0, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),

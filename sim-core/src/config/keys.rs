@@ -115,6 +115,9 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.timeout", "time", "never", "above 0, or never", "The client gives up this long after arrival.", "Shorter: more timed_out, and served work that nobody waits for."),
     key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request, at once, on another server.", "More: fewer failures, more load when load hurts most."),
     key("workload.retries.budget", "", "0.2", "0 to 100", "Retries a node may spend, as a share of its requests.", "Higher: retry storms become possible."),
+    key("subset.random.size", "servers", "required", "1 or more", "Each node knows this many servers, drawn anew whenever servers come or go.", "Fewer: fewer connections, less even; each node sees more of its servers."),
+    key("subset.rendezvous.size", "servers", "required", "1 or more", "Each node knows the servers that suit it best by a hash (gRPC A68): changes move little.", "Fewer: fewer connections, less even."),
+    key("subset.deterministic_aperture.aperture", "servers", "12", "1 or more", "Each node knows a slice of a circle of the servers with at least so many in it (Finagle): connections are even.", "Fewer: fewer connections."),
 ];
 
 /// The keys after those of the policies.
@@ -322,6 +325,9 @@ mod tests {
                     asked_for.extend(asked(&format!("{law} = {{}}")));
                 }
             }
+        }
+        for kind in ["random", "rendezvous", "deterministic_aperture"] {
+            asked_for.extend(asked(&format!("subset.{kind} = {{}}")));
         }
         asked_for.extend(asked("workload.keys.zipf = {}"));
         asked_for.extend(asked("workload.keys.uniform = {}"));

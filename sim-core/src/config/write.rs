@@ -6,6 +6,7 @@
 //! comments, and times of laws are rounded to nanoseconds.
 
 mod judgement; // what nodes make of servers
+mod subset; // which servers a node knows
 mod breaking; // what breaks
 
 use std::fmt::Write;
@@ -42,6 +43,7 @@ impl Scenario {
             policies,
             heartbeat,
             gossip,
+            subset,
             judgement,
             membership,
             faults,
@@ -74,6 +76,9 @@ impl Scenario {
         file.heartbeat(heartbeat);
         if let Some(gossip) = gossip {
             file.gossip(gossip);
+        }
+        if let Some(subset) = subset {
+            file.subset(subset);
         }
         file.judgement_tables(judgement);
         if let Some(membership) = membership {
