@@ -16,6 +16,7 @@ mod random;
 mod round_robin;
 mod two_choices;
 
+mod roll; // who is in a schedule
 mod alias; // weighted draws
 mod weighted_random;
 mod edf; // earliest deadline first

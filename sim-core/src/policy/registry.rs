@@ -196,9 +196,9 @@ registry! {
         "NGINX's random two: the lighter of two different servers drawn by weight.";
     nginx_least_connections::NginxLeastConnectionsConfig as NginxLeastConnections =
         "nginx_least_connections":
-        "NGINX's least_conn: the fewest own requests by weight of all.";
+        "NGINX's least connections: the fewest own requests by weight of all.";
     nginx_least_time::NginxLeastTimeConfig as NginxLeastTime = "nginx_least_time":
-        "NGINX's least_time: own response times by load, in coarse steps.";
+        "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
 }

@@ -24,6 +24,7 @@ use crate::setup::Setup;
 use crate::view::{BLIND_DRAWS, Candidates};
 
 use super::registry::capacity_gate_key;
+use super::roll::Roll;
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`StaticStride`].
@@ -55,29 +56,39 @@ impl Parameters for StaticStrideConfig {
     }
 
     fn server_bytes(&self) -> usize {
-        size_of::<u16>()
+        size_of::<f64>() + size_of::<u16>()
     }
 
     fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
         let counter = if self.random_start { stream.next_u32() } else { 0 };
-        let strides = Strides::new(&setup.weights(), counter);
-        let capacity_gate = self.capacity_gate;
-        SelectionIndex::Boxed(Box::new(StaticStride { strides, capacity_gate }))
+        SelectionIndex::Boxed(Box::new(StaticStride {
+            weights: setup.weights(),
+            roll: Roll::new(),
+            strides: Strides::new(&[], counter),
+            capacity_gate: self.capacity_gate,
+        }))
     }
 }
 
 /// See the module documentation.
 #[derive(Debug)]
 pub struct StaticStride {
+    /// By id.
+    weights: Vec<f64>,
+    roll: Roll,
     strides: Strides,
     capacity_gate: bool,
 }
 
 impl Policy for StaticStride {
     fn choose(&mut self, candidates: &Candidates<'_>, _: &mut Stream) -> Option<ServerId> {
-        let gate = self.capacity_gate;
-        let is_eligible = |server| candidates.is_eligible(server, gate);
-        self.strides.pick(candidates.servers(), is_eligible).map(ServerId)
+        let Self { weights, roll, strides, capacity_gate } = self;
+        if roll.has_changed(candidates) {
+            let weights: Vec<f64> = roll.servers().map(|server| weights[server as usize]).collect();
+            *strides = Strides::new(&weights, strides.counter);
+        }
+        let is_eligible = |place| candidates.is_eligible(roll.server(place), *capacity_gate);
+        strides.pick(is_eligible).map(|place| ServerId(roll.server(place)))
     }
 }
 
@@ -132,12 +143,11 @@ impl Strides {
         }
     }
 
-    /// The next server that is eligible, out of `servers`.
-    pub fn pick(
-        &mut self,
-        servers: impl DoubleEndedIterator<Item = u32> + Clone,
-        is_eligible: impl Fn(u32) -> bool,
-    ) -> Option<u32> {
+    /// The next server that is eligible.
+    pub fn pick(&mut self, is_eligible: impl Fn(u32) -> bool) -> Option<u32> {
+        if self.servers == 0 {
+            return None;
+        }
         let mut last = 0;
         for _ in 0..BLIND_DRAWS {
             last = self.next();
@@ -145,9 +155,7 @@ impl Strides {
                 return Some(last);
             }
         }
-        let after = servers.clone().filter(|&server| server > last);
-        let before = servers.filter(|&server| server <= last);
-        after.chain(before).find(|&server| is_eligible(server))
+        (last + 1..self.servers).chain(0..=last).find(|&server| is_eligible(server))
     }
 }
 
@@ -214,8 +222,8 @@ mod tests {
     fn whoever_is_out_is_skipped() {
         let mut strides = Strides::new(&[1.0, 100.0, 1.0, 2.0], 0);
         for _ in 0..100 {
-            assert_eq!(strides.pick(0..4, |server| server == 2), Some(2));
+            assert_eq!(strides.pick(|server| server == 2), Some(2));
         }
-        assert_eq!(strides.pick(0..4, |_| false), None);
+        assert_eq!(strides.pick(|_| false), None);
     }
 }
