@@ -15,6 +15,7 @@ mod values; // values out of the tree
 mod laws; // delays and service times
 mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
+mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod parameters; // what they may be told
@@ -37,6 +38,9 @@ pub mod keys; // every key there is
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
 pub(crate) use chaos::all_faults;
 pub use chaos::{ChaosConfig, ChaosKind};
+pub use conduct::{
+    AdaptiveLifo, Antagonist, CoDel, ColdStart, Conduct, Crowding, Discipline, Pauses, Shedding,
+};
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
 pub use judgement::{
@@ -158,6 +162,8 @@ pub struct ServerGroup {
     pub service: ServiceLaw,
     /// Work done in one second of service, relative to speed 1. Above 0.
     pub speed: f64,
+    /// Order of service, shedding, and what ages.
+    pub conduct: Conduct,
     /// What an operator says of the server's strength, relative to others; known to every node from
     /// the start, and no part of reports. Only weighted policies look at it. Above 0.
     pub weight: f64,

@@ -48,6 +48,15 @@ pub enum Event {
         admission: u32,
         job: u32,
     },
+    Pace {
+        server: u32,
+        generation: u32,
+    },
+    Expiry {
+        server: u32,
+        admission: u32,
+        job: u32,
+    },
     Attempt {
         server: u32,
         job: u32,
@@ -124,6 +133,9 @@ impl Agenda {
             Event::Observe => (8, 0, 0, 0),
             Event::Serve { node } => (9, node, 0, 0),
             Event::Completion { server, admission, .. } => (10, server, admission, 0),
+            Event::Pace { server, generation } => (10, server, 0, generation),
+            // After whatever is done at this server at this moment.
+            Event::Expiry { server, admission, .. } => (10, server, u32::MAX, admission),
             Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),

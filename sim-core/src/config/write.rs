@@ -8,6 +8,7 @@
 mod judgement; // what nodes make of servers
 mod subset; // which servers a node knows
 mod breaking; // what breaks
+mod conduct; // how servers serve
 
 use std::fmt::Write;
 
@@ -78,7 +79,7 @@ impl Scenario {
             file.gossip(gossip);
         }
         if let Some(subset) = subset {
-            file.subset(subset);
+            file.subset(*subset);
         }
         file.judgement_tables(judgement);
         if let Some(membership) = membership {
@@ -150,7 +151,7 @@ fn inline(keys: &[(&str, String)]) -> String {
 
 /// The keys of a group of servers.
 fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
-    let ServerGroup { name, count, capacity, backlog, service, speed, weight } = group;
+    let ServerGroup { name, count, capacity, backlog, service, speed, weight, conduct } = group;
     let mut keys = Vec::new();
     keys.extend(name.as_ref().map(|name| ("name", quote(name))));
     keys.extend([
@@ -161,6 +162,7 @@ fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
         ("speed", number(*speed)),
         ("weight", number(*weight)),
     ]);
+    keys.extend(conduct::keys(conduct));
     keys
 }
 

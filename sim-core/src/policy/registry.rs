@@ -14,6 +14,7 @@ use crate::rng::Stream;
 use crate::setup::Setup;
 
 pub use super::custom::CustomPolicy;
+pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
 pub use super::lowest_latency::LatencyTies;
 pub use super::nginx::Failing;
@@ -70,6 +71,11 @@ pub trait Parameters: Clone + Debug + Default + PartialEq {
     /// Memory a node's policy keeps of each server [bytes].
     fn server_bytes(&self) -> usize {
         0
+    }
+
+    /// Memory of tables that all nodes share, with so many servers [bytes].
+    fn shared_bytes(&self, _servers: f64) -> f64 {
+        0.0
     }
 
     /// The policy of one node; first states are drawn from `stream`.
@@ -146,6 +152,14 @@ macro_rules! registry {
                 }
             }
 
+            /// Memory of tables that all nodes share [bytes].
+            pub fn shared_bytes(&self, servers: f64) -> f64 {
+                match self {
+                    $(Self::$kind(parameters) => parameters.shared_bytes(servers),)*
+                    Self::Custom(_) => 0.0,
+                }
+            }
+
             /// Memory a node's policy keeps of each server [bytes]; of the caller's own nothing is known.
             pub fn server_bytes(&self) -> usize {
                 match self {
@@ -201,6 +215,12 @@ registry! {
         "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
+    ring_hash::RingHashConfig as RingHash = "ring_hash":
+        "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
+    maglev::MaglevConfig as Maglev = "maglev":
+        "By key: Maglev's table, with an optional bound on load (Envoy).";
+    rendezvous::RendezvousConfig as Rendezvous = "rendezvous":
+        "By key: the server with the highest random weight.";
 }
 
 /// The documentation of the switch most policies have.
