@@ -125,3 +125,69 @@ impl PolicyConfig {
         pairs.collect::<Vec<_>>().join(";")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Scenario;
+
+    fn parse(policy: &str) -> Result<Scenario, Vec<String>> {
+        let text = format!(
+            "name = \"x\"\nduration = \"1s\"\n{policy}\n[[servers]]\ncount = 4\ncapacity = 1\n\
+             backlog = 0\nservice.constant = {{ mean = \"1ms\" }}\n[workload]\n\
+             arrivals.poisson = {{ rate = \"50%\" }}\nkeys.uniform = {{ count = 10 }}\n"
+        );
+        let told = |faults: Vec<crate::config::ConfigFault>| {
+            faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.problem)).collect()
+        };
+        Scenario::parse(&text, &[], &|_| Err("no file".into())).map_err(told)
+    }
+
+    fn names_of(policy: &str) -> Vec<&'static str> {
+        parse(policy).expect(policy).policies.iter().map(PolicyConfig::name).collect()
+    }
+
+    #[test]
+    fn presets_stand_wherever_policies_do() {
+        let one = ["envoy_least_request"];
+        assert_eq!(names_of("policy = \"envoy_least_request\""), one);
+        assert_eq!(names_of("[policy]\npreset = \"envoy_least_request\""), one);
+        assert_eq!(names_of("[policy.envoy_least_request]"), one);
+        let several = "[policy]\nrandom = {}\npreset = [\"finagle_p2c\", \"yarp_p2c\"]\n\
+                       two_choices = {}\n[policy.finagle_heap]";
+        let expected = ["random", "finagle_p2c", "yarp_p2c", "two_choices", "finagle_heap"];
+        assert_eq!(names_of(several), expected);
+        let changed = parse("[policy.envoy_least_request]\nchoices = 5").expect("possible");
+        assert!(changed.policies[0].params().starts_with("choices=5;selection=n_choices;"));
+        assert_eq!(changed.policies[0].name(), "envoy_least_request");
+    }
+
+    /// All presets in one scenario, read back as written.
+    #[test]
+    fn presets_survive_being_written() {
+        let names: Vec<String> =
+            PRESETS.iter().map(|preset| format!("\"{}\"", preset.name)).collect();
+        let scenario = parse(&format!("[policy]\npreset = [{}]", names.join(", "))).expect("all");
+        assert_eq!(scenario.policies.len(), PRESETS.len());
+        let again = Scenario::parse(&scenario.to_toml(), &[], &|_| Err("no file".into()));
+        assert_eq!(again, Ok(scenario));
+    }
+
+    #[test]
+    fn what_is_wrong_with_presets_is_told_by_name() {
+        for (policy, told) in [
+            ("policy = \"envoy_least_reqest\"", "policy: unknown choice"),
+            ("[policy]\npreset = \"random\"", "policy.preset: unknown choice"),
+            ("[policy]\npreset = 3", "policy.preset: must be one of a few words"),
+            ("[policy.envoy_least_request]\nchoices = 1", "policy.envoy_least_request.choices: "),
+            (
+                "[policy.envoy_least_request]\nchoice = 2",
+                "policy.envoy_least_request.choice: unknown key",
+            ),
+            ("[policy]\npreset = [\"yarp_p2c\", \"yarp_p2c\"]", "policy.yarp_p2c: is there twice"),
+        ] {
+            let faults = parse(policy).expect_err(policy);
+            assert!(faults.iter().any(|fault| fault.starts_with(told)), "{policy}: {faults:?}");
+        }
+    }
+}
