@@ -7,7 +7,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use sim_core::gossip::merge_reports;
 use sim_core::ids::NodeId;
 use sim_core::network::Report;
-use sim_core::policy::{Policy, SelectionIndex, corrects_own_sends};
+use sim_core::policy::{Policy, SelectionIndex};
 use sim_core::rng::{Purpose, RngExt, below, stream};
 use sim_core::setup::Setup;
 use sim_core::view::{Belief, Candidates, Freshness, View};
@@ -58,8 +58,8 @@ fn merge_by_servers(c: &mut Criterion) {
 /// A node that has heard every server once and chosen once: its index knows those latencies.
 fn listening_node(setup: &Setup, first: &[Report]) -> (View, SelectionIndex) {
     let mut stream = setup.node_stream(Purpose::Policy, NodeId(0));
-    let mut index = SelectionIndex::new(setup, &mut stream);
-    let mut view = View::new(setup, corrects_own_sends(&setup.policy));
+    let mut index = SelectionIndex::new(setup, NodeId(0), &mut stream);
+    let mut view = View::new(setup, setup.policy.corrects_own_sends());
     merge_reports(&mut view, &mut index, first);
     let freshness = Freshness::new(&setup.ticks, 0, setup.silence_ns);
     let candidates = Candidates::new(&view, &freshness, 0, None);

@@ -4,11 +4,11 @@ use std::hint::black_box;
 
 use bench_harness::fleet;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use sim_core::config::{Choices, DrawTies, LoadSignal, PolicyConfig};
+use sim_core::config::{Choices, DrawTies, LoadSignal, PolicyConfig, TwoChoicesConfig};
 use sim_core::gossip::merge_reports;
 use sim_core::ids::NodeId;
 use sim_core::network::Report;
-use sim_core::policy::{Policy, SelectionIndex, corrects_own_sends};
+use sim_core::policy::{Policy, SelectionIndex};
 use sim_core::rng::{Purpose, RngExt, stream};
 use sim_core::setup::Setup;
 use sim_core::view::{Candidates, Freshness, View};
@@ -17,13 +17,13 @@ use sim_core::view::{Candidates, Freshness, View};
 const PICKS: u32 = 1_000;
 
 /// The least loaded of all servers: what two choices approximate.
-const ALL: PolicyConfig = PolicyConfig::TwoChoices {
+const ALL: PolicyConfig = PolicyConfig::TwoChoices(TwoChoicesConfig {
     choices: Choices::All,
     replacement: false,
     signal: LoadSignal::Combined,
     ties: DrawTies::Random,
     capacity_gate: false,
-};
+});
 
 /// Question: what does a pick of `two_choices` cost, and how does it grow with the view, whose
 /// cache misses are all that is left to grow?
@@ -71,9 +71,9 @@ fn informed_node(setup: &Setup) -> (View, SelectionIndex) {
         ..Report::default()
     };
     let reports: Vec<Report> = (0..setup.servers).map(report).collect();
-    let mut view = View::new(setup, corrects_own_sends(&setup.policy));
+    let mut view = View::new(setup, setup.policy.corrects_own_sends());
     let mut draws = setup.node_stream(Purpose::Policy, NodeId(0));
-    let mut index = SelectionIndex::new(setup, &mut draws);
+    let mut index = SelectionIndex::new(setup, NodeId(0), &mut draws);
     merge_reports(&mut view, &mut index, &reports);
     (view, index)
 }

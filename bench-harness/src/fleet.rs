@@ -2,8 +2,8 @@
 
 use sim_core::config::{
     Arrivals, Choices, DrawTies, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
-    LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries, Scenario,
-    ServerGroup, WorkloadConfig,
+    LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig, PolicyConfig,
+    Retries, Scenario, ServerGroup, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
@@ -18,17 +18,20 @@ pub const LOAD: f64 = 0.8;
 pub const DELAY_NS: Nanos = 500_000;
 
 /// Power of two choices, distinct, on reported load corrected by own sends.
-pub const TWO_CHOICES: PolicyConfig = PolicyConfig::TwoChoices {
+pub const TWO_CHOICES: PolicyConfig = PolicyConfig::TwoChoices(TwoChoicesConfig {
     choices: Choices::Count(2),
     replacement: false,
     signal: LoadSignal::Combined,
     ties: DrawTies::Random,
     capacity_gate: false,
-};
+});
 
 /// The seed rule.
-pub const LOWEST_LATENCY: PolicyConfig =
-    PolicyConfig::LowestLatency { own_sends: true, ties: LatencyTies::Random, capacity_gate: true };
+pub const LOWEST_LATENCY: PolicyConfig = PolicyConfig::LowestLatency(LowestLatencyConfig {
+    own_sends: true,
+    ties: LatencyTies::Random,
+    capacity_gate: true,
+});
 
 /// `servers` servers of four slots behind `nodes` nodes, load 0.8, Poisson arrivals, heartbeats
 /// every 100 ms to all nodes, 500 us one way. Runs for about `requests` requests.
@@ -65,6 +68,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: SERVICE_NS as f64 },
             speed: 1.0,
+            weight: 1.0,
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate },

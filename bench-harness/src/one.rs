@@ -11,7 +11,7 @@ use bench_harness::memory;
 use bench_harness::reference::{self, LatencyChoice};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use sim_core::config::{PolicyConfig, Scenario};
+use sim_core::config::{PolicyConfig, RandomConfig, Scenario};
 use sim_core::result::RunResult;
 use sim_core::server::KernelKind;
 use sim_core::simulation::{Options, Simulation};
@@ -101,7 +101,7 @@ impl Policy {
         match self {
             Self::TwoChoices => fleet::TWO_CHOICES,
             Self::LowestLatency => fleet::LOWEST_LATENCY,
-            Self::Random => PolicyConfig::Random { capacity_gate: false },
+            Self::Random => PolicyConfig::Random(RandomConfig { capacity_gate: false }),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod breakage;
 mod judging;
 mod nodes;
+mod policies;
 mod shrink;
 
 use bench_harness::fleet;
@@ -86,6 +87,7 @@ fn random_case(seed: u64) -> Case {
     let trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
     nodes::add_node_faults(&mut scenario);
+    policies::vary(&mut scenario);
     nodes::add_membership(&mut scenario);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
@@ -145,8 +147,11 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     scenario.seed = seed;
     scenario.servers = (0..rng.random_range(1..4)).map(|_| random_group(unit, rng)).collect();
     let servers = scenario.server_count();
-    if let PolicyConfig::TwoChoices { choices: Choices::Count(count), replacement, .. } =
-        &mut scenario.policies[0]
+    if let PolicyConfig::TwoChoices(TwoChoicesConfig {
+        choices: Choices::Count(count),
+        replacement,
+        ..
+    }) = &mut scenario.policies[0]
     {
         *replacement |= *count > servers;
     }
@@ -224,9 +229,12 @@ fn random_gossip(rng: &mut Stream, nodes: u32, quantum_ns: u64) -> GossipConfig 
 fn random_policy(rng: &mut Stream) -> PolicyConfig {
     let capacity_gate = rng.random_bool(0.5);
     match rng.random_range(0..5) {
-        0 => PolicyConfig::Random { capacity_gate },
-        1 => PolicyConfig::RoundRobin { random_start: rng.random_bool(0.5), capacity_gate },
-        2 => PolicyConfig::TwoChoices {
+        0 => PolicyConfig::Random(RandomConfig { capacity_gate }),
+        1 => PolicyConfig::RoundRobin(RoundRobinConfig {
+            random_start: rng.random_bool(0.5),
+            capacity_gate,
+        }),
+        2 => PolicyConfig::TwoChoices(TwoChoicesConfig {
             choices: [Choices::Count(1), Choices::Count(2), Choices::Count(3), Choices::All]
                 [rng.random_range(0..4)],
             replacement: rng.random_bool(0.5),
@@ -234,12 +242,12 @@ fn random_policy(rng: &mut Stream) -> PolicyConfig {
                 [rng.random_range(0..3)],
             ties: [DrawTies::First, DrawTies::Random][rng.random_range(0..2)],
             capacity_gate,
-        },
-        _ => PolicyConfig::LowestLatency {
+        }),
+        _ => PolicyConfig::LowestLatency(LowestLatencyConfig {
             own_sends: rng.random_bool(0.5),
             ties: [LatencyTies::Random, LatencyTies::Id][rng.random_range(0..2)],
             capacity_gate,
-        },
+        }),
     }
 }
 
@@ -264,6 +272,7 @@ fn random_group(unit: u64, rng: &mut Stream) -> ServerGroup {
             _ => ServiceLaw::Exponential { mean_ns },
         },
         speed: [1.0, 0.5, 2.0][rng.random_range(0..3)],
+        weight: 1.0,
     }
 }
 
@@ -299,7 +308,11 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
 fn random_scenarios_survive_being_written_and_name_every_fault() {
     let mut kinds = std::collections::BTreeMap::new();
     for seed in 0..CASES {
-        let Case { scenario, .. } = random_case(seed);
+        let Case { mut scenario, .. } = random_case(seed);
+        if matches!(scenario.policies[0], PolicyConfig::Custom(_)) {
+            // No file can name it.
+            scenario.policies = vec![fleet::TWO_CHOICES];
+        }
         let text = scenario.to_toml();
         match Scenario::parse(&text, &[], &|file| Err(format!("no file {file}"))) {
             Ok(read) => assert_eq!(read, scenario, "{text}"),
@@ -317,6 +330,21 @@ fn random_scenarios_survive_being_written_and_name_every_fault() {
     for kind in keys::FAULTS {
         let count = kinds.get(kind).copied().unwrap_or(0);
         assert!(count >= 5, "{kind} in {count} cases: {kinds:?}");
+    }
+}
+
+/// Goal: a policy is told the same at the same moments by both engines, however they run, and the
+/// caller's own policy enters both. Method: random cases with a policy that hears everything.
+#[test]
+fn policies_hear_the_same_in_both_engines() {
+    for seed in 3_000..3_060 {
+        let mut case = random_case(seed);
+        case.scenario.policies = vec![policies::listener()];
+        let expected = case.plain();
+        assert_same(&case.windowed(Options::default()), &expected, &case.scenario.name);
+        let threads = Options { shards: Some(3), always_parallel: true, ..Options::default() };
+        let threads = Options { threads: 2, visit: Visit::Reverse, ..threads };
+        assert_same(&case.windowed(threads), &expected, &case.scenario.name);
     }
 }
 
@@ -355,7 +383,7 @@ fn random_cases_gossip_and_are_cut_apart() {
 fn random_cases_hear_much_and_little() {
     let mut counts = [0; 2];
     for Case { scenario, .. } in (0..150).map(random_case) {
-        if matches!(scenario.policies[0], PolicyConfig::LowestLatency { .. }) {
+        if matches!(scenario.policies[0], PolicyConfig::LowestLatency(_)) {
             counts[usize::from(Setup::new(&scenario, 0, 0).hears_much())] += 1;
         }
     }

@@ -4,7 +4,7 @@
 
 use bench_harness::fleet;
 use bench_harness::warmup::{no_trace, settle};
-use sim_core::config::{Arrivals, PolicyConfig, Scenario};
+use sim_core::config::{Arrivals, PolicyConfig, RandomConfig, Scenario};
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::Outcome;
 use sim_core::simulation::{Options, simulate};
@@ -20,7 +20,7 @@ const SERVICE_NS: f64 = 1e7;
 /// relaxation times (0.9 s each) is known well enough for its bias to show.
 fn queue(seed: u64) -> Scenario {
     let mut scenario =
-        fleet::scenario(SERVERS, 1, PolicyConfig::Random { capacity_gate: false }, 1_500);
+        fleet::scenario(SERVERS, 1, PolicyConfig::Random(RandomConfig::default()), 1_500);
     scenario.seed = seed;
     scenario.warmup_ns = 0;
     scenario.servers[0].capacity = 1;

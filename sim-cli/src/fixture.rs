@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sim_core::config::{
     Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, Retries, Scenario, ServerGroup, WorkloadConfig,
+    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -44,6 +44,7 @@ pub fn scenario() -> Scenario {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed: 1.0,
+            weight: 1.0,
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate: 110.0 },
@@ -51,8 +52,8 @@ pub fn scenario() -> Scenario {
             retries: Retries { max: 0, budget_ppm: 0 },
         },
         policies: vec![
-            PolicyConfig::Random { capacity_gate: true },
-            PolicyConfig::RoundRobin { random_start: true, capacity_gate: true },
+            PolicyConfig::Random(RandomConfig { capacity_gate: true }),
+            PolicyConfig::RoundRobin(RoundRobinConfig { random_start: true, capacity_gate: true }),
         ],
         heartbeat: HeartbeatConfig {
             interval_ns: 100 * MILLISECOND,

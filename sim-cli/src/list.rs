@@ -15,12 +15,22 @@ pub fn list(what: Topic) -> ExitCode {
         Topic::Keys => table(KEYS.iter(), "") + "\n",
         Topic::SweepKeys => table(SWEEP_KEYS.iter(), "") + "\n",
         Topic::Metrics => metrics::metrics(),
-        Topic::Policies => groups("policy.", POLICIES),
+        Topic::Policies => policies(),
         Topic::Faults => {
             let common = table(KEYS.iter().filter(|key| is_common(key)), "faults.N.");
             format!("[[faults]]\n{common}\n\n{}", groups("faults.N.", FAULTS))
         }
     })
+}
+
+/// Every policy: its name, what it does, its parameters.
+fn policies() -> String {
+    let policy = |&(name, about): &(&str, &str)| {
+        let prefix = format!("policy.{name}.");
+        let keys = KEYS.iter().filter(|key| key.path.starts_with(&prefix));
+        format!("{name}\n{about}\n{}\n", table(keys, &prefix))
+    };
+    POLICIES.iter().map(policy).collect::<Vec<_>>().join("\n")
 }
 
 /// A heading and the parameters of each name below `prefix`.

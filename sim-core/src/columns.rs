@@ -12,7 +12,7 @@ mod series;
 mod servers;
 pub mod sweeps;
 
-use crate::config::{Choices, DrawTies, LatencyTies, LoadSignal, PolicyConfig, Scenario};
+use crate::config::{PolicyConfig, Scenario};
 use crate::result::RunResult;
 use crate::stats::contest::Direction;
 
@@ -130,38 +130,7 @@ pub fn policy_labels(scenario: &Scenario) -> Vec<String> {
 
 /// The parameters of a policy as `key=value` joined by `;`, for the column `policy_params`.
 pub fn policy_params(policy: &PolicyConfig) -> String {
-    match policy {
-        PolicyConfig::LowestLatency { own_sends, ties, capacity_gate } => {
-            let ties = match ties {
-                LatencyTies::Random => "random",
-                LatencyTies::Id => "id",
-            };
-            format!("own_sends={own_sends};ties={ties};capacity_gate={capacity_gate}")
-        }
-        PolicyConfig::Random { capacity_gate } => format!("capacity_gate={capacity_gate}"),
-        PolicyConfig::RoundRobin { random_start, capacity_gate } => {
-            format!("random_start={random_start};capacity_gate={capacity_gate}")
-        }
-        PolicyConfig::TwoChoices { choices, replacement, signal, ties, capacity_gate } => {
-            let choices = match choices {
-                Choices::Count(n) => n.to_string(),
-                Choices::All => "all".to_owned(),
-            };
-            let signal = match signal {
-                LoadSignal::Own => "own",
-                LoadSignal::Reported => "reported",
-                LoadSignal::Combined => "combined",
-            };
-            let ties = match ties {
-                DrawTies::First => "first",
-                DrawTies::Random => "random",
-            };
-            format!(
-                "choices={choices};replacement={replacement};signal={signal};ties={ties};\
-                 capacity_gate={capacity_gate}"
-            )
-        }
-    }
+    policy.params()
 }
 
 /// A row of [`METRICS`]; only here so that the table reads as one.
@@ -191,7 +160,7 @@ pub(crate) mod fixture {
     use crate::config::ServerGroup;
     use crate::config::{
         Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
-        NodesConfig, PolicyConfig, Retries, WorkloadConfig,
+        NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, WorkloadConfig,
     };
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
@@ -209,6 +178,7 @@ pub(crate) mod fixture {
             backlog: Some(4),
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed,
+            weight: 1.0,
         };
         let delay = DelayLaw::Constant { mean_ns: 500 * MICROSECOND };
         Scenario {
@@ -239,9 +209,12 @@ pub(crate) mod fixture {
                 retries: Retries { max: 0, budget_ppm: 0 },
             },
             policies: vec![
-                PolicyConfig::Random { capacity_gate: true },
-                PolicyConfig::RoundRobin { random_start: true, capacity_gate: true },
-                PolicyConfig::Random { capacity_gate: false },
+                PolicyConfig::Random(RandomConfig { capacity_gate: true }),
+                PolicyConfig::RoundRobin(RoundRobinConfig {
+                    random_start: true,
+                    capacity_gate: true,
+                }),
+                PolicyConfig::Random(RandomConfig { capacity_gate: false }),
             ],
             heartbeat: HeartbeatConfig {
                 interval_ns: 100 * MILLISECOND,

@@ -17,6 +17,7 @@ mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
+mod parameters; // what they may be told
 mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
@@ -42,8 +43,11 @@ pub use judgement::{
     PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,
 };
 pub use membership::{MembershipConfig, ProbeOrder};
+pub use parameters::{ParameterCheck, ParameterList};
 pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
+
+pub use crate::policy::registry::*;
 
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::stats::target::Target;
@@ -150,6 +154,9 @@ pub struct ServerGroup {
     pub service: ServiceLaw,
     /// Work done in one second of service, relative to speed 1. Above 0.
     pub speed: f64,
+    /// What an operator says of the server's strength, relative to others; known to every node from
+    /// the start, and no part of reports. Only weighted policies look at it. Above 0.
+    pub weight: f64,
 }
 
 /// Where requests come from and how long they are pursued.
@@ -238,83 +245,6 @@ pub struct TraceConfig {
     pub rate: Option<f64>,
 }
 
-/// A policy and its parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PolicyConfig {
-    /// The seed rule: available, then below capacity, then lowest mean latency.
-    LowestLatency {
-        /// Correct the reported load by the change of this node's own in-flight requests.
-        own_sends: bool,
-        /// Who wins among equal latencies.
-        ties: LatencyTies,
-        /// Skip servers whose estimated load has reached their capacity.
-        capacity_gate: bool,
-    },
-    /// A uniformly random eligible server.
-    Random {
-        /// As above.
-        capacity_gate: bool,
-    },
-    /// Eligible servers in turn.
-    RoundRobin {
-        /// Start each node at a random server, so that nodes do not move in step.
-        random_start: bool,
-        /// As above.
-        capacity_gate: bool,
-    },
-    /// The least loaded of a few servers drawn at random.
-    TwoChoices {
-        /// How many are drawn.
-        choices: Choices,
-        /// Whether one server may be drawn twice.
-        replacement: bool,
-        /// What "loaded" means.
-        signal: LoadSignal,
-        /// Who wins among equal loads.
-        ties: DrawTies,
-        /// As above.
-        capacity_gate: bool,
-    },
-}
-
-/// Who wins among equal mean latencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LatencyTies {
-    /// Each of them with equal chance.
-    Random,
-    /// The smallest server id.
-    Id,
-}
-
-/// How many servers are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choices {
-    /// This many, at least 1.
-    Count(u32),
-    /// Every server: the full scan.
-    All,
-}
-
-/// What a node takes for a server's load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoadSignal {
-    /// This node's own in-flight requests at the server.
-    Own,
-    /// The load in the newest report, as it is.
-    Reported,
-    /// The reported load corrected by the change of this node's own in-flight requests since.
-    Combined,
-}
-
-/// Who wins among equal loads of drawn servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DrawTies {
-    /// The one drawn first.
-    First,
-    /// Each of them with equal chance.
-    Random,
-}
-
 /// Reports from servers to nodes, and what their absence means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeartbeatConfig {
@@ -373,18 +303,6 @@ pub enum Comparison {
     Greater,
     /// `>=`
     GreaterOrEqual,
-}
-
-impl PolicyConfig {
-    /// The name under which files and tables know the policy.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::LowestLatency { .. } => "lowest_latency",
-            Self::Random { .. } => "random",
-            Self::RoundRobin { .. } => "round_robin",
-            Self::TwoChoices { .. } => "two_choices",
-        }
-    }
 }
 
 impl Scenario {

@@ -42,6 +42,7 @@ pub mod view; // what a node believes
 pub mod judge; // what a node makes of the servers beyond that
 pub mod truth; // which servers are really up
 pub mod policy; // how a node chooses
+pub mod answer; // what a policy hears of an attempt that has ended
 pub mod request; // what a node has in flight
 pub mod traffic; // what arrives at a node
 pub mod workload; // arrival processes

@@ -11,7 +11,7 @@ use crate::exchange::Sharing;
 use crate::judge::Judge;
 use crate::meters::NodeMeters;
 use crate::plan::NodeChange;
-use crate::policy::{SelectionIndex, corrects_own_sends};
+use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::result::Outcome;
 use crate::roster::Roster;
@@ -82,7 +82,7 @@ fn apply(
         rules.start(quantum);
         nodes.sharings[node].reset(setup, starts, quantum);
         nodes.clusters[node].start(setup, starts, quantum);
-        nodes.views[node] = View::empty(setup, corrects_own_sends(&setup.policy));
+        nodes.views[node] = View::empty(setup, setup.policy.corrects_own_sends());
         nodes.indexes[node] = fresh(node);
     }
 }

@@ -1,30 +1,44 @@
 //! Policies: how a node chooses among the servers it believes in.
 //!
 //! A policy sees [`Candidates`], the node's beliefs at one moment, and never a server. The built-in
-//! ones and your own keep the same contract.
+//! ones and your own keep the same contract, [`Policy`]; [`registry`] lists the built-in ones,
+//! [`CustomPolicy`] takes in yours.
+//!
+//! **To add a policy**: a file with its parameters ([`Parameters`]) and its state ([`Policy`]), and a
+//! line in [`registry`].
 
+pub mod registry;
+mod custom;
 pub mod least_bad;
+
 mod lowest_latency;
 mod random;
 mod round_robin;
 mod two_choices;
 
+pub use custom::{CustomPolicy, Factory};
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
+pub use registry::{Needs, Parameters};
 pub use round_robin::RoundRobin;
 pub use two_choices::TwoChoices;
 
 use bevy_ecs::prelude::Component;
 
-use crate::config::{LoadSignal, PolicyConfig};
+use crate::answer::Answer;
 use crate::ids::ServerId;
-use crate::rng::{Stream, below};
-use crate::setup::Setup;
+use crate::rng::Stream;
+use crate::time::Nanos;
 use crate::view::{Belief, Candidates, View};
 
 /// The contract of a policy. One value a node; its state is the node's own.
-pub trait Policy {
+///
+/// What it is told comes in the order of the node's time; nothing else reaches it. A node that stops
+/// loses its policy with all state, and gets a new one when it starts.
+pub trait Policy: std::fmt::Debug + Send + Sync {
     /// Chooses a server that is eligible, or none. Draws from `stream` alone.
+    ///
+    /// A choice is no promise: a node may choose again at the same moment, and send nothing.
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId>;
 
     /// Reads what the next `arrivals` choices will probably need, so that it is in the cache by
@@ -34,15 +48,36 @@ pub trait Policy {
 
     /// Reads what hearing of `servers` will need. Changes nothing.
     #[inline]
-    fn touch_servers(&self, _servers: impl Iterator<Item = u32>) {}
+    fn touch_servers(&self, _servers: impl Iterator<Item = u32>)
+    where
+        Self: Sized,
+    {
+    }
 
-    /// A report about `server` was merged.
+    /// A report about `server` was merged, or something else the node believes of it has changed.
+    ///
+    /// Reports of one moment come in no order, and one that came too late for its moment is not told:
+    /// what is kept must follow from the newest belief alone.
     #[inline]
     fn on_report(&mut self, _server: ServerId, _belief: &Belief) {}
 
-    /// An attempt at `server` ended, with whatever result.
+    /// An attempt leaves for `server` at `at_ns`; `belief.own` counts it already.
     #[inline]
-    fn on_answer(&mut self, _server: ServerId, _belief: &Belief) {}
+    fn on_send(&mut self, _server: ServerId, _belief: &Belief, _at_ns: Nanos) {}
+
+    /// An attempt at `server` ended, with whatever result; `belief.own` no longer counts it.
+    #[inline]
+    fn on_answer(&mut self, _server: ServerId, _belief: &Belief, _answer: &Answer) {}
+
+    /// Whether answers must say when their attempt left, if the run keeps it. Policies known at
+    /// compile time never ask, so it costs them nothing.
+    #[inline]
+    fn times_answers(&self) -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
 }
 
 /// One node's policy with its state: the selection index of the node.
@@ -56,6 +91,8 @@ pub enum SelectionIndex {
     RoundRobin(RoundRobin),
     /// The least loaded of a few.
     TwoChoices(TwoChoices),
+    /// Any other, the caller's own among them.
+    Boxed(Box<dyn Policy>),
 }
 
 /// Runs `$body` with `$policy` bound to the policy inside: one branch, then static dispatch.
@@ -66,29 +103,11 @@ macro_rules! with_policy {
             $crate::policy::SelectionIndex::Random($policy) => $body,
             $crate::policy::SelectionIndex::RoundRobin($policy) => $body,
             $crate::policy::SelectionIndex::TwoChoices($policy) => $body,
+            $crate::policy::SelectionIndex::Boxed($policy) => $body,
         }
     };
 }
 pub(crate) use with_policy;
-
-impl SelectionIndex {
-    /// The policy of the run, for one node; first states are drawn from `stream`.
-    pub fn new(setup: &Setup, stream: &mut Stream) -> Self {
-        match setup.policy {
-            PolicyConfig::LowestLatency { ties, own_sends, capacity_gate } => {
-                let policy = LowestLatency::new(setup, ties, own_sends, capacity_gate, stream);
-                Self::LowestLatency(policy)
-            }
-            PolicyConfig::Random { capacity_gate } => Self::Random(Random::new(capacity_gate)),
-            PolicyConfig::RoundRobin { random_start, capacity_gate } => Self::RoundRobin(
-                RoundRobin::new(setup.servers, random_start, capacity_gate, stream),
-            ),
-            PolicyConfig::TwoChoices { choices, replacement, signal, ties, capacity_gate } => {
-                Self::TwoChoices(TwoChoices::new(choices, replacement, signal, ties, capacity_gate))
-            }
-        }
-    }
-}
 
 impl Policy for SelectionIndex {
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
@@ -99,45 +118,37 @@ impl Policy for SelectionIndex {
         with_policy!(self, policy => policy.on_report(server, belief));
     }
 
-    fn on_answer(&mut self, server: ServerId, belief: &Belief) {
-        with_policy!(self, policy => policy.on_answer(server, belief));
+    fn on_send(&mut self, server: ServerId, belief: &Belief, at_ns: Nanos) {
+        with_policy!(self, policy => policy.on_send(server, belief, at_ns));
+    }
+
+    fn on_answer(&mut self, server: ServerId, belief: &Belief, answer: &Answer) {
+        with_policy!(self, policy => policy.on_answer(server, belief, answer));
     }
 }
 
-/// Whether views correct reported loads for this policy.
-pub const fn corrects_own_sends(policy: &PolicyConfig) -> bool {
-    match policy {
-        PolicyConfig::LowestLatency { own_sends, .. } => *own_sends,
-        PolicyConfig::TwoChoices { signal, .. } => !matches!(signal, LoadSignal::Reported),
-        PolicyConfig::Random { .. } | PolicyConfig::RoundRobin { .. } => true,
+impl Policy for Box<dyn Policy> {
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        (**self).choose(candidates, stream)
     }
-}
 
-/// Blind draws before a scan settles it. With half of the fleet eligible, one draw in 2^16 scans.
-const BLIND_DRAWS: u32 = 16;
-
-/// A uniformly random eligible server: draws until one is eligible, and after a few misses picks
-/// among all that are. Both ways are uniform. O(1) expected while a fair share is eligible.
-#[inline]
-fn draw_eligible(candidates: &Candidates<'_>, gate: bool, stream: &mut Stream) -> Option<u32> {
-    let servers = candidates.len();
-    for _ in 0..BLIND_DRAWS {
-        let server = below(stream, servers);
-        if candidates.is_eligible(server, gate) {
-            return Some(server);
-        }
+    fn touch_ahead(&self, view: &View, stream: &Stream, arrivals: usize) {
+        (**self).touch_ahead(view, stream, arrivals);
     }
-    draw_by_scan(candidates, |server| candidates.is_eligible(server, gate), stream)
-}
 
-/// A uniformly random server among those that pass `is_in`. O(servers).
-#[cold]
-fn draw_by_scan(
-    candidates: &Candidates<'_>,
-    is_in: impl Fn(u32) -> bool,
-    stream: &mut Stream,
-) -> Option<u32> {
-    let eligible = || (0..candidates.len()).filter(|&server| is_in(server));
-    let count = eligible().count();
-    (count > 0).then(|| eligible().nth(below(stream, count as u32) as usize)).flatten()
+    fn on_report(&mut self, server: ServerId, belief: &Belief) {
+        (**self).on_report(server, belief);
+    }
+
+    fn on_send(&mut self, server: ServerId, belief: &Belief, at_ns: Nanos) {
+        (**self).on_send(server, belief, at_ns);
+    }
+
+    fn on_answer(&mut self, server: ServerId, belief: &Belief, answer: &Answer) {
+        (**self).on_answer(server, belief, answer);
+    }
+
+    fn times_answers(&self) -> bool {
+        true
+    }
 }

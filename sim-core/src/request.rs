@@ -57,6 +57,9 @@ pub struct InFlight {
     len: usize,
     next_attempt: u32,
     keeps_dossiers: bool,
+    /// When the present attempt left [ns], by slot; kept only where the policy asks for it.
+    sent_ns: Vec<Nanos>,
+    keeps_times: bool,
     patience_ns: Option<Nanos>,
     /// Every request has the same patience, so deadlines come in order of arrival: a queue, not a
     /// heap. Those of requests that ended earlier are dropped when they come up.
@@ -91,6 +94,8 @@ impl InFlight {
             len: 0,
             next_attempt: 0,
             keeps_dossiers: setup.retries_max > 0 || setup.timeout_ns.is_some(),
+            sent_ns: Vec::new(),
+            keeps_times: setup.needs.timed_answers,
             patience_ns: setup.timeout_ns,
             deadlines: VecDeque::new(),
             budget_ppm: RETRIES_AT_START * RETRY_PPM,
@@ -154,6 +159,22 @@ impl InFlight {
         let dossier = &mut self.dossiers[slot as usize];
         dossier.tries += 1;
         (attempt, dossier.demand)
+    }
+
+    /// Notes when an attempt leaves, where that is kept.
+    #[inline]
+    pub fn note_sent(&mut self, slot: u32, at_ns: Nanos) {
+        if self.keeps_times {
+            let slots = self.slots.len();
+            self.sent_ns.resize(slots.max(self.sent_ns.len()), 0);
+            self.sent_ns[slot as usize] = at_ns;
+        }
+    }
+
+    /// When the present attempt of the request in a slot left [ns]; 0 where that is not kept.
+    #[inline]
+    pub fn sent_ns(&self, slot: u32) -> Nanos {
+        self.sent_ns.get(slot as usize).copied().unwrap_or(0)
     }
 
     /// The request an answer belongs to, unless it has ended or moved on to another attempt.

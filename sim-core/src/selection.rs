@@ -10,6 +10,7 @@ mod careful;
 
 use bevy_ecs::prelude::Component;
 
+use crate::answer::Answer;
 use crate::clock::Clock;
 use crate::ids::{NodeId, ServerId};
 use crate::judge::Judge;
@@ -210,7 +211,7 @@ impl<P: Policy> Desk<'_, P> {
                     break;
                 }
                 self.lane.events += 1;
-                self.give_up();
+                self.give_up(deadline_ns);
             } else {
                 let Some(present) = arrival else { break };
                 self.arrive(present);
@@ -254,7 +255,13 @@ impl<P: Policy> Desk<'_, P> {
     )]
     #[inline(always)]
     fn dispatch(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
-        self.view.beliefs[server].own += 1;
+        let belief = &mut self.view.beliefs[server];
+        belief.own += 1;
+        let belief = *belief;
+        self.policy.on_send(server, &belief, at_ns);
+        if self.policy.times_answers() {
+            self.in_flight.note_sent(slot, at_ns);
+        }
         self.meters.dispatched += 1;
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
         let arrival_ns = at_ns + delay_ns;
@@ -271,7 +278,7 @@ impl<P: Policy> Desk<'_, P> {
         let Some(request) = self.in_flight.answered(response.slot, response.attempt) else {
             return;
         };
-        self.release(ServerId(request.server));
+        self.release(at_ns, response.slot, ServerId(request.server), Some(response.status()));
         if response.status() == Status::Ok {
             let measured = usize::from(self.is_measured(&request));
             let latency_ns = at_ns - request.arrived_ns;
@@ -287,11 +294,12 @@ impl<P: Policy> Desk<'_, P> {
 
     /// A node stops counting an attempt as its own in flight.
     #[inline]
-    fn release(&mut self, server: ServerId) {
+    fn release(&mut self, at_ns: Nanos, slot: u32, server: ServerId, status: Option<Status>) {
         let belief = &mut self.view.beliefs[server];
         belief.own -= 1;
         let belief = *belief;
-        self.policy.on_answer(server, &belief);
+        let sent_ns = if self.policy.times_answers() { self.in_flight.sent_ns(slot) } else { 0 };
+        self.policy.on_answer(server, &belief, &Answer { at_ns, sent_ns, status });
     }
 
     /// An attempt was refused, lost or failed: another server, if the rules and the budget allow.
@@ -326,14 +334,14 @@ impl<P: Policy> Desk<'_, P> {
 
     /// The client of the next deadline gives up, if its request is still in flight. The server is
     /// not told: it goes on serving the attempt.
-    fn give_up(&mut self) {
+    fn give_up(&mut self, at_ns: Nanos) {
         if let Some((slot, request)) = self.in_flight.take_deadline() {
-            self.end_impatient(slot, &request);
+            self.end_impatient(at_ns, slot, &request);
         }
     }
 
-    fn end_impatient(&mut self, slot: u32, request: &Request) {
-        self.release(ServerId(request.server));
+    fn end_impatient(&mut self, at_ns: Nanos, slot: u32, request: &Request) {
+        self.release(at_ns, slot, ServerId(request.server), None);
         self.meters.end(self.is_measured(request), Outcome::TimedOut);
         self.in_flight.close(slot);
     }

@@ -11,6 +11,7 @@ use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
 use crate::places::Places;
 use crate::plan::Plan;
+use crate::policy::Needs;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::{Nanos, rounded, seconds};
@@ -79,6 +80,8 @@ pub struct Setup {
     pub places: Places,
     /// The policy of this run.
     pub policy: PolicyConfig,
+    /// What it needs.
+    pub needs: Needs,
     /// What breaks and heals.
     pub plan: Plan,
 }
@@ -98,6 +101,8 @@ pub struct GroupSetup {
     pub service: ServiceSampler,
     /// Service time is multiplied by this.
     pub inverse_speed: f64,
+    /// Weight of each server.
+    pub weight: f64,
 }
 
 impl GroupSetup {
@@ -163,6 +168,7 @@ impl Setup {
                 room: group.backlog.map_or(u32::MAX, |b| group.capacity.saturating_add(b)),
                 service: group.service.sampler(),
                 inverse_speed: 1.0 / group.speed,
+                weight: group.weight,
             };
             first += group.count;
             setup
@@ -209,11 +215,17 @@ impl Setup {
             timeout_ns: scenario.workload.timeout_ns,
             retries_max: scenario.workload.retries.max,
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
+            needs: scenario.policies[policy].needs(),
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
             reports_a_request: reports_a_request(scenario),
             places: Places::default(),
         }
+    }
+
+    /// Whether servers must be simulated completion by completion.
+    pub const fn needs_events(&self) -> bool {
+        !self.plan.servers.is_empty() || self.needs.messages()
     }
 
     /// Whether nodes judge servers by the rhythm of their reports.
@@ -229,6 +241,12 @@ impl Setup {
     /// The stream of one server for one purpose.
     pub fn server_stream(&self, purpose: Purpose, server: ServerId) -> Stream {
         stream(self.seed, self.replication, purpose, server.0)
+    }
+
+    /// The configured weight of every server, by id.
+    pub fn weights(&self) -> Vec<f64> {
+        let groups = self.groups.iter();
+        groups.flat_map(|group| (0..group.count).map(|_| group.weight)).collect()
     }
 
     /// The group of a server, as an index into `groups`.

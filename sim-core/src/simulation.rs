@@ -43,7 +43,7 @@ use crate::oracle::Oracle;
 use crate::outcome;
 use crate::owners::Visit;
 use crate::peer_network::{PeerMail, PeerOut};
-use crate::policy::{SelectionIndex, corrects_own_sends};
+use crate::policy::SelectionIndex;
 use crate::request::InFlight;
 use crate::result::RunResult;
 use crate::roster::Roster;
@@ -146,10 +146,10 @@ impl Simulation {
         let mut setup = Setup::new(scenario, policy, replication);
         setup.places = heartbeat::places(&setup);
         let threads = options.threads.max(1);
-        let kernel = options.kernel.unwrap_or(if setup.plan.servers.is_empty() {
-            KernelKind::Fifo
-        } else {
+        let kernel = options.kernel.unwrap_or(if setup.needs_events() {
             KernelKind::Event
+        } else {
+            KernelKind::Fifo
         });
         let shards = options.shards.unwrap_or(threads as u32).clamp(1, setup.servers);
         let shard_size = setup.servers.div_ceil(shards);
@@ -191,8 +191,8 @@ impl Simulation {
             let mut judge = Judge::new(&setup, node);
             judge.rules.is_running = roster.is_running(node.0);
             world.spawn((
-                View::new(&setup, corrects_own_sends(&setup.policy)),
-                SelectionIndex::new(&setup, &mut streams.policy),
+                View::new(&setup, setup.policy.corrects_own_sends()),
+                SelectionIndex::new(&setup, node, &mut streams.policy),
                 InFlight::new(&setup),
                 Traffic::new(&setup, &scenario.workload.arrivals, node),
                 Dispatches {

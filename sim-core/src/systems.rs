@@ -12,6 +12,7 @@ use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
+use crate::ids::NodeId;
 use crate::judge::Judge;
 use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::{Observations, Scene};
@@ -92,7 +93,7 @@ pub fn node_faults(
     columns!(nodes => views, indexes, in_flight, streams, clusters, sharings, meters, judges);
     let columns = FragileColumns { views, indexes, in_flight, clusters, sharings, meters, judges };
     crate::node_faults::run(&setup, &clock, &mut roster, columns, |node| {
-        SelectionIndex::new(&setup, &mut streams[node].policy)
+        SelectionIndex::new(&setup, NodeId(node as u32), &mut streams[node].policy)
     });
 }
 

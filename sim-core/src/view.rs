@@ -10,8 +10,11 @@
 //! A server out of bounds for another reason than silence is barred: see [`barred`].
 
 pub mod barred;
+mod candidates;
 pub mod inspector;
 pub mod news;
+
+pub use candidates::Candidates;
 
 use bevy_ecs::prelude::Component;
 
@@ -208,92 +211,6 @@ impl View {
         let belief = &mut self.beliefs[server];
         let missing = u32::from(belief.capacity).saturating_sub(load);
         belief.others = belief.others.saturating_add(missing as u16);
-    }
-}
-
-/// What a policy may see at the moment of a decision.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidates<'a> {
-    view: &'a View,
-    oldest_live: u32,
-    exclude: u32,
-}
-
-impl<'a> Candidates<'a> {
-    /// The node's view at `at_ns`, without the server `exclude`.
-    #[inline]
-    pub fn new(
-        view: &'a View,
-        freshness: &Freshness,
-        at_ns: Nanos,
-        exclude: Option<ServerId>,
-    ) -> Self {
-        Self {
-            view,
-            oldest_live: freshness.oldest_live(at_ns),
-            exclude: exclude.map_or(u32::MAX, |server| server.0),
-        }
-    }
-
-    /// Number of servers, eligible or not.
-    #[inline]
-    pub const fn len(&self) -> u32 {
-        self.view.beliefs.len() as u32
-    }
-
-    /// True in a fleet without servers.
-    pub const fn is_empty(&self) -> bool {
-        self.view.beliefs.is_empty()
-    }
-
-    /// The belief about a server.
-    #[inline]
-    pub fn belief(&self, server: u32) -> &'a Belief {
-        &self.view.beliefs[ServerId(server)]
-    }
-
-    /// Estimated load of a server.
-    #[inline]
-    pub fn load(&self, server: u32) -> u32 {
-        self.load_by(self.belief(server))
-    }
-
-    /// The same, for a server whose belief is at hand.
-    #[inline]
-    pub fn load_by(&self, belief: &Belief) -> u32 {
-        self.view.load(belief)
-    }
-
-    /// The server to be passed over, if any: a retry goes elsewhere.
-    #[inline]
-    pub fn excluded(&self) -> Option<u32> {
-        Some(self.exclude).filter(|&server| server != u32::MAX)
-    }
-
-    /// Heard of within the failure timeout.
-    #[inline]
-    pub fn is_available(&self, server: u32) -> bool {
-        self.belief(server).sent_quantum >= self.oldest_live
-    }
-
-    /// Below its capacity, as far as the node knows.
-    #[inline]
-    pub fn has_room(&self, server: u32) -> bool {
-        self.belief(server).has_room(self.view.own_sends)
-    }
-
-    /// Available, not excluded and, with `gate`, below capacity.
-    #[inline]
-    pub fn is_eligible(&self, server: u32, gate: bool) -> bool {
-        self.is_eligible_by(server, self.belief(server), gate)
-    }
-
-    /// The same, for a server whose belief is at hand.
-    #[inline]
-    pub fn is_eligible_by(&self, server: u32, belief: &Belief, gate: bool) -> bool {
-        belief.sent_quantum >= self.oldest_live
-            && server != self.exclude
-            && (!gate || belief.has_room(self.view.own_sends))
     }
 }
 

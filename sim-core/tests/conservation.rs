@@ -4,7 +4,7 @@ mod common;
 
 use common::{DELAY_NS, POLICIES, TWO_CHOICES, crash, fleet, run, slow};
 use sim_core::columns;
-use sim_core::config::{Arrivals, PolicyConfig, Retries, Scenario, ServerGroup};
+use sim_core::config::{Arrivals, PolicyConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig};
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::{Counts, Outcome, RunResult};
 use sim_core::rng::{Purpose, RngExt, stream};
@@ -30,6 +30,7 @@ fn random_scenario(seed: u64) -> Scenario {
             backlog: [None, Some(0), Some(5)][rng.random_range(0..3)],
             service: ServiceLaw::Lognormal { mean_ns: 1e7, cv: 1.5 },
             speed: [0.5, 1.0, 3.0][rng.random_range(0..3)],
+            weight: 1.0,
         })
         .collect();
     let slots: f64 =
@@ -41,7 +42,9 @@ fn random_scenario(seed: u64) -> Scenario {
     scenario.workload.retries =
         Retries { max: rng.random_range(0..4), budget_ppm: rng.random_range(0..500_000) };
     let servers = scenario.server_count();
-    if let PolicyConfig::TwoChoices { replacement, .. } = &mut scenario.policies[0] {
+    if let PolicyConfig::TwoChoices(TwoChoicesConfig { replacement, .. }) =
+        &mut scenario.policies[0]
+    {
         *replacement = servers < 2;
     }
     if rng.random_bool(0.6) {

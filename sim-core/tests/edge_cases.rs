@@ -6,7 +6,10 @@ use common::{
     DELAY_NS, LOWEST_LATENCY, POLICIES, RANDOM, ROUND_ROBIN, TWO_CHOICES, crash, fleet, run,
     run_with, slow, two_choices,
 };
-use sim_core::config::{Arrivals, LoadSignal, PolicyConfig, Retries, Scenario, TraceConfig};
+use sim_core::config::{
+    Arrivals, LoadSignal, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario,
+    TraceConfig, TwoChoicesConfig,
+};
 use sim_core::law::ServiceLaw;
 use sim_core::result::{Outcome, RunResult};
 use sim_core::simulation::{Options, PhaseDispatch, RunError, Simulation};
@@ -77,8 +80,8 @@ fn when_all_servers_crash_silently_clients_time_out_or_wait_for_ever() {
 #[test]
 fn when_all_servers_are_full_requests_are_refused_or_with_the_gate_rejected() {
     let gated = [
-        PolicyConfig::Random { capacity_gate: true },
-        PolicyConfig::RoundRobin { random_start: true, capacity_gate: true },
+        PolicyConfig::Random(RandomConfig { capacity_gate: true }),
+        PolicyConfig::RoundRobin(RoundRobinConfig { random_start: true, capacity_gate: true }),
         LOWEST_LATENCY,
     ];
     let blind = [RANDOM, ROUND_ROBIN, TWO_CHOICES];
@@ -191,7 +194,9 @@ fn without_decay_a_server_once_slow_stays_alone() {
 fn one_server_and_one_node_are_a_fleet() {
     for policy in POLICIES {
         let mut scenario = fleet(1, 1, policy.clone());
-        if let PolicyConfig::TwoChoices { replacement, .. } = &mut scenario.policies[0] {
+        if let PolicyConfig::TwoChoices(TwoChoicesConfig { replacement, .. }) =
+            &mut scenario.policies[0]
+        {
             *replacement = true;
         }
         let result = run(&scenario);

@@ -1,6 +1,7 @@
 //! A node of the reference engine: its view, its requests, its rules for retries.
 
-use sim_core::config::{Arrivals, LatencyTies, PolicyConfig};
+use sim_core::answer::Answer;
+use sim_core::config::{Arrivals, LatencyTies, LowestLatencyConfig, PolicyConfig};
 use sim_core::ids::{NodeId, ServerId};
 use sim_core::judge::track::Now;
 use sim_core::latency_table::LatencyTable;
@@ -38,9 +39,10 @@ pub enum Chooser {
 }
 
 impl Chooser {
-    fn new(setup: &Setup, choice: LatencyChoice, stream: &mut Stream) -> Self {
+    fn new(setup: &Setup, id: NodeId, choice: LatencyChoice, stream: &mut Stream) -> Self {
         match (&setup.policy, choice) {
-            (PolicyConfig::LowestLatency { ties, capacity_gate, .. }, LatencyChoice::Scan) => {
+            (PolicyConfig::LowestLatency(parameters), LatencyChoice::Scan) => {
+                let LowestLatencyConfig { own_sends: _, ties, capacity_gate } = *parameters;
                 let mut rank = |_| match ties {
                     LatencyTies::Random => policy::tie_step(stream),
                     LatencyTies::Id => 0,
@@ -48,11 +50,11 @@ impl Chooser {
                 Self::Scan(LatencyScan {
                     rank: (0..setup.servers).map(&mut rank).collect(),
                     virtual_time: 0,
-                    ties: *ties,
-                    capacity_gate: *capacity_gate,
+                    ties,
+                    capacity_gate,
                 })
             }
-            _ => Self::Shared(SelectionIndex::new(setup, stream)),
+            _ => Self::Shared(SelectionIndex::new(setup, id, stream)),
         }
     }
 
@@ -106,6 +108,7 @@ pub enum Fate {
 }
 
 pub struct Node {
+    id: NodeId,
     pub view: View,
     pub talk: Talk,
     /// What it makes of the servers.
@@ -129,6 +132,8 @@ struct Request {
     attempt: u32,
     server: u32,
     tries: u32,
+    /// When the present attempt left.
+    sent_ns: Nanos,
 }
 
 impl Node {
@@ -140,9 +145,10 @@ impl Node {
         roster: &Roster,
     ) -> Self {
         let mut streams = NodeStreams::new(setup, id);
-        let chooser = Chooser::new(setup, choice, &mut streams.policy);
+        let chooser = Chooser::new(setup, id, choice, &mut streams.policy);
         Self {
-            view: View::new(setup, policy::corrects_own_sends(&setup.policy)),
+            id,
+            view: View::new(setup, setup.policy.corrects_own_sends()),
             meters: NodeMeters::default(),
             traffic: Traffic::new(setup, arrivals, id),
             talk: Talk::new(setup, id, roster),
@@ -197,8 +203,8 @@ impl Node {
     /// The node starts anew and knows nobody.
     pub fn start(&mut self, setup: &Setup, choice: LatencyChoice, starts: u32, quantum: u64) {
         self.bench.rules.start(quantum);
-        self.view = View::empty(setup, policy::corrects_own_sends(&setup.policy));
-        self.chooser = Chooser::new(setup, choice, &mut self.streams.policy);
+        self.view = View::empty(setup, setup.policy.corrects_own_sends());
+        self.chooser = Chooser::new(setup, self.id, choice, &mut self.streams.policy);
         self.talk.start(setup, starts, quantum);
     }
 
@@ -236,6 +242,7 @@ impl Node {
             attempt: self.attempts,
             server: server.0,
             tries: 0,
+            sent_ns: at_ns,
         };
         let slot = self.free.pop().unwrap_or(self.requests.len() as u32);
         if slot as usize == self.requests.len() {
@@ -268,9 +275,17 @@ impl Node {
     ) -> (Nanos, u32, Job) {
         let attempt = self.attempts;
         self.attempts += 1;
-        self.requests[slot as usize] =
-            Some(Request { attempt, server: server.0, tries: request.tries + 1, ..request });
+        self.requests[slot as usize] = Some(Request {
+            attempt,
+            server: server.0,
+            tries: request.tries + 1,
+            sent_ns: at_ns,
+            ..request
+        });
         self.view.beliefs[server].own += 1;
+        if let Chooser::Shared(index) = &mut self.chooser {
+            index.on_send(server, &self.view.beliefs[server], at_ns);
+        }
         self.meters.dispatched += 1;
         self.bench.rules.send(slot, at_ns);
         let delay_ns = setup.node_server.sample_ns(&mut self.streams.network);
@@ -296,7 +311,7 @@ impl Node {
         let request = self.requests[slot as usize].filter(|request| request.attempt == attempt)?;
         let server = ServerId(request.server);
         self.bench.rules.answer(slot, server, at_ns, Some(status), &mut self.view);
-        self.release(server);
+        self.release(setup, at_ns, &request, Some(status));
         let measured = request.arrived_ns >= setup.window_start_ns;
         let outcome = match status {
             Status::Ok => {
@@ -337,18 +352,20 @@ impl Node {
         };
         let server = ServerId(request.server);
         self.bench.rules.answer(slot, server, at_ns, None, &mut self.view);
-        self.release(ServerId(request.server));
+        self.release(setup, at_ns, &request, None);
         let measured = request.arrived_ns >= setup.window_start_ns;
         self.meters.end(measured, Outcome::TimedOut);
         self.close(slot);
         true
     }
 
-    fn release(&mut self, server: ServerId) {
+    fn release(&mut self, setup: &Setup, at_ns: Nanos, request: &Request, status: Option<Status>) {
+        let server = ServerId(request.server);
         let belief: &mut Belief = &mut self.view.beliefs[server];
         belief.own -= 1;
         if let Chooser::Shared(index) = &mut self.chooser {
-            index.on_answer(server, belief);
+            let sent_ns = if setup.needs.timed_answers { request.sent_ns } else { 0 };
+            index.on_answer(server, belief, &Answer { at_ns, sent_ns, status });
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use sim_core::config::{Arrivals, PolicyConfig, Scenario};
+use sim_core::config::{Arrivals, PolicyConfig, RandomConfig, Scenario};
 
 /// Raised when the files of runs hold something else than before.
 pub const SCHEMA: u32 = 1;
@@ -101,7 +101,7 @@ pub fn subject(scenario: &Scenario, trace: Option<&str>) -> Id {
 /// What subjects have in common that differ in the policy alone.
 pub fn without_policy(scenario: &Scenario, trace: Option<&str>) -> Id {
     let mut canonical = scenario.clone();
-    canonical.policies = vec![PolicyConfig::Random { capacity_gate: false }];
+    canonical.policies = vec![PolicyConfig::Random(RandomConfig::default())];
     subject(&canonical, trace)
 }
 

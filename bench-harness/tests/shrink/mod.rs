@@ -67,7 +67,7 @@ fn candidates(case: &Case) -> Vec<Case> {
         Arrivals::Trace(_) => {}
         other => *other = Arrivals::Poisson { rate: 1_000.0 },
     });
-    with(&|s, _| s.policies = vec![PolicyConfig::Random { capacity_gate: false }]);
+    with(&|s, _| s.policies = vec![PolicyConfig::Random(RandomConfig::default())]);
     with(&|s, _| {
         s.heartbeat.jitter = 0.0;
         s.heartbeat.loss = 0.0;

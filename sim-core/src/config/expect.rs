@@ -1,12 +1,12 @@
 //! Reads `[expect]`: what a scenario must show.
 
-use super::policy::POLICIES;
 use super::suggest::nearest;
 use super::tree::{Entry, Value};
 use super::units::parse_bound;
 use super::values::text;
 use super::walk::{Item, Section, Walk, enter, join};
 use super::{Expectation, PolicyConfig};
+use crate::policy::registry::NAMES;
 
 /// Name of the section.
 const EXPECT: &str = "expect";
@@ -36,7 +36,7 @@ pub(super) fn expectations(
             None => (None, name),
         };
         // Whoever overrides the policies need not rewrite what the file expects of the others.
-        let is_known = policy.as_deref().is_some_and(|policy| POLICIES.contains(&policy));
+        let is_known = policy.as_deref().is_some_and(|policy| NAMES.contains(&policy));
         let is_run = policies.iter().any(|run| Some(run.name()) == policy.as_deref());
         if is_known && !is_run && walk.is_overridden("policy") {
             continue;

@@ -61,6 +61,7 @@ pub(super) fn group_keys(walk: &mut Walk<'_>, s: &mut Section<'_>) -> ServerGrou
             .need(walk, "service", "{ exponential = { mean = \"10ms\" } }", service)
             .unwrap_or(stand_in),
         speed: s.read(walk, "speed", number).unwrap_or(1.0),
+        weight: s.read(walk, "weight", number).unwrap_or(1.0),
     };
     s.read(walk, "discipline", discipline);
     group

@@ -2,6 +2,10 @@
 //!
 //! `lbsim list keys` prints the table, and a test compares it with what the parser accepts.
 
+use std::sync::LazyLock;
+
+use crate::policy::registry::KEYS as POLICY_KEYS;
+
 /// One key of a scenario file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -20,8 +24,12 @@ pub struct Key {
 }
 
 /// Every key, in the order of a scenario file.
+pub static KEYS: LazyLock<Vec<Key>> =
+    LazyLock::new(|| [BEFORE_POLICIES, &POLICY_KEYS.concat(), AFTER_POLICIES].concat());
+
+/// The keys before those of the policies, which each policy documents itself.
 #[rustfmt::skip] // One key a row, so that the table can be read as one.
-pub const KEYS: &[Key] = &[
+const BEFORE_POLICIES: &[Key] = &[
     key("name", "", "required", "1 to 100 letters, digits, - _ .", "Name of the scenario, in file names and tables.", "No effect on results."),
     key("duration", "time", "required", "above 0", "Requests arrive from 0 to here.", "Longer: narrower confidence intervals, longer runs."),
     key("warmup", "time", "10 % of duration", "0 to below duration, or auto", "Requests that arrive before this are simulated, not measured; auto finds it with a pilot run of each policy (MSER-5).", "Too short: the empty start flatters the means. Too long: fewer samples."),
@@ -65,6 +73,7 @@ pub const KEYS: &[Key] = &[
     key("servers.N.backlog", "requests", "16", "0 or more, or unbounded", "Requests waiting; the next one is refused.", "More: fewer refusals, longer tails."),
     key("servers.N.discipline", "", "fifo", "fifo", "Who is served next.", "One choice so far."),
     key("servers.N.speed", "", "1.0", "0.000001 to 1000000", "Work done in a second of service.", "Higher: shorter service times."),
+    key("servers.N.weight", "", "1.0", "0.000001 to 1000000", "The server's weight, known to every node; only weighted policies look at it.", "Higher: more requests under a weighted policy."),
     key("servers.N.service.constant.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
     key("servers.N.service.exponential.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
     key("servers.N.service.uniform.min", "time", "required", "0 to max", "Shortest service time.", "Higher: less capacity."),
@@ -103,17 +112,11 @@ pub const KEYS: &[Key] = &[
     key("workload.timeout", "time", "never", "above 0, or never", "The client gives up this long after arrival.", "Shorter: more timed_out, and served work that nobody waits for."),
     key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request, at once, on another server.", "More: fewer failures, more load when load hurts most."),
     key("workload.retries.budget", "", "0.2", "0 to 100", "Retries a node may spend, as a share of its requests.", "Higher: retry storms become possible."),
-    key("policy.lowest_latency.own_sends", "", "true", "true, false", "Correct the reported load by the node's own requests since.", "false: nodes herd until the next heartbeat."),
-    key("policy.lowest_latency.ties", "", "random", "random, id", "Who wins among equal latencies.", "id: all nodes prefer the same server."),
-    key("policy.lowest_latency.capacity_gate", "", "true", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
-    key("policy.random.capacity_gate", "", "false", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
-    key("policy.round_robin.random_start", "", "true", "true, false", "Each node starts at a random server.", "false: nodes move in step."),
-    key("policy.round_robin.capacity_gate", "", "false", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
-    key("policy.two_choices.choices", "servers", "2", "1 to the servers, or all", "How many are drawn.", "More: better with fresh views, herds with stale ones."),
-    key("policy.two_choices.replacement", "", "false", "true, false", "Whether one server may be drawn twice.", "true: slightly worse, simpler theory."),
-    key("policy.two_choices.signal", "", "combined", "combined, own, reported", "What a node takes for a server's load.", "own: never stale, blind to other nodes. reported: stale."),
-    key("policy.two_choices.ties", "", "random", "random, first", "Who wins among equal loads.", ""),
-    key("policy.two_choices.capacity_gate", "", "false", "true, false", "Skip servers whose estimated load has reached their capacity.", "true: fewer refusals, and rejects when all look full."),
+];
+
+/// The keys after those of the policies.
+#[rustfmt::skip] // As above.
+const AFTER_POLICIES: &[Key] = &[
     key("heartbeat.interval", "time", "100ms", "at least the quantum", "Mean time between two heartbeats of a server.", "Shorter: fresher views, more messages."),
     key("heartbeat.failure_timeout", "time", "3.5 intervals", "above interval x (1 + jitter)", "Silence after which a node takes a server for failed.", "Shorter: faster detection, more false alarms."),
     key("heartbeat.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: heartbeats spread out."),
@@ -205,6 +208,7 @@ pub const KEYS: &[Key] = &[
     key("faults.N.add.backlog", "requests", "16", "0 or more, or unbounded", "As servers.N.backlog.", "More: fewer refusals, longer tails."),
     key("faults.N.add.service", "law", "required without group", "as servers.N.service", "Service time at speed 1.", "Higher: less capacity, more latency."),
     key("faults.N.add.speed", "", "1.0", "0.000001 to 1000000", "As servers.N.speed.", "Higher: shorter service times."),
+    key("faults.N.add.weight", "", "1.0", "0.000001 to 1000000", "As servers.N.weight.", "Higher: more requests under a weighted policy."),
     key("faults.N.add.discipline", "", "fifo", "fifo", "Who is served next.", "One choice so far."),
     key("faults.N.drain.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
     key("faults.N.remove.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
@@ -242,7 +246,8 @@ pub const KEYS: &[Key] = &[
     key("expect.METRIC", "", "none", "<, <=, > or >= and a number", "Bound on a metric, or on a policy's (policy.metric); `lbsim run` fails when it is missed.", "No effect on results."),
 ];
 
-const fn key(
+/// A row of the table.
+pub const fn key(
     path: &'static str,
     unit: &'static str,
     default: &'static str,
@@ -254,7 +259,7 @@ const fn key(
 }
 
 /// The policies a scenario may name, in the order of their keys.
-pub const POLICIES: &[&str] = &super::policy::POLICIES;
+pub use crate::policy::registry::POLICIES;
 
 /// The kinds of fault a scenario may schedule.
 pub const FAULTS: &[&str] = &super::faults::KINDS;

@@ -98,6 +98,7 @@ mod tests {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed,
+            weight: 1.0,
         };
         assert!((capacity_per_s(&[group(10, 1.0), group(5, 2.0)]) - 8_000.0).abs() < 1e-9);
     }

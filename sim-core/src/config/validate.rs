@@ -92,7 +92,7 @@ impl Checker {
         let server_count: u64 = servers.iter().map(|group| u64::from(group.count)).sum();
         self.fleet(nodes, servers, all_servers - server_count);
         self.workload(workload, nodes.count);
-        self.policies(policies, server_count);
+        self.policies(scenario, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
         self.judgement(judgement, engine);
         if let Some(membership) = membership {
@@ -135,7 +135,12 @@ impl Checker {
     }
 
     /// [`Self::check`], resting on the number of servers.
-    fn check_counted(&mut self, holds: bool, key: &str, fault: impl FnOnce() -> ConfigFault) {
+    pub(super) fn check_counted(
+        &mut self,
+        holds: bool,
+        key: &str,
+        fault: impl FnOnce() -> ConfigFault,
+    ) {
         let counts = std::mem::take(&mut self.counts);
         let rests_on: Vec<&str> = counts.iter().map(String::as_str).collect();
         self.check(holds, key, &rests_on, fault);
@@ -143,7 +148,7 @@ impl Checker {
     }
 
     /// Notes a fault of `key` unless the check holds, or rests on something already known as wrong.
-    fn check(
+    pub(super) fn check(
         &mut self,
         holds: bool,
         key: &str,
@@ -158,13 +163,13 @@ impl Checker {
         self.faults.push(ConfigFault { key: key.to_owned(), ..fault() });
     }
 
-    fn time(&mut self, key: &str, ns: Nanos) {
+    pub(super) fn time(&mut self, key: &str, ns: Nanos) {
         self.check(ns <= DURATION_NS_MAX, key, &[], || {
             ConfigFault::new("", "is longer than 146 years").found(format_duration(ns))
         });
     }
 
-    fn positive_time(&mut self, key: &str, ns: Nanos) {
+    pub(super) fn positive_time(&mut self, key: &str, ns: Nanos) {
         self.check(ns > 0, key, &[], || ConfigFault::new("", "must be above 0").found("0ns"));
         self.time(key, ns);
     }
@@ -176,7 +181,7 @@ impl Checker {
         });
     }
 
-    fn within(&mut self, key: &str, value: u64, range: std::ops::RangeInclusive<u64>) {
+    pub(super) fn within(&mut self, key: &str, value: u64, range: std::ops::RangeInclusive<u64>) {
         self.check(range.contains(&value), key, &[], || {
             ConfigFault::new("", "is out of range").found(value).allowed(format!(
                 "a whole number, {} to {}",
@@ -186,7 +191,7 @@ impl Checker {
         });
     }
 
-    fn number(&mut self, key: &str, value: f64, fine: bool, allowed: &str) {
+    pub(super) fn number(&mut self, key: &str, value: f64, fine: bool, allowed: &str) {
         self.check(fine, key, &[], || {
             ConfigFault::new("", "is out of range").found(value).allowed(allowed)
         });

@@ -12,10 +12,9 @@ use std::fmt::Write;
 
 use super::units::format_duration;
 use super::{
-    Arrivals, Choices, Comparison, DrawTies, EngineConfig, Expectation, Fanout, GossipConfig,
-    GossipMode, GossipPayload, HeartbeatConfig, LatencyTies, LoadSignal, MembershipConfig,
-    NetworkConfig, NodesConfig, PolicyConfig, ProbeOrder, Retries, Scenario, ServerGroup,
-    TraceConfig, WorkloadConfig,
+    Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
+    GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
+    ProbeOrder, Retries, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::stats::target::Target;
@@ -145,7 +144,7 @@ fn inline(keys: &[(&str, String)]) -> String {
 
 /// The keys of a group of servers.
 fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
-    let ServerGroup { name, count, capacity, backlog, service, speed } = group;
+    let ServerGroup { name, count, capacity, backlog, service, speed, weight } = group;
     let mut keys = Vec::new();
     keys.extend(name.as_ref().map(|name| ("name", quote(name))));
     keys.extend([
@@ -154,6 +153,7 @@ fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
         ("backlog", backlog.map_or_else(|| "\"unbounded\"".into(), |b| b.to_string())),
         ("service", service_law(service)),
         ("speed", number(*speed)),
+        ("weight", number(*weight)),
     ]);
     keys
 }
@@ -275,49 +275,9 @@ impl File {
 
     fn policy(&mut self, policy: &PolicyConfig) {
         self.table(&format!("[policy.{}]", policy.name()));
-        let gate = match *policy {
-            PolicyConfig::LowestLatency { own_sends, ties, capacity_gate } => {
-                self.key("own_sends", own_sends);
-                self.key(
-                    "ties",
-                    match ties {
-                        LatencyTies::Random => "\"random\"",
-                        LatencyTies::Id => "\"id\"",
-                    },
-                );
-                capacity_gate
-            }
-            PolicyConfig::Random { capacity_gate } => capacity_gate,
-            PolicyConfig::RoundRobin { random_start, capacity_gate } => {
-                self.key("random_start", random_start);
-                capacity_gate
-            }
-            PolicyConfig::TwoChoices { choices, replacement, signal, ties, capacity_gate } => {
-                let choices = match choices {
-                    Choices::Count(count) => count.to_string(),
-                    Choices::All => "\"all\"".into(),
-                };
-                self.key("choices", choices);
-                self.key("replacement", replacement);
-                self.key(
-                    "signal",
-                    match signal {
-                        LoadSignal::Own => "\"own\"",
-                        LoadSignal::Reported => "\"reported\"",
-                        LoadSignal::Combined => "\"combined\"",
-                    },
-                );
-                self.key(
-                    "ties",
-                    match ties {
-                        DrawTies::First => "\"first\"",
-                        DrawTies::Random => "\"random\"",
-                    },
-                );
-                capacity_gate
-            }
-        };
-        self.key("capacity_gate", gate);
+        for (key, value) in policy.written() {
+            self.key(key, value);
+        }
     }
 
     fn heartbeat(&mut self, heartbeat: &HeartbeatConfig) {

@@ -1,12 +1,9 @@
 //! What takes how much memory: a run as far as its memory depends on it.
 
 use super::{Footprint, Part, What};
-use crate::config::{
-    Arrivals, Detector, Fanout, GossipPayload, OnNoServer, PolicyConfig, Prior, Scenario,
-};
+use crate::config::{Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario};
 use crate::exchange::Sharing;
 use crate::exchange::log::ChangeLog;
-use crate::heap::LatencyHeap;
 use crate::heartbeat::{self, Heartbeats};
 use crate::judge::Judge;
 use crate::judge::ejection::Ejections;
@@ -114,11 +111,7 @@ impl<'a> Model<'a> {
     fn views(&self) -> f64 {
         let setup = &self.setup;
         let judgement = &setup.judgement;
-        let mut pair = View::SERVER_BYTES;
-        if matches!(setup.policy, PolicyConfig::LowestLatency { .. }) {
-            // Which index it is depends on the number of nodes; the tree takes less.
-            pair += LatencyHeap::SERVER_BYTES;
-        }
+        let mut pair = View::SERVER_BYTES + setup.policy.server_bytes();
         if judgement.discovery.prior == Prior::Mean {
             pair += size_of::<u64>();
         }
@@ -153,7 +146,7 @@ impl<'a> Model<'a> {
     }
 
     fn is_event_kernel(&self) -> bool {
-        !self.setup.plan.servers.is_empty()
+        self.setup.needs_events()
     }
 
     fn of_servers(&self, load: &Load) -> f64 {
@@ -267,9 +260,10 @@ impl<'a> Model<'a> {
         let keeps_dossiers = setup.retries_max > 0 || setup.timeout_ns.is_some();
         let dossier = if keeps_dossiers { InFlight::DOSSIER_BYTES } else { 0 };
         let sent = if setup.judgement.trust.is_some() { size_of::<u64>() } else { 0 };
+        let timed = if setup.needs.timed_answers { size_of::<u64>() } else { 0 };
         let at_nodes = self.nodes
             * peak(load.in_flight / self.nodes)
-            * (InFlight::REQUEST_BYTES + dossier + sent) as f64;
+            * (InFlight::REQUEST_BYTES + dossier + sent + timed) as f64;
         // A ring doubles when it is full; once it has gone round, all of it has been touched.
         let queue = |total: f64, wait_ns: u64, bytes: usize| {
             let most = peak(total / self.nodes);

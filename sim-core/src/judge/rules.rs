@@ -79,7 +79,8 @@ impl Rules {
             is_careful: ejections.is_some()
                 || slow_start.is_some()
                 || judgement.trust.is_some()
-                || judgement.on_no_server != OnNoServer::Reject,
+                || judgement.on_no_server != OnNoServer::Reject
+                || setup.needs.messages(),
             rhythms,
             checks,
             ejections,

@@ -9,16 +9,76 @@
 //! Shared by every node and refreshed only by heartbeats, the smallest latency is a magnet: all
 //! nodes send to the same few servers until the next report. `data/scenarios/herd.toml` shows it.
 
-use crate::config::LatencyTies;
+use crate::answer::Answer;
+use crate::config::ParameterList;
+use crate::config::keys::{Key, key};
 use crate::heap::LatencyHeap;
-use crate::ids::ServerId;
+use crate::ids::{NodeId, ServerId};
 use crate::rng::Stream;
 use crate::setup::Setup;
 use crate::tree::LatencyTree;
 use crate::view::{Belief, Candidates};
 use crate::ziggurat::Exponential;
 
-use super::Policy;
+use super::registry::capacity_gate_key;
+use super::{Parameters, Policy, SelectionIndex};
+
+/// Parameters of [`LowestLatency`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LowestLatencyConfig {
+    /// Correct the reported load by the change of this node's own in-flight requests.
+    pub own_sends: bool,
+    /// Who wins among equal latencies.
+    pub ties: LatencyTies,
+    /// Skip servers whose estimated load has reached their capacity.
+    pub capacity_gate: bool,
+}
+
+/// Who wins among equal mean latencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyTies {
+    /// Each of them with equal chance.
+    Random,
+    /// The smallest server id.
+    Id,
+}
+
+impl Default for LowestLatencyConfig {
+    fn default() -> Self {
+        Self { own_sends: true, ties: LatencyTies::Random, capacity_gate: true }
+    }
+}
+
+impl Parameters for LowestLatencyConfig {
+    #[rustfmt::skip] // One key a row.
+    const KEYS: &'static [Key] = &[
+        key("policy.lowest_latency.own_sends", "", "true", "true, false", "Correct the reported load by the node's own requests since.", "false: nodes herd until the next heartbeat."),
+        key("policy.lowest_latency.ties", "", "random", "random, id", "Who wins among equal latencies.", "id: all nodes prefer the same server."),
+        capacity_gate_key!("lowest_latency", "true"),
+    ];
+
+    fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
+        let Self { own_sends, ties, capacity_gate } = self;
+        list.flag("own_sends", own_sends);
+        list.word("ties", &[("random", LatencyTies::Random), ("id", LatencyTies::Id)], ties);
+        list.flag("capacity_gate", capacity_gate);
+    }
+
+    fn corrects_own_sends(&self) -> bool {
+        self.own_sends
+    }
+
+    /// Which index it is depends on the number of nodes; the tree takes less.
+    fn server_bytes(&self) -> usize {
+        LatencyHeap::SERVER_BYTES
+    }
+
+    fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
+        let Self { own_sends, ties, capacity_gate } = *self;
+        let policy = LowestLatency::new(setup, ties, own_sends, capacity_gate, stream);
+        SelectionIndex::LowestLatency(policy)
+    }
+}
 
 /// See the module documentation.
 #[derive(Clone, Debug)]
@@ -70,8 +130,8 @@ impl LowestLatency {
     fn tell(&mut self, server: ServerId, belief: &Belief) {
         let has_room = !self.capacity_gate || belief.has_room(self.own_sends);
         match &mut self.index {
-            Index::Tree(tree) => tree.tell(server.0, has_room.then_some(key(belief))),
-            Index::Heap(heap) if has_room => heap.offer(server.0, key(belief)),
+            Index::Tree(tree) => tree.tell(server.0, has_room.then_some(latency_key(belief))),
+            Index::Heap(heap) if has_room => heap.offer(server.0, latency_key(belief)),
             Index::Heap(_) => {}
         }
     }
@@ -84,7 +144,7 @@ pub fn tie_step(stream: &mut Stream) -> u64 {
 }
 
 /// Non-negative floats order as their bits do.
-const fn key(belief: &Belief) -> u32 {
+const fn latency_key(belief: &Belief) -> u32 {
     belief.latency_ns.to_bits()
 }
 
@@ -94,7 +154,7 @@ impl Policy for LowestLatency {
         let gate = self.capacity_gate;
         let latency_of = |server| {
             (candidates.is_available(server) && (!gate || candidates.has_room(server)))
-                .then(|| key(candidates.belief(server)))
+                .then(|| latency_key(candidates.belief(server)))
         };
         let exclude = candidates.excluded();
         let server = match &mut self.index {
@@ -125,7 +185,7 @@ impl Policy for LowestLatency {
     }
 
     #[inline]
-    fn on_answer(&mut self, server: ServerId, belief: &Belief) {
+    fn on_answer(&mut self, server: ServerId, belief: &Belief, _: &Answer) {
         self.tell(server, belief);
     }
 }

@@ -4,11 +4,56 @@
 //! a random server each (`random_start`), else they move in step and every server sees a burst from
 //! all nodes at once (the artefact Envoy's maintainers found in their own weighted round robin).
 
-use crate::ids::ServerId;
+use crate::config::ParameterList;
+use crate::config::keys::{Key, key};
+use crate::ids::{NodeId, ServerId};
 use crate::rng::{Stream, below};
+use crate::setup::Setup;
 use crate::view::Candidates;
 
-use super::Policy;
+use super::registry::capacity_gate_key;
+use super::{Parameters, Policy, SelectionIndex};
+
+/// Parameters of [`RoundRobin`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundRobinConfig {
+    /// Start each node at a random server, so that nodes do not move in step.
+    pub random_start: bool,
+    /// Skip servers whose estimated load has reached their capacity.
+    pub capacity_gate: bool,
+}
+
+impl Default for RoundRobinConfig {
+    fn default() -> Self {
+        Self { random_start: true, capacity_gate: false }
+    }
+}
+
+impl Parameters for RoundRobinConfig {
+    const KEYS: &'static [Key] = &[
+        key(
+            "policy.round_robin.random_start",
+            "",
+            "true",
+            "true, false",
+            "Each node starts at a random server.",
+            "false: nodes move in step.",
+        ),
+        capacity_gate_key!("round_robin", "false"),
+    ];
+
+    fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
+        let Self { random_start, capacity_gate } = self;
+        list.flag("random_start", random_start);
+        list.flag("capacity_gate", capacity_gate);
+    }
+
+    fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
+        let Self { random_start, capacity_gate } = *self;
+        let policy = RoundRobin::new(setup.servers, random_start, capacity_gate, stream);
+        SelectionIndex::RoundRobin(policy)
+    }
+}
 
 /// See the module documentation.
 #[derive(Clone, Debug)]

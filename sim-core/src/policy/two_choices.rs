@@ -8,12 +8,153 @@
 //! report (`reported`), or the report corrected by own sends since (`combined`, the default).
 //! Ties: the first drawn (`first`), or each with equal chance (`random`). O(choices) a decision.
 
-use crate::config::{Choices, DrawTies, LoadSignal};
-use crate::ids::ServerId;
+use crate::config::keys::{Key, key};
+use crate::config::{ConfigFault, ParameterCheck, ParameterList};
+use crate::ids::{NodeId, ServerId};
 use crate::rng::{Stream, below, distinct_pair};
+use crate::setup::Setup;
 use crate::view::{Belief, Candidates, View};
 
-use super::{Policy, draw_by_scan, draw_eligible};
+use super::registry::capacity_gate_key;
+use super::{Parameters, Policy, SelectionIndex};
+
+/// Parameters of [`TwoChoices`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwoChoicesConfig {
+    /// How many are drawn.
+    pub choices: Choices,
+    /// Whether one server may be drawn twice.
+    pub replacement: bool,
+    /// What "loaded" means.
+    pub signal: LoadSignal,
+    /// Who wins among equal loads.
+    pub ties: DrawTies,
+    /// Skip servers whose estimated load has reached their capacity.
+    pub capacity_gate: bool,
+}
+
+/// How many servers are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choices {
+    /// This many, at least 1.
+    Count(u32),
+    /// Every server: the full scan.
+    All,
+}
+
+/// What a node takes for a server's load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadSignal {
+    /// This node's own in-flight requests at the server.
+    Own,
+    /// The load in the newest report, as it is.
+    Reported,
+    /// The reported load corrected by the change of this node's own in-flight requests since.
+    Combined,
+}
+
+/// Who wins among equal loads of drawn servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawTies {
+    /// The one drawn first.
+    First,
+    /// Each of them with equal chance.
+    Random,
+}
+
+impl Default for TwoChoicesConfig {
+    fn default() -> Self {
+        Self {
+            choices: Choices::Count(2),
+            replacement: false,
+            signal: LoadSignal::Combined,
+            ties: DrawTies::Random,
+            capacity_gate: false,
+        }
+    }
+}
+
+impl Parameters for TwoChoicesConfig {
+    #[rustfmt::skip] // One key a row.
+    const KEYS: &'static [Key] = &[
+        key("policy.two_choices.choices", "servers", "2", "1 to the servers, or all", "How many are drawn.", "More: better with fresh views, herds with stale ones."),
+        key("policy.two_choices.replacement", "", "false", "true, false", "Whether one server may be drawn twice.", "true: slightly worse, simpler theory."),
+        key("policy.two_choices.signal", "", "combined", "combined, own, reported", "What a node takes for a server's load.", "own: never stale, blind to other nodes. reported: stale."),
+        key("policy.two_choices.ties", "", "random", "random, first", "Who wins among equal loads.", ""),
+        capacity_gate_key!("two_choices", "false"),
+    ];
+
+    fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
+        let Self { choices, replacement, signal, ties, capacity_gate } = self;
+        choices.list("choices", list);
+        list.flag("replacement", replacement);
+        signal.list("signal", list);
+        ties.list("ties", list);
+        list.flag("capacity_gate", capacity_gate);
+    }
+
+    fn check(&self, check: &mut ParameterCheck<'_>) {
+        self.choices.check("choices", self.replacement, check);
+    }
+
+    fn corrects_own_sends(&self) -> bool {
+        self.signal != LoadSignal::Reported
+    }
+
+    fn build(&self, _: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
+        let Self { choices, replacement, signal, ties, capacity_gate } = *self;
+        let policy = TwoChoices::new(choices, replacement, signal, ties, capacity_gate);
+        SelectionIndex::TwoChoices(policy)
+    }
+}
+
+impl Choices {
+    /// Lists the parameter: a number of servers, or `"all"`.
+    pub(super) fn list(&mut self, key: &'static str, list: &mut ParameterList<'_, '_, '_>) {
+        let mut count = match *self {
+            Self::Count(count) => Some(count),
+            Self::All => None,
+        };
+        list.count_or(key, "all", &mut count);
+        *self = count.map_or(Self::All, Self::Count);
+    }
+
+    /// There must be so many servers, unless one may be drawn twice.
+    pub(super) fn check(self, key: &str, replacement: bool, check: &mut ParameterCheck<'_>) {
+        let Self::Count(drawn) = self else {
+            return;
+        };
+        check.check(drawn >= 1, key, || {
+            ConfigFault::new("", "somebody must be chosen")
+                .found(drawn)
+                .allowed("a whole number, at least 1, or \"all\"")
+        });
+        let servers = check.servers;
+        let fine = replacement || u64::from(drawn) <= servers;
+        check.check_counted(fine, key, || {
+            ConfigFault::new("", "there are not that many different servers")
+                .found(drawn)
+                .allowed(format!("1 to {servers}, or \"all\""))
+                .fix("write choices = \"all\", or replacement = true")
+        });
+    }
+}
+
+impl LoadSignal {
+    /// Lists the parameter.
+    pub(super) fn list(&mut self, key: &'static str, list: &mut ParameterList<'_, '_, '_>) {
+        let words =
+            [("combined", Self::Combined), ("own", Self::Own), ("reported", Self::Reported)];
+        list.word(key, &words, self);
+    }
+}
+
+impl DrawTies {
+    /// Lists the parameter.
+    pub(super) fn list(&mut self, key: &'static str, list: &mut ParameterList<'_, '_, '_>) {
+        list.word(key, &[("random", Self::Random), ("first", Self::First)], self);
+    }
+}
 
 /// See the module documentation.
 #[derive(Clone, Debug)]
@@ -93,13 +234,13 @@ impl TwoChoices {
         let Choices::Count(choices) = self.choices else {
             return self.scan(candidates, stream);
         };
-        let first = draw_eligible(candidates, self.capacity_gate, stream)?;
+        let first = candidates.draw_eligible(self.capacity_gate, stream)?;
         let mut best = Best::new(first, self.load(candidates, first));
         self.drawn.clear();
         self.drawn.push(first);
         for _ in 1..choices {
             let next = if self.replacement {
-                draw_eligible(candidates, self.capacity_gate, stream)
+                candidates.draw_eligible(self.capacity_gate, stream)
             } else {
                 self.draw_another(candidates, stream)
             };
@@ -112,7 +253,7 @@ impl TwoChoices {
 
     fn scan(&self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         let gate = self.capacity_gate;
-        let mut eligible = (0..candidates.len()).filter(|&s| candidates.is_eligible(s, gate));
+        let mut eligible = candidates.servers().filter(|&s| candidates.is_eligible(s, gate));
         let first = eligible.next()?;
         let mut best = Best::new(first, self.load(candidates, first));
         for server in eligible {
@@ -124,16 +265,9 @@ impl TwoChoices {
     /// The next distinct eligible server, or none when all have been drawn.
     #[inline]
     fn draw_another(&self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<u32> {
-        let servers = candidates.len();
-        let is_new =
-            |s: u32| candidates.is_eligible(s, self.capacity_gate) && !self.drawn.contains(&s);
-        for _ in 0..super::BLIND_DRAWS {
-            let server = below(stream, servers);
-            if is_new(server) {
-                return Some(server);
-            }
-        }
-        draw_by_scan(candidates, is_new, stream)
+        candidates.draw_where(stream, |server| {
+            candidates.is_eligible(server, self.capacity_gate) && !self.drawn.contains(&server)
+        })
     }
 }
 

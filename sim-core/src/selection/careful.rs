@@ -124,7 +124,7 @@ impl<P: Policy> Desk<'_, P> {
     fn give_up_carefully(&mut self, rules: &mut Rules, at_ns: Nanos) {
         let Some((slot, request)) = self.in_flight.take_deadline() else { return };
         rules.answer(slot, ServerId(request.server), at_ns, None, self.view);
-        self.end_impatient(slot, &request);
+        self.end_impatient(at_ns, slot, &request);
         self.serve_waiting(rules, at_ns);
     }
 

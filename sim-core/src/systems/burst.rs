@@ -9,6 +9,7 @@ use crate::exchange::Sharing;
 use crate::faults::FaultCursor;
 use crate::gossip::Mail;
 use crate::heartbeat::Heartbeats;
+use crate::ids::NodeId;
 use crate::judge::Judge;
 use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::{Observations, Scene};
@@ -85,7 +86,7 @@ impl Run<'_> {
         };
         let Self { setup, clock, roster, streams, .. } = self;
         crate::node_faults::run(setup, clock, roster, columns, |node| {
-            SelectionIndex::new(setup, &mut streams[node].policy)
+            SelectionIndex::new(setup, NodeId(node as u32), &mut streams[node].policy)
         });
     }
 

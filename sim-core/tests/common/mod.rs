@@ -3,8 +3,9 @@
 
 use sim_core::config::{
     Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
-    JudgementConfig, LatencyTies, LoadSignal, NetworkConfig, NodesConfig, PolicyConfig, Retries,
-    Scenario, ServerGroup, Slowdown, Targets, WorkloadConfig,
+    JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig,
+    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, Slowdown,
+    Targets, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -15,28 +16,31 @@ use sim_core::time::{MILLISECOND, Nanos, SECOND};
 pub const DELAY_NS: Nanos = 500_000;
 
 /// A uniformly random server, full or not.
-pub const RANDOM: PolicyConfig = PolicyConfig::Random { capacity_gate: false };
+pub const RANDOM: PolicyConfig = PolicyConfig::Random(RandomConfig { capacity_gate: false });
 
 /// Servers in turn from the first, full or not.
 pub const ROUND_ROBIN: PolicyConfig =
-    PolicyConfig::RoundRobin { random_start: false, capacity_gate: false };
+    PolicyConfig::RoundRobin(RoundRobinConfig { random_start: false, capacity_gate: false });
 
 /// The seed rule.
-pub const LOWEST_LATENCY: PolicyConfig =
-    PolicyConfig::LowestLatency { own_sends: true, ties: LatencyTies::Random, capacity_gate: true };
+pub const LOWEST_LATENCY: PolicyConfig = PolicyConfig::LowestLatency(LowestLatencyConfig {
+    own_sends: true,
+    ties: LatencyTies::Random,
+    capacity_gate: true,
+});
 
 /// Power of two choices on the reported load, corrected by own sends.
 pub const TWO_CHOICES: PolicyConfig = two_choices(LoadSignal::Combined);
 
 /// Power of two choices.
 pub const fn two_choices(signal: LoadSignal) -> PolicyConfig {
-    PolicyConfig::TwoChoices {
+    PolicyConfig::TwoChoices(TwoChoicesConfig {
         choices: Choices::Count(2),
         replacement: false,
         signal,
         ties: DrawTies::Random,
         capacity_gate: false,
-    }
+    })
 }
 
 /// Every policy of the model.
@@ -74,6 +78,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 1e7 },
             speed: 1.0,
+            weight: 1.0,
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate: f64::from(servers) * 280.0 },

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::{
     Arrivals, ChaosConfig, ChaosKind, Choices, Fanout, FaultKind, LatencyTies, LoadSignal,
-    PolicyConfig, Slowdown, Targets,
+    LowestLatencyConfig, PolicyConfig, Slowdown, Targets, TwoChoicesConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::stats::target::HalfWidth;
@@ -108,7 +108,13 @@ fn defaults_are_filled_in() {
     assert_eq!(s.workload.arrivals, Arrivals::Poisson { rate: 2_000.0 });
     assert_eq!(s.heartbeat.failure_timeout_ns, 350 * MILLISECOND);
     assert_eq!(s.heartbeat.fanout, Fanout::All);
-    let [PolicyConfig::LowestLatency { own_sends: true, capacity_gate: true, .. }] = s.policies[..]
+    let [
+        PolicyConfig::LowestLatency(LowestLatencyConfig {
+            own_sends: true,
+            capacity_gate: true,
+            ..
+        }),
+    ] = s.policies[..]
     else {
         panic!("{:?}", s.policies)
     };
@@ -127,7 +133,9 @@ fn everything_written_is_read() {
         s.policies.iter().map(PolicyConfig::name).collect::<Vec<_>>(),
         ["two_choices", "lowest_latency"]
     );
-    let PolicyConfig::TwoChoices { choices, signal, .. } = s.policies[0] else { panic!("order") };
+    let PolicyConfig::TwoChoices(TwoChoicesConfig { choices, signal, .. }) = s.policies[0] else {
+        panic!("order")
+    };
     assert_eq!((choices, signal), (Choices::All, LoadSignal::Own));
     assert_eq!(s.heartbeat.fanout, Fanout::Home(2));
     assert_eq!(s.heartbeat.latency_decay_ns, None);
@@ -157,7 +165,9 @@ fn overrides_reach_every_kind_of_place() {
     assert_eq!(s.workload.arrivals, Arrivals::Constant { rate: 3_000.0 });
     // What the file expects of two_choices does not apply any more.
     assert_eq!(s.expect.len(), 1);
-    let [PolicyConfig::LowestLatency { ties: LatencyTies::Random, .. }] = s.policies[..] else {
+    let [PolicyConfig::LowestLatency(LowestLatencyConfig { ties: LatencyTies::Random, .. })] =
+        s.policies[..]
+    else {
         panic!("{:?}", s.policies)
     };
 }

@@ -1,0 +1,192 @@
+//! Every policy there is: a line each.
+//!
+//! The line gives the module, the type of the parameters, the name in files and one sentence. From it
+//! follow [`PolicyConfig`], what a scenario file may say, what `lbsim list policies` prints, and how
+//! a node gets its policy. All else stands in the policy's own file, as its [`Parameters`].
+
+use std::fmt::Debug;
+
+use super::SelectionIndex;
+use crate::config::keys::Key;
+use crate::config::{ParameterCheck, ParameterList};
+use crate::ids::NodeId;
+use crate::rng::Stream;
+use crate::setup::Setup;
+
+pub use super::custom::CustomPolicy;
+pub use super::lowest_latency::LatencyTies;
+pub use super::two_choices::{Choices, DrawTies, LoadSignal};
+
+/// What a policy needs beyond reports and the node's own counts. What is not asked for does not exist in
+/// a run, and costs nothing.
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate wish")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Notes that servers send of their own accord.
+    pub notes: bool,
+    /// Notes that come with answers.
+    pub feedback: bool,
+    /// It asks servers after choices.
+    pub probes: bool,
+    /// Counters of servers in reports.
+    pub counters: bool,
+    /// Keys of requests.
+    pub keys: bool,
+    /// When the attempt left, in every answer.
+    pub timed_answers: bool,
+}
+
+impl Needs {
+    /// Servers tell or are asked more than heartbeats say.
+    pub const fn messages(self) -> bool {
+        self.notes || self.feedback || self.probes
+    }
+}
+
+/// The parameters of a policy: what they are called, what they may be, what the policy needs, and how
+/// it comes into being. The default is what a scenario gets that names no parameter.
+pub trait Parameters: Clone + Debug + Default + PartialEq {
+    /// What each key means.
+    const KEYS: &'static [Key];
+
+    /// Goes through all parameters, each once.
+    fn list(&mut self, list: &mut ParameterList<'_, '_, '_>);
+
+    /// Looks for what is impossible.
+    fn check(&self, _check: &mut ParameterCheck<'_>) {}
+
+    /// What the policy needs.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// Whether views correct reported loads for this policy.
+    fn corrects_own_sends(&self) -> bool {
+        true
+    }
+
+    /// Memory a node's policy keeps of each server [bytes].
+    fn server_bytes(&self) -> usize {
+        0
+    }
+
+    /// The policy of one node; first states are drawn from `stream`.
+    fn build(&self, setup: &Setup, node: NodeId, stream: &mut Stream) -> SelectionIndex;
+}
+
+macro_rules! registry {
+    ($($module:ident::$parameters:ident as $kind:ident = $name:literal: $about:literal;)*) => {
+        $(pub use super::$module::$parameters;)*
+
+        /// A policy and its parameters.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum PolicyConfig {
+            $(#[doc = $about] $kind($parameters),)*
+            /// A policy that no file can name: the caller's own.
+            Custom(CustomPolicy),
+        }
+
+        /// Names and descriptions of the policies a scenario may name, in the order of their keys.
+        pub const POLICIES: &[(&str, &str)] = &[$(($name, $about)),*];
+
+        /// Just the names.
+        pub(crate) const NAMES: [&str; POLICIES.len()] = [$($name),*];
+
+        /// The documentation of all parameters.
+        pub(crate) const KEYS: [&[Key]; POLICIES.len()] = [$($parameters::KEYS),*];
+
+        impl PolicyConfig {
+            /// The policy called `name` with all defaults.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$kind($parameters::default())),)*
+                    _ => None,
+                }
+            }
+
+            /// The name under which files and tables know the policy.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $name,)*
+                    Self::Custom(policy) => policy.name,
+                }
+            }
+
+            /// Goes through the parameters: see [`Parameters::list`].
+            pub fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
+                match self {
+                    $(Self::$kind(parameters) => parameters.list(list),)*
+                    Self::Custom(_) => {}
+                }
+            }
+
+            /// Looks for what is impossible.
+            pub fn check(&self, check: &mut ParameterCheck<'_>) {
+                match self {
+                    $(Self::$kind(parameters) => parameters.check(check),)*
+                    Self::Custom(_) => {}
+                }
+            }
+
+            /// What the policy needs.
+            pub fn needs(&self) -> Needs {
+                match self {
+                    $(Self::$kind(parameters) => parameters.needs(),)*
+                    Self::Custom(policy) => policy.needs,
+                }
+            }
+
+            /// Whether views correct reported loads for this policy.
+            pub fn corrects_own_sends(&self) -> bool {
+                match self {
+                    $(Self::$kind(parameters) => parameters.corrects_own_sends(),)*
+                    Self::Custom(policy) => policy.corrects_own_sends,
+                }
+            }
+
+            /// Memory a node's policy keeps of each server [bytes]; of the caller's own nothing is known.
+            pub fn server_bytes(&self) -> usize {
+                match self {
+                    $(Self::$kind(parameters) => parameters.server_bytes(),)*
+                    Self::Custom(_) => 0,
+                }
+            }
+        }
+
+        impl SelectionIndex {
+            /// The policy of the run, for one node; first states are drawn from `stream`.
+            pub fn new(setup: &Setup, node: NodeId, stream: &mut Stream) -> Self {
+                match &setup.policy {
+                    $(PolicyConfig::$kind(parameters) => parameters.build(setup, node, stream),)*
+                    PolicyConfig::Custom(policy) => Self::Boxed(policy.build(setup, node, stream)),
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    lowest_latency::LowestLatencyConfig as LowestLatency = "lowest_latency":
+        "The seed rule: available, then below capacity, then lowest mean latency.";
+    random::RandomConfig as Random = "random":
+        "A uniformly random eligible server.";
+    round_robin::RoundRobinConfig as RoundRobin = "round_robin":
+        "Eligible servers in turn.";
+    two_choices::TwoChoicesConfig as TwoChoices = "two_choices":
+        "The least loaded of a few servers drawn at random.";
+}
+
+/// The documentation of the switch most policies have.
+macro_rules! capacity_gate_key {
+    ($policy:literal, $default:literal) => {
+        $crate::config::keys::key(
+            concat!("policy.", $policy, ".capacity_gate"),
+            "",
+            $default,
+            "true, false",
+            "Skip servers whose estimated load has reached their capacity.",
+            "true: fewer refusals, and rejects when all look full.",
+        )
+    };
+}
+pub(crate) use capacity_gate_key;

@@ -1,0 +1,152 @@
+//! What a policy may see at the moment of a decision, and how it draws among what it sees.
+//!
+//! A policy goes through servers by [`Candidates::servers`] and draws by the `draw_*` functions, never
+//! by numbers of its own: so what a node may know of the fleet can be narrowed for all policies at
+//! one place.
+
+use super::{Belief, Freshness, View};
+use crate::ids::ServerId;
+use crate::rng::{Stream, below, distinct_pair};
+use crate::time::Nanos;
+
+/// Blind draws before a scan settles it. With half of the fleet eligible, one draw in 2^16 scans.
+pub const BLIND_DRAWS: u32 = 16;
+
+/// What a policy may see at the moment of a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    view: &'a View,
+    oldest_live: u32,
+    exclude: u32,
+    at_ns: Nanos,
+}
+
+impl<'a> Candidates<'a> {
+    /// The node's view at `at_ns`, without the server `exclude`.
+    #[inline]
+    pub fn new(
+        view: &'a View,
+        freshness: &Freshness,
+        at_ns: Nanos,
+        exclude: Option<ServerId>,
+    ) -> Self {
+        Self {
+            view,
+            oldest_live: freshness.oldest_live(at_ns),
+            exclude: exclude.map_or(u32::MAX, |server| server.0),
+            at_ns,
+        }
+    }
+
+    /// Number of servers, eligible or not.
+    #[inline]
+    pub const fn len(&self) -> u32 {
+        self.view.beliefs.len() as u32
+    }
+
+    /// True in a fleet without servers.
+    pub const fn is_empty(&self) -> bool {
+        self.view.beliefs.is_empty()
+    }
+
+    /// The moment of the decision [ns].
+    #[inline]
+    pub const fn at_ns(&self) -> Nanos {
+        self.at_ns
+    }
+
+    /// The belief about a server.
+    #[inline]
+    pub fn belief(&self, server: u32) -> &'a Belief {
+        &self.view.beliefs[ServerId(server)]
+    }
+
+    /// Estimated load of a server.
+    #[inline]
+    pub fn load(&self, server: u32) -> u32 {
+        self.load_by(self.belief(server))
+    }
+
+    /// The same, for a server whose belief is at hand.
+    #[inline]
+    pub fn load_by(&self, belief: &Belief) -> u32 {
+        self.view.load(belief)
+    }
+
+    /// The server to be passed over, if any: a retry goes elsewhere.
+    #[inline]
+    pub fn excluded(&self) -> Option<u32> {
+        Some(self.exclude).filter(|&server| server != u32::MAX)
+    }
+
+    /// Heard of within the failure timeout.
+    #[inline]
+    pub fn is_available(&self, server: u32) -> bool {
+        self.belief(server).sent_quantum >= self.oldest_live
+    }
+
+    /// Below its capacity, as far as the node knows.
+    #[inline]
+    pub fn has_room(&self, server: u32) -> bool {
+        self.belief(server).has_room(self.view.own_sends)
+    }
+
+    /// Available, not excluded and, with `gate`, below capacity.
+    #[inline]
+    pub fn is_eligible(&self, server: u32, gate: bool) -> bool {
+        self.is_eligible_by(server, self.belief(server), gate)
+    }
+
+    /// The same, for a server whose belief is at hand.
+    #[inline]
+    pub fn is_eligible_by(&self, server: u32, belief: &Belief, gate: bool) -> bool {
+        belief.sent_quantum >= self.oldest_live
+            && server != self.exclude
+            && (!gate || belief.has_room(self.view.own_sends))
+    }
+
+    /// All servers the node may choose among, by id, eligible or not.
+    #[inline]
+    pub fn servers(&self) -> impl DoubleEndedIterator<Item = u32> + Clone + use<> {
+        0..self.len()
+    }
+
+    /// A uniformly random server, eligible or not.
+    #[inline]
+    pub fn draw(&self, stream: &mut Stream) -> u32 {
+        below(stream, self.len())
+    }
+
+    /// A uniformly random ordered pair of distinct servers, eligible or not; of less than two, none.
+    #[inline]
+    pub fn draw_pair(&self, stream: &mut Stream) -> Option<(u32, u32)> {
+        (self.len() >= 2).then(|| distinct_pair(stream, self.len()))
+    }
+
+    /// A uniformly random eligible server: draws until one is eligible, and after a few misses picks
+    /// among all that are. Both ways are uniform. O(1) expected while a fair share is eligible.
+    #[inline]
+    pub fn draw_eligible(&self, gate: bool, stream: &mut Stream) -> Option<u32> {
+        self.draw_where(stream, |server| self.is_eligible(server, gate))
+    }
+
+    /// The same for the servers that pass `is_in`.
+    #[inline]
+    pub fn draw_where(&self, stream: &mut Stream, is_in: impl Fn(u32) -> bool) -> Option<u32> {
+        for _ in 0..BLIND_DRAWS {
+            let server = self.draw(stream);
+            if is_in(server) {
+                return Some(server);
+            }
+        }
+        self.draw_by_scan(stream, is_in)
+    }
+
+    /// A uniformly random server among those that pass `is_in`, with one draw. O(servers).
+    #[cold]
+    pub fn draw_by_scan(&self, stream: &mut Stream, is_in: impl Fn(u32) -> bool) -> Option<u32> {
+        let passing = || self.servers().filter(|&server| is_in(server));
+        let count = passing().count();
+        (count > 0).then(|| passing().nth(below(stream, count as u32) as usize)).flatten()
+    }
+}
