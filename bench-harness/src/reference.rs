@@ -6,13 +6,16 @@
 //!
 //! Total order of events: time; at one moment first what happens on a boundary (the end, faults,
 //! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
-//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
+//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; attempts given
+//! up, retries, hedges; waits; clients; arrivals).
 
 mod agenda;
 mod arrivals;
+mod clients;
 mod judge;
 mod node;
 mod peers;
+mod requests;
 mod server;
 
 use std::cmp::Reverse;
@@ -33,13 +36,14 @@ use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
-use sim_core::server::{Meters, TickSums};
+use sim_core::server::{Meters, TickSums, overlap_ns};
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
 
 use agenda::{Agenda, Entry, Event};
+use clients::Clients;
 pub use node::LatencyChoice;
 use node::Node;
 use peers::Post;
@@ -50,6 +54,7 @@ struct Reference {
     setup: Setup,
     agenda: Agenda,
     jobs: Jobs,
+    clients: Clients,
     servers: Vec<Server>,
     heartbeat_streams: Vec<Stream>,
     misreports: Vec<Misreport>,
@@ -93,6 +98,7 @@ pub fn simulate(
     let mut reference = Reference {
         agenda: Agenda::default(),
         jobs: Jobs::default(),
+        clients: Clients::new(&setup),
         servers: (0..setup.servers).map(|id| Server::new(&setup, ServerId(id))).collect(),
         heartbeat_streams: Vec::new(),
         misreports: (0..setup.servers)
@@ -173,6 +179,7 @@ impl Reference {
                 self.agenda.add(node.traffic.next_ns(), Event::Arrival { node: id }, &self.jobs);
             }
         }
+        self.start_clients();
         self.plan_rounds();
         self.look_from(0);
         self.agenda.add(0, Event::Judge, &self.jobs);
@@ -240,26 +247,46 @@ impl Reference {
                 Event::Cancel { server, node, attempt } => {
                     self.cancel(at_ns, server, (node, attempt));
                 }
-                Event::Response { node, slot, attempt, status } => {
+                Event::Response { node, slot, attempt, status, served_ns } => {
                     let at = &mut self.nodes[node as usize];
                     let tables = (&mut self.latency, &mut self.recent);
                     let server = at.awaits(slot, attempt);
                     let cut = server.is_some_and(|server| self.links.cut_to_node(server, node));
                     at.meters.answers_cut += u64::from(cut);
-                    if server.is_some() && !cut {
-                        let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
-                        self.send(node, sent);
+                    if server.is_none() {
+                        at.ignore(&self.setup, status, served_ns);
+                    } else if !cut {
+                        at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
+                        self.carry_out(at_ns, node);
                         self.serve(at_ns, node);
                     }
                 }
                 Event::Deadline { node, slot, name } => {
                     if self.nodes[node as usize].give_up(&self.setup, at_ns, slot, name) {
+                        self.carry_out(at_ns, node);
                         self.serve(at_ns, node);
                     }
                 }
+                Event::GiveUp { node, slot, attempt } => {
+                    let at = &mut self.nodes[node as usize];
+                    if at.give_up_attempt(&self.setup, at_ns, slot, attempt) {
+                        self.carry_out(at_ns, node);
+                        self.serve(at_ns, node);
+                    }
+                }
+                Event::Retry { node, slot, name } => {
+                    self.nodes[node as usize].retry(&self.setup, at_ns, slot, name);
+                    self.carry_out(at_ns, node);
+                }
+                Event::Hedge { node, slot, attempt } => {
+                    self.nodes[node as usize].hedge(&self.setup, at_ns, slot, attempt);
+                    self.carry_out(at_ns, node);
+                }
                 Event::WaitEnd { node, serial } => {
                     self.nodes[node as usize].send_away(&self.setup, serial);
+                    self.carry_out(at_ns, node);
                 }
+                Event::Client { client } => self.client(at_ns, client),
                 Event::Arrival { node } => {
                     self.arrive(at_ns, node);
                     let next_ns = self.nodes[node as usize].traffic.next_ns();
@@ -279,17 +306,15 @@ impl Reference {
         unreachable!("the check for the end is always on the agenda")
     }
 
-    fn send(&mut self, node: u32, sent: Option<(Nanos, u32, Job)>) {
-        if let Some((at_ns, server, job)) = sent {
-            let job = self.jobs.add(Job { node, ..job });
-            self.agenda.add(at_ns, Event::Attempt { server, job }, &self.jobs);
-        }
+    fn send(&mut self, node: u32, at_ns: Nanos, server: u32, job: Job) {
+        let job = self.jobs.add(Job { node, ..job });
+        self.agenda.add(at_ns, Event::Attempt { server, job }, &self.jobs);
     }
 
     /// Sends an answer and forgets the job.
     fn answer(&mut self, at_ns: Nanos, id: u32, status: Status) {
-        let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[id];
-        let response = Event::Response { node, slot, attempt, status };
+        let Job { node, slot, attempt, answer_delay_ns, served_ns, .. } = self.jobs[id];
+        let response = Event::Response { node, slot, attempt, status, served_ns };
         self.agenda.add(at_ns + answer_delay_ns, response, &self.jobs);
         self.jobs.remove(id);
     }
@@ -399,6 +424,7 @@ impl Reference {
             let mut sums = TickSums::default();
             sums.complete(&self.setup, arrived_ns, begin_ns, at_ns);
             sums.add_to(&mut self.meters);
+            self.jobs[job].served_ns = overlap_ns(&self.setup, begin_ns, at_ns);
             self.answer(at_ns, job, Status::Ok);
             self.start_next(at_ns, id);
         }

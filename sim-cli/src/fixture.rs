@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use sim_core::config::{
-    Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, ClientsConfig, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
+    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
+    WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -50,6 +51,7 @@ pub fn scenario() -> Scenario {
             arrivals: Arrivals::Poisson { rate: 110.0 },
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![
             PolicyConfig::Random(RandomConfig { capacity_gate: true }),

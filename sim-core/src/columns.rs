@@ -159,8 +159,9 @@ pub(crate) mod fixture {
     use super::Scenario;
     use crate::config::ServerGroup;
     use crate::config::{
-        Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
-        NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, WorkloadConfig,
+        Arrivals, ClientsConfig, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+        NetworkConfig, NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig,
+        WorkloadConfig,
     };
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
@@ -207,6 +208,7 @@ pub(crate) mod fixture {
                 arrivals: Arrivals::Poisson { rate: 100.0 },
                 timeout_ns: None,
                 retries: Retries { max: 0, budget_ppm: 0 },
+                clients: ClientsConfig::default(),
             },
             policies: vec![
                 PolicyConfig::Random(RandomConfig { capacity_gate: true }),

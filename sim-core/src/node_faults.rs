@@ -16,6 +16,7 @@ use crate::request::InFlight;
 use crate::result::Outcome;
 use crate::roster::Roster;
 use crate::setup::Setup;
+use crate::traffic::Traffic;
 use crate::view::View;
 
 /// What changes when a node stops or starts: equal-length slices.
@@ -26,6 +27,8 @@ pub struct FragileColumns<'a> {
     pub indexes: &'a mut [SelectionIndex],
     /// Requests.
     pub in_flight: &'a mut [InFlight],
+    /// Who waits for their end.
+    pub traffic: &'a mut [Traffic],
     /// Membership.
     pub clusters: &'a mut [Cluster],
     /// What each has to share.
@@ -63,6 +66,11 @@ fn apply(
     nodes: &mut FragileColumns<'_>,
     fresh: &mut impl FnMut(usize) -> SelectionIndex,
 ) {
+    let starts_now = matches!(change, NodeChange::Recover | NodeChange::Join);
+    let mut clients = nodes.traffic[node].clients.as_deref_mut();
+    if let Some(clients) = &mut clients {
+        clients.set_up(starts_now);
+    }
     if change == NodeChange::Leave {
         nodes.sharings[node].pause();
         nodes.clusters[node].leave();
@@ -70,12 +78,15 @@ fn apply(
     }
     let meters = &mut nodes.meters[node];
     // A node that leaves and starts again at once has not finished.
-    nodes.in_flight[node].abandon(|request| {
-        meters.end(request.arrived_ns >= setup.window_start_ns, Outcome::Lost);
+    nodes.in_flight[node].abandon(setup, |arrived_ns, client| {
+        meters.end(arrived_ns >= setup.window_start_ns, Outcome::Lost);
+        if let (Some(clients), Some(client)) = (&mut clients, client) {
+            clients.think(client, quantum * setup.ticks.quantum_ns);
+        }
     });
     let rules = &mut nodes.judges[node].rules;
     rules.stop(&nodes.views[node]);
-    if change == NodeChange::Crash {
+    if !starts_now {
         nodes.sharings[node].pause();
         nodes.clusters[node].stop();
     } else {

@@ -45,6 +45,10 @@ pub enum Purpose {
     HealthChecks = 40,
     /// Which picks of servers that are eased in stand, at one node.
     SlowStart = 41,
+    /// How long one node's retries wait.
+    Backoff = 80,
+    /// What one client in a closed loop thinks, and asks for.
+    Client = 81,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

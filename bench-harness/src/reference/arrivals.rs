@@ -5,7 +5,6 @@ use sim_core::result::Outcome;
 use sim_core::roster::Place;
 use sim_core::time::Nanos;
 
-use super::node::Fate;
 use super::{Event, Reference};
 
 impl Reference {
@@ -33,8 +32,8 @@ impl Reference {
     pub(super) fn arrive(&mut self, at_ns: Nanos, node: u32) {
         let demand = self.nodes[node as usize].traffic.take();
         match self.roster.place(node, at_ns) {
-            Place::Here => self.take_in(at_ns, node, demand),
-            Place::At(other) => self.take_in(at_ns, other, demand),
+            Place::Here => self.take_in(at_ns, node, demand, None),
+            Place::At(other) => self.take_in(at_ns, other, demand, None),
             Place::Lost => self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Lost),
             Place::Nowhere => {
                 self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Rejected);
@@ -42,20 +41,12 @@ impl Reference {
         }
     }
 
-    fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64) {
-        let sent = match self.nodes[node as usize].arrive(&self.setup, at_ns, demand) {
-            Fate::Sent(sent) => Some(sent),
-            Fate::Waits(serial) => {
-                self.plan_end_of_wait(at_ns, node, serial);
-                None
-            }
-            Fate::Rejected => None,
-        };
-        if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
-            let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
-            self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
+    pub(super) fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64, client: Option<u32>) {
+        let waits = self.nodes[node as usize].arrive(&self.setup, at_ns, demand, client);
+        if let Some(serial) = waits {
+            self.plan_end_of_wait(at_ns, node, serial);
         }
-        self.send(node, sent);
+        self.carry_out(at_ns, node);
     }
 
     /// Nodes stop and start.
@@ -64,8 +55,11 @@ impl Reference {
         let quantum = at_ns / setup.ticks.quantum_ns;
         let mut started = Vec::new();
         let mut left = Vec::new();
+        let mut changed = Vec::new();
         while roster.change(setup, quantum, |id, change, starts| {
             let node = &mut nodes[id as usize];
+            node.is_up = matches!(change, NodeChange::Recover | NodeChange::Join);
+            changed.push(id);
             match change {
                 NodeChange::Leave => {
                     node.talk.leave();
@@ -79,6 +73,9 @@ impl Reference {
                 }
             }
         }) {}
+        for id in changed {
+            self.carry_out(at_ns, id);
+        }
         for id in started {
             self.plan_round(id);
             self.plan_members(id);

@@ -23,6 +23,8 @@ pub struct Job {
     pub arrived_ns: Nanos,
     pub begin_ns: Nanos,
     pub answer_delay_ns: Nanos,
+    /// Service inside the window.
+    pub served_ns: Nanos,
 }
 
 /// All attempts at servers or on their way, by index: events carry four bytes instead of fifty.

@@ -109,9 +109,43 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.arrivals.trace.service_unit", "", "us", "ns, us, ms, s, min", "Unit of the service time.", "Larger: longer service."),
     key("workload.arrivals.trace.key", "", "none", "a column", "Column with the request's key.", ""),
     key("workload.arrivals.trace.rate", "requests/time", "none", "above 0", "Arrivals a second in the file, for `lbsim check`.", "No effect on results."),
+    key("workload.arrivals.closed_loop.clients", "clients", "required", "1 to 100000000", "Clients that send, wait for the end, think, send again; beside another process or alone.", "More: more load, up to what the servers can do."),
+    key("workload.arrivals.closed_loop.think.constant.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.exponential.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.uniform.min", "time", "required", "0 to max", "Shortest thought.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.uniform.max", "time", "required", "above 0, at least min", "Longest thought.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.erlang.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.erlang.shape", "phases", "required", "1 to 1000", "Number of exponential phases.", "Higher: less spread; cv = 1 / sqrt(shape)."),
+    key("workload.arrivals.closed_loop.think.hyperexponential.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.hyperexponential.cv", "", "required", "1 to 1000", "Coefficient of variation.", "Higher: longer tail."),
+    key("workload.arrivals.closed_loop.think.lognormal.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.lognormal.cv", "", "required", "above 0, to 1000", "Coefficient of variation; with mean.", "Higher: longer tail."),
+    key("workload.arrivals.closed_loop.think.lognormal.median", "time", "none", "above 0", "Median, with sd: instead of mean and cv.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.lognormal.sd", "time", "none", "above 0", "Standard deviation, with median.", "Higher: longer tail, higher mean."),
+    key("workload.arrivals.closed_loop.think.bounded_pareto.min", "time", "required", "above 0, to max", "Shortest thought.", "Longer: less load."),
+    key("workload.arrivals.closed_loop.think.bounded_pareto.max", "time", "required", "above min", "Longest thought.", "Higher: longer tail."),
+    key("workload.arrivals.closed_loop.think.bounded_pareto.alpha", "", "required", "above 0, to 100", "Tail exponent.", "Lower: heavier tail."),
+    key("workload.arrivals.closed_loop.think.empirical.file", "", "required", "a CSV file", "Columns probability (0 to 1) and value_ms (_ns, _us, _s): measured quantiles, piecewise linear.", "Longer: less load."),
     key("workload.timeout", "time", "never", "above 0, or never", "The client gives up this long after arrival.", "Shorter: more timed_out, and served work that nobody waits for."),
-    key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request, at once, on another server.", "More: fewer failures, more load when load hurts most."),
-    key("workload.retries.budget", "", "0.2", "0 to 100", "Retries a node may spend, as a share of its requests.", "Higher: retry storms become possible."),
+    key("workload.cancel_on_timeout", "", "false", "true, false", "Servers are told of attempts that are given up, and drop them.", "true: less work that nobody waits for, more messages."),
+    key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request.", "More: fewer failures, more load when load hurts most."),
+    key("workload.retries.budget", "", "0.2", "0 to 100", "Retries a node may spend, as a share of its requests; it starts with 10 and saves up to 100.", "Higher: retry storms become possible."),
+    key("workload.retries.budget_min", "1/s", "0", "0 to 1000000000", "Retries a second that a node may spend besides; it saves up those of 10 s.", "Higher: nodes with little traffic can retry."),
+    key("workload.retries.on", "", "refused, lost, failed; with attempt_timeout timed_out too", "a list of refused, lost, failed, timed_out", "Ends of an attempt after which the request is retried.", "Fewer: less load, more failures."),
+    key("workload.retries.avoid", "", "last", "nobody, last, tried", "Servers a retry passes over: none, that of the last attempt, all of the request (if others are left).", "tried: a retry does not come back to a bad server."),
+    key("workload.retries.attempt_timeout", "time", "never", "above 0", "An attempt is given up this long after it was sent.", "Shorter: slow servers are left sooner, and more work is wasted."),
+    key("workload.retries.backoff.base", "time", "required", "above 0", "Retry k = 0, 1 ... waits base x 2^k, at most max, times u from (1 - jitter, 1].", "Longer: fewer retries while it hurts, longer tails."),
+    key("workload.retries.backoff.max", "time", "10 x base", "at least base", "Longest wait of a retry before jitter.", "Longer: patient clients."),
+    key("workload.retries.backoff.jitter", "", "1.0", "0 to 1", "How much of the wait is drawn: 1 is AWS's full jitter, 0 none.", "Higher: retries come spread out."),
+    key("workload.retries.concurrency.share", "", "0.2", "0 to 100", "Most requests being retried at once, as a share of those under way at the node.", "Higher: retry storms become possible."),
+    key("workload.retries.concurrency.min", "requests", "3", "0 or more", "That many may be in any case.", "Higher: nodes with little traffic can retry."),
+    key("workload.hedge.after", "time or percentile", "required", "above 0, or p50, p99.9 ...", "A request under way is sent to a further server this long after its last attempt; a percentile is of the node's own latencies.", "Shorter: shorter tails, more load."),
+    key("workload.hedge.refresh", "time", "3s", "above 0", "How often the percentile is worked out anew.", "Shorter: follows changes sooner, from fewer latencies."),
+    key("workload.hedge.min", "time", "0ns", "0 or more", "Least delay by percentile.", "Longer: no hedges where all is fast."),
+    key("workload.hedge.max", "hedges", "1", "1 to 10", "Most hedges of a request.", "More: shorter tails, more load."),
+    key("workload.hedge.budget", "", "0.1", "0 to 100", "Hedges a node may spend, as a share of its requests; it starts with 10 and saves up to 100.", "Lower: overload is not made worse."),
+    key("workload.hedge.budget_min", "1/s", "0", "0 to 1000000000", "Hedges a second that a node may spend besides; it saves up those of 10 s.", "Higher: nodes with little traffic can hedge."),
+    key("workload.hedge.cancel", "", "true", "true, false", "Servers are told of attempts that lost, and drop them.", "false: all hedges are served to the end."),
 ];
 
 /// The keys after those of the policies.
@@ -286,7 +320,8 @@ mod tests {
     fn table_and_parser_know_the_same_keys() {
         let mut asked_for = asked(
             "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
-             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[membership]\n\
+             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = { backoff = {}, concurrency = {} }\n\
+             hedge = {}\n[membership]\n\
              [chaos]\n[target]\n[expect]\n",
         );
         for kind in FAULTS {

@@ -7,6 +7,7 @@
 mod network;
 mod engine;
 mod fleet;
+mod clients;
 mod workload;
 mod policy;
 mod heartbeat;

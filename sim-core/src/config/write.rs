@@ -7,6 +7,7 @@
 
 mod judgement; // what nodes make of servers
 mod breaking; // what breaks
+mod clients; // what clients do
 
 use std::fmt::Write;
 
@@ -14,7 +15,7 @@ use super::units::format_duration;
 use super::{
     Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
     GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    ProbeOrder, Retries, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
+    ProbeOrder, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::stats::target::Target;
@@ -243,10 +244,10 @@ impl File {
     }
 
     fn workload(&mut self, workload: &WorkloadConfig) {
-        let WorkloadConfig { arrivals, timeout_ns, retries } = workload;
-        let Retries { max, budget_ppm } = *retries;
+        let WorkloadConfig { arrivals, timeout_ns, retries, clients } = workload;
         self.table("[workload]");
         let (process, keys) = match arrivals {
+            Arrivals::Nothing => ("", Vec::new()),
             Arrivals::Poisson { rate: r } => ("poisson", vec![("rate", rate(*r))]),
             Arrivals::Constant { rate: r } => ("constant", vec![("rate", rate(*r))]),
             Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
@@ -267,10 +268,11 @@ impl File {
             ),
             Arrivals::Trace(trace) => ("trace", trace_keys(trace)),
         };
-        self.key(&format!("arrivals.{process}"), inline(&keys));
+        if *arrivals != Arrivals::Nothing {
+            self.key(&format!("arrivals.{process}"), inline(&keys));
+        }
         self.key("timeout", time_or(*timeout_ns, "never"));
-        let budget = number(f64::from(budget_ppm) / 1e6);
-        self.key("retries", inline(&[("max", max.to_string()), ("budget", budget)]));
+        self.clients(retries, clients);
     }
 
     fn policy(&mut self, policy: &PolicyConfig) {

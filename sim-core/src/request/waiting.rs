@@ -17,6 +17,8 @@ pub struct Waiter {
     pub arrived_ns: Nanos,
     /// Demand bits, or service time [ns].
     pub demand: u64,
+    /// Who waits for its end, in a closed loop.
+    pub client: Option<u32>,
 }
 
 /// See the module documentation.
@@ -72,6 +74,11 @@ impl Waiting {
     /// What becomes of those who have waited long enough.
     pub const fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
     }
 
     /// True when nobody waits.

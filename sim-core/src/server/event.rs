@@ -353,7 +353,8 @@ impl EventServers {
         out: &mut Responses,
     ) {
         let job = self.jobs[index as usize];
-        self.vacate(server, index, overlap_ns(setup, job.begin_ns, at_ns));
+        let busy_ns = overlap_ns(setup, job.begin_ns, at_ns);
+        self.vacate(server, index, busy_ns);
         let state = &mut self.servers[server as usize];
         state.completed += 1;
         let alpha = setup.heartbeat.latency_alpha as f32;
@@ -363,6 +364,7 @@ impl EventServers {
         sums.add_to(meters);
         let answer_ns = at_ns + job.answer_delay_ns;
         out.push(&setup.ticks, job.node, answer_ns, Status::Ok, (job.slot, job.attempt));
+        out.note_service(&setup.ticks, (job.node, job.attempt), answer_ns, busy_ns);
         self.release(server, index);
         self.begin_next(setup, tick, at_ns, server);
     }

@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use sim_core::config::{
-    Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
-    JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, Slowdown,
-    Targets, TwoChoicesConfig, WorkloadConfig,
+    Arrivals, Choices, ClientsConfig, DrawTies, EngineConfig, Fanout, Fault, FaultKind,
+    HeartbeatConfig, JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig,
+    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
+    Slowdown, Targets, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -84,6 +84,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             arrivals: Arrivals::Poisson { rate: f64::from(servers) * 280.0 },
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![policy],
         heartbeat: HeartbeatConfig {

@@ -72,7 +72,7 @@ impl Checker {
         self.number(&format!("{key}.weight"), *weight, fine, "0.000001 to 1000000");
     }
 
-    fn service(&mut self, key: &str, law: &ServiceLaw) {
+    pub(super) fn service(&mut self, key: &str, law: &ServiceLaw) {
         match law {
             ServiceLaw::Constant { mean_ns } => {
                 self.mean(&format!("{key}.constant.mean"), *mean_ns);
