@@ -72,6 +72,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate },
+            keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
             clients: ClientsConfig::default(),

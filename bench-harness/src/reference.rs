@@ -247,45 +247,12 @@ impl Reference {
                 Event::Cancel { server, node, attempt } => {
                     self.cancel(at_ns, server, (node, attempt));
                 }
-                Event::Response { node, slot, attempt, status, served_ns } => {
-                    let at = &mut self.nodes[node as usize];
-                    let tables = (&mut self.latency, &mut self.recent);
-                    let server = at.awaits(slot, attempt);
-                    let cut = server.is_some_and(|server| self.links.cut_to_node(server, node));
-                    at.meters.answers_cut += u64::from(cut);
-                    if server.is_none() {
-                        at.ignore(&self.setup, status, served_ns);
-                    } else if !cut {
-                        at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
-                        self.carry_out(at_ns, node);
-                        self.serve(at_ns, node);
-                    }
-                }
-                Event::Deadline { node, slot, name } => {
-                    if self.nodes[node as usize].give_up(&self.setup, at_ns, slot, name) {
-                        self.carry_out(at_ns, node);
-                        self.serve(at_ns, node);
-                    }
-                }
-                Event::GiveUp { node, slot, attempt } => {
-                    let at = &mut self.nodes[node as usize];
-                    if at.give_up_attempt(&self.setup, at_ns, slot, attempt) {
-                        self.carry_out(at_ns, node);
-                        self.serve(at_ns, node);
-                    }
-                }
-                Event::Retry { node, slot, name } => {
-                    self.nodes[node as usize].retry(&self.setup, at_ns, slot, name);
-                    self.carry_out(at_ns, node);
-                }
-                Event::Hedge { node, slot, attempt } => {
-                    self.nodes[node as usize].hedge(&self.setup, at_ns, slot, attempt);
-                    self.carry_out(at_ns, node);
-                }
-                Event::WaitEnd { node, serial } => {
-                    self.nodes[node as usize].send_away(&self.setup, serial);
-                    self.carry_out(at_ns, node);
-                }
+                Event::Response { .. }
+                | Event::Deadline { .. }
+                | Event::GiveUp { .. }
+                | Event::Retry { .. }
+                | Event::Hedge { .. }
+                | Event::WaitEnd { .. } => self.request(at_ns, event),
                 Event::Client { client } => self.client(at_ns, client),
                 Event::Arrival { node } => {
                     self.arrive(at_ns, node);

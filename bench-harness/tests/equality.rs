@@ -3,6 +3,7 @@
 mod breakage;
 mod clients;
 mod judging;
+mod keyed;
 mod nodes;
 mod policies;
 mod shrink;
@@ -85,7 +86,7 @@ fn random_case(seed: u64) -> Case {
     let mut rng = stream(seed, 0, Purpose::Policy, 0);
     let unit = if rng.random_bool(0.2) { 20 } else { 1 };
     let mut scenario = random_scenario(seed, unit, &mut rng);
-    let trace =
+    let mut trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
     if seed % 5 < 2 {
         clients::add(seed, unit, &mut scenario);
@@ -93,6 +94,7 @@ fn random_case(seed: u64) -> Case {
     nodes::add_node_faults(&mut scenario);
     policies::vary(&mut scenario);
     nodes::add_membership(&mut scenario);
+    keyed::add(&mut scenario, &mut trace);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -182,6 +184,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
     let rate = (capacity * rng.random_range(0.1..1.6)).min(40_000.0 / unit as f64);
     scenario.workload = WorkloadConfig {
         arrivals: random_arrivals(rng, rate, scenario.duration_ns),
+        keys: None,
         timeout_ns: rng.random_bool(0.5).then(|| unit * rng.random_range(2..60) * MILLISECOND),
         retries: Retries {
             max: rng.random_range(0..3),

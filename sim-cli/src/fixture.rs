@@ -49,6 +49,7 @@ pub fn scenario() -> Scenario {
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate: 110.0 },
+            keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
             clients: ClientsConfig::default(),

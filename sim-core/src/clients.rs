@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::ids::NodeId;
 use crate::law::ServiceSampler;
+use crate::popularity::KeySampler;
 use crate::rng::{Purpose, Rng, Stream, stream};
 use crate::setup::Setup;
 use crate::time::{Nanos, rounded};
@@ -24,6 +25,7 @@ use crate::time::{Nanos, rounded};
 #[derive(Clone, Debug)]
 pub struct Clients {
     think: ServiceSampler,
+    keys: Option<KeySampler>,
     /// When each sends its next request [ns]: those that wait for an end are not in here.
     thinking: BinaryHeap<Reverse<(Nanos, u32)>>,
     streams: BTreeMap<u32, Stream>,
@@ -44,6 +46,7 @@ impl Clients {
         let closed_loop = setup.clients.closed_loop.as_ref()?;
         let mut clients = Self {
             think: closed_loop.think.sampler(),
+            keys: setup.keys,
             thinking: BinaryHeap::new(),
             streams: BTreeMap::new(),
             is_up,
@@ -88,9 +91,12 @@ impl Clients {
         self.thinking.pop().map(|Reverse(next)| next)
     }
 
-    /// What a client asks for: demand bits.
-    pub fn demand(&mut self, client: u32) -> u64 {
-        self.streams.get_mut(&client).map_or(0, Rng::next_u64)
+    /// What a client asks for: demand bits, and a key where requests have some.
+    pub fn ask(&mut self, client: u32) -> (u64, u64) {
+        let Self { streams, keys, .. } = self;
+        let Some(stream) = streams.get_mut(&client) else { return (0, 0) };
+        let demand = stream.next_u64();
+        (demand, keys.as_ref().map_or(0, |keys| keys.draw(stream)))
     }
 
     /// A client leaves for another node.

@@ -206,6 +206,7 @@ pub(crate) mod fixture {
             servers: vec![group(2, 2, 1.0), group(1, 4, 2.0)],
             workload: WorkloadConfig {
                 arrivals: Arrivals::Poisson { rate: 100.0 },
+                keys: None,
                 timeout_ns: None,
                 retries: Retries { max: 0, budget_ppm: 0 },
                 clients: ClientsConfig::default(),

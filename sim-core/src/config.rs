@@ -55,6 +55,7 @@ pub use targets::Targets;
 pub use crate::policy::registry::*;
 
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::popularity::Popularity;
 use crate::stats::target::Target;
 use crate::time::Nanos;
 
@@ -169,6 +170,8 @@ pub struct ServerGroup {
 pub struct WorkloadConfig {
     /// The arrival process of the whole fleet, split evenly among the nodes.
     pub arrivals: Arrivals,
+    /// What requests are about: the law of their keys. `None`: a trace's keys, if it has any.
+    pub keys: Option<Popularity>,
     /// The client gives up this long after arrival [ns]; `None`: never.
     pub timeout_ns: Option<Nanos>,
     /// Second tries on another server.
@@ -248,7 +251,7 @@ pub struct TraceConfig {
     pub service: Option<String>,
     /// Unit of `service` [ns].
     pub service_unit_ns: Nanos,
-    /// Column with the request's key (kept for policies that route by key).
+    /// Column with the request's key, for policies that route by key.
     pub key: Option<String>,
     /// Arrivals a second in the file, where the scenario states it; used for `lbsim check` only.
     pub rate: Option<f64>,
@@ -312,6 +315,16 @@ pub enum Comparison {
     Greater,
     /// `>=`
     GreaterOrEqual,
+}
+
+impl WorkloadConfig {
+    /// Whether requests have keys.
+    pub const fn has_keys(&self) -> bool {
+        match &self.arrivals {
+            Arrivals::Trace(trace) if trace.key.is_some() => true,
+            _ => self.keys.is_some(),
+        }
+    }
 }
 
 impl Scenario {

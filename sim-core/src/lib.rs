@@ -13,6 +13,7 @@ pub mod ticks; // the grid of ticks and quanta
 pub mod rng; // chance: one stream an entity and purpose
 pub mod ziggurat; // exponential and normal draws
 pub mod law; // laws of service times and delays
+pub mod popularity; // what requests are about
 pub mod config; // what is simulated
 pub mod plan; // what breaks and heals, and when
 pub mod setup; // the same, worked out for one run

@@ -90,6 +90,10 @@ impl Default for RecentTable {
 }
 
 impl RecentTable {
+    /// Memory it takes [bytes].
+    pub(crate) const BYTES: usize =
+        ((bucket_of(Nanos::MAX) >> RECENT_SHIFT) + 1) * size_of::<u32>();
+
     /// Counts a latency by its bucket in a [`LatencyTable`].
     #[inline]
     pub fn record(&mut self, bucket: usize) {

@@ -225,7 +225,8 @@ struct Services {
 struct Service {
     node: u32,
     attempt: u32,
-    service_ns: Nanos,
+    /// As far as it lies in the window [ns].
+    work_ns: Nanos,
 }
 
 impl Responses {
@@ -240,6 +241,11 @@ impl Responses {
         let services = Services { pending: Wheel::new(horizon), due: Vec::new() };
         self.services = Some(Box::new(services));
         self
+    }
+
+    /// Memory that the work behind answers takes, `records` at most on their way [bytes].
+    pub(crate) fn services_bytes(horizon: u64, records: f64) -> f64 {
+        Wheel::<Service>::bytes(horizon, horizon as f64, records)
     }
 
     /// Opens a tick: sorts what arrives in it, by node and time. Whatever is pushed from now on
@@ -290,10 +296,10 @@ impl Responses {
         ticks: &Ticks,
         (node, attempt): (u32, u32),
         at_ns: Nanos,
-        service_ns: Nanos,
+        work_ns: Nanos,
     ) {
         if let Some(services) = &mut self.services {
-            let service = Service { node, attempt, service_ns };
+            let service = Service { node, attempt, work_ns };
             services.pending.push(ticks.tick_of(at_ns), service);
         }
     }
@@ -303,7 +309,7 @@ impl Responses {
     pub fn service_ns(&self, node: u32, attempt: u32) -> Nanos {
         let Some(Services { due, .. }) = self.services.as_deref() else { return 0 };
         let found = due.binary_search_by_key(&(node, attempt), |s| (s.node, s.attempt));
-        found.map_or(0, |place| due[place].service_ns)
+        found.map_or(0, |place| due[place].work_ns)
     }
 
     /// What arrives at a node in the present tick, in order.

@@ -86,14 +86,14 @@ fn apply(
     });
     let rules = &mut nodes.judges[node].rules;
     rules.stop(&nodes.views[node]);
-    if !starts_now {
-        nodes.sharings[node].pause();
-        nodes.clusters[node].stop();
-    } else {
+    if starts_now {
         rules.start(quantum);
         nodes.sharings[node].reset(setup, starts, quantum);
         nodes.clusters[node].start(setup, starts, quantum);
         nodes.views[node] = View::empty(setup, setup.policy.corrects_own_sends());
         nodes.indexes[node] = fresh(node);
+    } else {
+        nodes.sharings[node].pause();
+        nodes.clusters[node].stop();
     }
 }

@@ -68,6 +68,8 @@ pub struct InFlight {
     /// When the present attempt left [ns], by slot; kept only where the policy asks for it.
     sent_ns: Vec<Nanos>,
     keeps_times: bool,
+    /// By slot: what the request is about. Kept only where requests have keys.
+    keys: Vec<u64>,
     patience_ns: Option<Nanos>,
     /// Every request has the same patience, so deadlines come in order of arrival: a queue, not a
     /// heap. Those of requests that ended earlier are dropped when they come up.
@@ -112,6 +114,7 @@ impl InFlight {
             free: NO_SLOT,
             len: 0,
             next_attempt: 0,
+            keys: Vec::new(),
             keeps_dossiers: setup.keeps_dossiers(),
             sent_ns: Vec::new(),
             keeps_times: setup.needs.timed_answers,
@@ -174,6 +177,20 @@ impl InFlight {
             let at_ns = arrived_ns + patience_ns;
             self.deadlines.push_back(Deadline { at_ns, slot, name: dossier.name });
         }
+    }
+
+    /// Notes what the request in a slot is about.
+    pub fn set_key(&mut self, slot: u32, key: u64) {
+        let slot = slot as usize;
+        if slot >= self.keys.len() {
+            self.keys.resize(slot + 1, 0);
+        }
+        self.keys[slot] = key;
+    }
+
+    /// What the request in a slot is about; 0 where requests have no keys.
+    pub fn key(&self, slot: u32) -> u64 {
+        self.keys.get(slot as usize).copied().unwrap_or(0)
     }
 
     /// Notes a further attempt at `server`; returns its number and the request's demand.

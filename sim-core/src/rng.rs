@@ -45,6 +45,8 @@ pub enum Purpose {
     HealthChecks = 40,
     /// Which picks of servers that are eased in stand, at one node.
     SlowStart = 41,
+    /// The keys of one node's requests.
+    Keys = 70,
     /// How long one node's retries wait.
     Backoff = 80,
     /// What one client in a closed loop thinks, and asks for.

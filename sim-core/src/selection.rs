@@ -240,7 +240,7 @@ impl<P: Policy> Desk<'_, P> {
         if self.setup.retries_max > 0 {
             self.in_flight.earn(self.setup.retry_budget_ppm);
         }
-        match self.choose(at_ns, None) {
+        match self.choose(at_ns, 0, None) {
             Some(server) => {
                 let demand = arrival.demand;
                 let (slot, attempt) = self.in_flight.open(at_ns, demand, server.0);
@@ -250,9 +250,10 @@ impl<P: Policy> Desk<'_, P> {
         }
     }
 
+    /// Chooses a server for a request about `key`; where requests have keys, nodes work carefully.
     #[inline]
-    fn choose(&mut self, at_ns: Nanos, exclude: Option<ServerId>) -> Option<ServerId> {
-        let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude);
+    fn choose(&mut self, at_ns: Nanos, key: u64, exclude: Option<ServerId>) -> Option<ServerId> {
+        let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude).with_key(key);
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
         debug_assert!(chosen.is_none_or(|server| candidates.is_eligible(server.0, false)));
         chosen
@@ -326,7 +327,8 @@ impl<P: Policy> Desk<'_, P> {
         }
         if self.in_flight.tries(response.slot) <= self.setup.retries_max {
             if self.in_flight.spend(at_ns) {
-                if let Some(other) = self.choose(at_ns, Some(server)) {
+                let key = self.in_flight.key(response.slot);
+                if let Some(other) = self.choose(at_ns, key, Some(server)) {
                     self.meters.retried += 1;
                     if let Some(cause) = RetryCause::of(outcome) {
                         self.meters.efforts.retried_for[cause as usize] += 1;

@@ -12,6 +12,7 @@ use crate::membership::rules::Rules;
 use crate::places::Places;
 use crate::plan::Plan;
 use crate::policy::Needs;
+use crate::popularity::KeySampler;
 use crate::rng::{Purpose, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::{Nanos, rounded, seconds};
@@ -49,6 +50,10 @@ pub struct Setup {
     pub node_node: DelaySampler,
     /// Mean delay there and back [ns].
     pub round_trip_ns: f64,
+    /// The law of keys; `None` where a trace brings them or there are none.
+    pub keys: Option<KeySampler>,
+    /// Requests have keys.
+    pub has_keys: bool,
     /// Demand bits are service times in ns.
     pub demand_is_service: bool,
     /// How nodes find each other; `None`: they know all nodes for ever.
@@ -201,6 +206,8 @@ impl Setup {
             node_node: scenario.network.node_node.sampler(),
             round_trip_ns: scenario.network.node_server.mean_ns()
                 + scenario.network.server_node.mean_ns(),
+            keys: scenario.workload.keys.map(|keys| keys.sampler()),
+            has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
                 Arrivals::Trace(trace) if trace.service.is_some()
@@ -242,6 +249,7 @@ impl Setup {
         judgement.outlier_ejection.is_some()
             || judgement.discovery.slow_start.is_some()
             || judgement.trust.is_some()
+            || self.has_keys
             || judgement.on_no_server != OnNoServer::Reject
             || self.needs.messages()
             || self.has_active_clients()

@@ -7,6 +7,7 @@ use bevy_ecs::prelude::Component;
 use crate::clients::Clients;
 use crate::config::Arrivals;
 use crate::ids::NodeId;
+use crate::popularity::KeySampler;
 use crate::rng::{Purpose, Rng, Stream};
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -18,6 +19,8 @@ pub struct Traffic {
     source: Source,
     next_ns: Nanos,
     demand: Stream,
+    /// What requests are about, unless a trace tells.
+    keys: Option<(KeySampler, Stream)>,
     end_ns: Nanos,
     node: u32,
     /// Meant for nodes that are out, by time and node; taken with the arrivals of their tick.
@@ -40,6 +43,8 @@ pub struct Arrival {
     pub at_ns: Nanos,
     /// Demand bits, or service time [ns].
     pub demand: u64,
+    /// What it is about; 0 where requests have no keys.
+    pub key: u64,
 }
 
 impl Traffic {
@@ -58,6 +63,7 @@ impl Traffic {
             },
             next_ns: Nanos::MAX,
             demand: setup.node_stream(Purpose::Demand, node),
+            keys: setup.keys.map(|keys| (keys, setup.node_stream(Purpose::Keys, node))),
             end_ns: setup.window_end_ns,
             node: node.0,
             handed: Vec::new(),
@@ -94,15 +100,17 @@ impl Traffic {
             let mut bits = self.demand.clone();
             let limit_ns = end_ns.min(self.end_ns);
             let next_ns = process.take_before(self.next_ns, limit_ns, |at_ns| {
-                out.push(Arrival { at_ns, demand: bits.next_u64() });
+                out.push(Arrival { at_ns, demand: bits.next_u64(), key: 0 });
             });
             self.demand = bits;
             self.next_ns = if next_ns < self.end_ns { next_ns } else { Nanos::MAX };
+            if let Some((keys, stream)) = &mut self.keys {
+                out[from..].iter_mut().for_each(|arrival| arrival.key = keys.draw(stream));
+            }
         }
         while self.next_ns < end_ns {
-            let at_ns = self.next_ns;
-            let demand = self.take();
-            out.push(Arrival { at_ns, demand });
+            let arrival = self.take();
+            out.push(arrival);
         }
         if !self.handed.is_empty() {
             self.merge_handed(from, out);
@@ -131,18 +139,20 @@ impl Traffic {
         out.extend(own);
     }
 
-    /// Takes the next request; returns its demand.
+    /// Takes the next request.
     #[inline]
-    pub fn take(&mut self) -> u64 {
+    pub fn take(&mut self) -> Arrival {
         let bits = self.demand.next_u64();
-        let demand = match &mut self.source {
-            Source::Process(_) => bits,
-            Source::Trace(records) => {
-                records.pop_front().and_then(|record| record.service_ns).unwrap_or(bits)
-            }
-        };
+        let drawn = self.keys.as_mut().map_or(0, |(keys, stream)| keys.draw(stream));
+        let mut arrival = Arrival { at_ns: self.next_ns, demand: bits, key: drawn };
+        if let Source::Trace(records) = &mut self.source
+            && let Some(record) = records.pop_front()
+        {
+            arrival.demand = record.service_ns.unwrap_or(bits);
+            arrival.key = record.key.unwrap_or(drawn);
+        }
         self.advance();
-        demand
+        arrival
     }
 
     /// Appends a record of a trace; records come in order.

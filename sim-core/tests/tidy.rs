@@ -39,7 +39,7 @@ const UNFINISHED: [&str; 4] = [
 /// lower ones.
 const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
-    &["law", "latency_table", "places", "heap", "tree", "wheel", "order"],
+    &["law", "popularity", "latency_table", "places", "heap", "tree", "wheel", "order"],
     &["config", "ticks", "workload", "result", "plan", "setup", "membership"],
     &[
         "network",

@@ -4,7 +4,9 @@ use sim_core::plan::NodeChange;
 use sim_core::result::Outcome;
 use sim_core::roster::Place;
 use sim_core::time::Nanos;
+use sim_core::traffic::Arrival;
 
+use super::requests::Ask;
 use super::{Event, Reference};
 
 impl Reference {
@@ -30,10 +32,11 @@ impl Reference {
 
     /// A request arrives that is meant for `node`, wherever it goes.
     pub(super) fn arrive(&mut self, at_ns: Nanos, node: u32) {
-        let demand = self.nodes[node as usize].traffic.take();
+        let Arrival { demand, key, .. } = self.nodes[node as usize].traffic.take();
+        let ask = Ask { arrived_ns: at_ns, demand, key, client: None };
         match self.roster.place(node, at_ns) {
-            Place::Here => self.take_in(at_ns, node, demand, None),
-            Place::At(other) => self.take_in(at_ns, other, demand, None),
+            Place::Here => self.take_in(node, ask),
+            Place::At(other) => self.take_in(other, ask),
             Place::Lost => self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Lost),
             Place::Nowhere => {
                 self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Rejected);
@@ -41,12 +44,12 @@ impl Reference {
         }
     }
 
-    pub(super) fn take_in(&mut self, at_ns: Nanos, node: u32, demand: u64, client: Option<u32>) {
-        let waits = self.nodes[node as usize].arrive(&self.setup, at_ns, demand, client);
+    pub(super) fn take_in(&mut self, node: u32, ask: Ask) {
+        let waits = self.nodes[node as usize].arrive(&self.setup, ask);
         if let Some(serial) = waits {
-            self.plan_end_of_wait(at_ns, node, serial);
+            self.plan_end_of_wait(ask.arrived_ns, node, serial);
         }
-        self.carry_out(at_ns, node);
+        self.carry_out(ask.arrived_ns, node);
     }
 
     /// Nodes stop and start.

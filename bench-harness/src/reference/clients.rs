@@ -8,6 +8,7 @@ use sim_core::setup::Setup;
 use sim_core::time::{Nanos, rounded};
 
 use super::node::Todo;
+use super::requests::Ask;
 use super::{Event, Reference};
 
 /// All clients: where each belongs, and what it draws from.
@@ -76,7 +77,8 @@ impl Reference {
         let (home, stream) = &mut self.clients.clients[client as usize];
         *home = node;
         let demand = stream.next_u64();
-        self.take_in(at_ns, node, demand, Some(client));
+        let key = self.setup.keys.as_ref().map_or(0, |keys| keys.draw(stream));
+        self.take_in(node, Ask { arrived_ns: at_ns, demand, key, client: Some(client) });
     }
 
     /// Sees to what a node has left to be done.

@@ -15,6 +15,7 @@ use sim_core::time::Nanos;
 use sim_core::view::{Candidates, Freshness};
 
 use super::node::Node;
+use super::requests::Ask;
 use super::{Event, Reference};
 
 /// A node's judgement, and who waits at it.
@@ -30,9 +31,7 @@ pub struct Bench {
 #[derive(Clone, Copy)]
 pub struct Waiter {
     pub serial: u32,
-    pub arrived_ns: Nanos,
-    pub demand: u64,
-    pub client: Option<u32>,
+    pub ask: Ask,
 }
 
 impl Bench {
@@ -151,8 +150,8 @@ impl Node {
     }
 
     /// The first choice, made again for a server that is eased in; or the least bad server.
-    pub fn choose_first(&mut self, setup: &Setup, at_ns: Nanos) -> Option<ServerId> {
-        let Some(server) = self.choose(setup, at_ns, None) else {
+    pub fn choose_first(&mut self, setup: &Setup, at_ns: Nanos, key: u64) -> Option<ServerId> {
+        let Some(server) = self.choose(setup, at_ns, key, None) else {
             if setup.judgement.on_no_server != OnNoServer::LeastBad {
                 return None;
             }
@@ -167,24 +166,18 @@ impl Node {
         if warming.is_none_or(|warming| warming.stands(server, at_ns)) {
             return Some(server);
         }
-        self.choose(setup, at_ns, Some(server)).or(Some(server))
+        self.choose(setup, at_ns, key, Some(server)).or(Some(server))
     }
 
     /// Lets a request wait for a server, if there is room; returns its serial number.
-    pub fn wait(
-        &mut self,
-        setup: &Setup,
-        arrived_ns: Nanos,
-        demand: u64,
-        client: Option<u32>,
-    ) -> Option<u32> {
+    pub fn wait(&mut self, setup: &Setup, ask: Ask) -> Option<u32> {
         let OnNoServer::Queue { limit, .. } = setup.judgement.on_no_server else { return None };
         if self.bench.waiters.len() >= limit as usize {
             return None;
         }
         let serial = self.bench.serial;
         self.bench.serial += 1;
-        self.bench.waiters.push_back(Waiter { serial, arrived_ns, demand, client });
+        self.bench.waiters.push_back(Waiter { serial, ask });
         self.bench.rules.findings().queued += 1;
         Some(serial)
     }
@@ -202,7 +195,7 @@ impl Node {
     fn serve(&mut self, setup: &Setup, at_ns: Nanos) {
         let mut misses = 0;
         while let Some(&waiter) = self.bench.waiters.front() {
-            let Some(server) = self.choose(setup, at_ns, None) else { break };
+            let Some(server) = self.choose(setup, at_ns, waiter.ask.key, None) else { break };
             let belief = &self.view.beliefs[server];
             let load = self.view.load(belief);
             let room = u32::from(belief.capacity).saturating_sub(load);
@@ -214,8 +207,7 @@ impl Node {
                 continue;
             }
             self.bench.waiters.pop_front();
-            let Waiter { arrived_ns, demand, client, .. } = waiter;
-            self.open(setup, at_ns, (arrived_ns, demand, client), server);
+            self.open(setup, at_ns, waiter.ask, server);
             if let Some(pacing) = &mut self.bench.rules.pacing {
                 pacing.send(server, room, &mut self.view);
             }

@@ -20,7 +20,7 @@ use sim_core::view::{Belief, Candidates, Freshness, View};
 use super::agenda::Event;
 use super::judge::Bench;
 use super::peers::Talk;
-use super::requests::{Hedges, Purse, Request, Try};
+use super::requests::{Ask, Hedges, Purse, Request, Try};
 use super::server::Job;
 
 /// How the reference finds the lowest latency.
@@ -204,27 +204,25 @@ impl Node {
     }
 
     /// A request arrives. If it waits for a server, returns its serial number.
-    pub fn arrive(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        demand: u64,
-        client: Option<u32>,
-    ) -> Option<u32> {
+    pub fn arrive(&mut self, setup: &Setup, ask: Ask) -> Option<u32> {
+        let at_ns = ask.arrived_ns;
         let measured = at_ns >= setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
         self.retry_purse.earn(setup.retry_budget_ppm);
         self.hedges.earn(setup);
-        let chosen =
-            if self.bench.waiters.is_empty() { self.choose_first(setup, at_ns) } else { None };
+        let chosen = if self.bench.waiters.is_empty() {
+            self.choose_first(setup, at_ns, ask.key)
+        } else {
+            None
+        };
         if let Some(server) = chosen {
-            self.open(setup, at_ns, (at_ns, demand, client), server);
+            self.open(setup, at_ns, ask, server);
             return None;
         }
-        let serial = self.wait(setup, at_ns, demand, client);
+        let serial = self.wait(setup, ask);
         if serial.is_none() {
             self.meters.end(measured, Outcome::Rejected);
-            self.set_free(client);
+            self.set_free(ask.client);
         }
         serial
     }
@@ -233,10 +231,11 @@ impl Node {
         &mut self,
         setup: &Setup,
         at_ns: Nanos,
+        key: u64,
         exclude: Option<ServerId>,
     ) -> Option<ServerId> {
         let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
-        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude);
+        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude).with_key(key);
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),
             Chooser::Scan(scan) => scan.choose(&candidates, &mut self.streams.policy),
@@ -244,8 +243,8 @@ impl Node {
     }
 
     pub fn result(&mut self, now: &Now<'_>) -> NodeResult {
-        let left = self.requests.iter().flatten().map(|request| request.arrived_ns);
-        let left = left.chain(self.bench.waiters.iter().map(|waiter| waiter.arrived_ns));
+        let left = self.requests.iter().flatten().map(|request| request.ask.arrived_ns);
+        let left = left.chain(self.bench.waiters.iter().map(|waiter| waiter.ask.arrived_ns));
         let findings = self.bench.rules.finish(now, &self.view);
         outcome::node_result(now.setup, self.meters.clone(), findings, left)
     }

@@ -13,17 +13,26 @@ use sim_core::time::Nanos;
 use sim_core::view::Belief;
 use sim_core::view::barred::Reasons;
 
+use super::Reference;
 use super::agenda::Event;
 use super::judge::Waiter;
 use super::node::{Chooser, Node, Todo};
 use super::server::Job;
 
+/// A request as it comes.
+#[derive(Clone, Copy)]
+pub struct Ask {
+    pub arrived_ns: Nanos,
+    pub demand: u64,
+    pub key: u64,
+    /// Who waits for its end, in a closed loop.
+    pub client: Option<u32>,
+}
+
 #[derive(Clone, Copy)]
 pub struct Request {
-    pub arrived_ns: Nanos,
-    demand: u64,
+    pub ask: Ask,
     name: u32,
-    client: Option<u32>,
     retries: u32,
     hedges: u32,
     /// How the last attempt ended, and where.
@@ -151,15 +160,57 @@ impl Hedges {
     }
 }
 
+impl Reference {
+    /// Something happens to a request at its node.
+    pub(super) fn request(&mut self, at_ns: Nanos, event: Event) {
+        match event {
+            Event::Response { node, slot, attempt, status, served_ns } => {
+                let at = &mut self.nodes[node as usize];
+                let tables = (&mut self.latency, &mut self.recent);
+                let server = at.awaits(slot, attempt);
+                let cut = server.is_some_and(|server| self.links.cut_to_node(server, node));
+                at.meters.answers_cut += u64::from(cut);
+                if server.is_none() {
+                    at.ignore(&self.setup, status, served_ns);
+                } else if !cut {
+                    at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
+                    self.carry_out(at_ns, node);
+                    self.serve(at_ns, node);
+                }
+            }
+            Event::Deadline { node, slot, name } => {
+                if self.nodes[node as usize].give_up(&self.setup, at_ns, slot, name) {
+                    self.carry_out(at_ns, node);
+                    self.serve(at_ns, node);
+                }
+            }
+            Event::GiveUp { node, slot, attempt } => {
+                let at = &mut self.nodes[node as usize];
+                if at.give_up_attempt(&self.setup, at_ns, slot, attempt) {
+                    self.carry_out(at_ns, node);
+                    self.serve(at_ns, node);
+                }
+            }
+            Event::Retry { node, slot, name } => {
+                self.nodes[node as usize].retry(&self.setup, at_ns, slot, name);
+                self.carry_out(at_ns, node);
+            }
+            Event::Hedge { node, slot, attempt } => {
+                self.nodes[node as usize].hedge(&self.setup, at_ns, slot, attempt);
+                self.carry_out(at_ns, node);
+            }
+            Event::WaitEnd { node, serial } => {
+                self.nodes[node as usize].send_away(&self.setup, serial);
+                self.carry_out(at_ns, node);
+            }
+            _ => unreachable!("{event:?} concerns no request"),
+        }
+    }
+}
+
 impl Node {
-    /// Sends the first attempt of a request: its arrival, demand, client.
-    pub fn open(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        (arrived_ns, demand, client): (Nanos, u64, Option<u32>),
-        server: ServerId,
-    ) {
+    /// Sends the first attempt of a request.
+    pub fn open(&mut self, setup: &Setup, at_ns: Nanos, ask: Ask, server: ServerId) {
         let slot = self.free.pop().unwrap_or(self.requests.len() as u32);
         if slot as usize == self.requests.len() {
             self.requests.push(None);
@@ -168,11 +219,10 @@ impl Node {
         }
         let last = (Outcome::InFlight, 0);
         let name = self.attempts;
-        self.requests[slot as usize] =
-            Some(Request { arrived_ns, demand, name, client, retries: 0, hedges: 0, last });
+        self.requests[slot as usize] = Some(Request { ask, name, retries: 0, hedges: 0, last });
         if let Some(patience_ns) = setup.timeout_ns {
             let deadline = Event::Deadline { node: self.id.0, slot, name };
-            self.out.push(Todo::At(arrived_ns + patience_ns, deadline));
+            self.out.push(Todo::At(ask.arrived_ns + patience_ns, deadline));
         }
         self.dispatch(setup, at_ns, slot, server, false);
     }
@@ -196,7 +246,7 @@ impl Node {
         self.meters.dispatched += 1;
         let request = self.request(slot);
         let delay_ns = setup.node_server.sample_ns(&mut self.streams.network);
-        let job = Job { slot, attempt: number, demand: request.demand, ..Job::default() };
+        let job = Job { slot, attempt: number, demand: request.ask.demand, ..Job::default() };
         self.out.push(Todo::Send(at_ns + delay_ns, server.0, job));
         let node = self.id.0;
         if let Some(patience_ns) = setup.clients.attempt_timeout_ns {
@@ -261,7 +311,7 @@ impl Node {
         self.release(setup, at_ns, slot, &tried, Some(status));
         let outcome = match status {
             Status::Ok => {
-                let arrived_ns = self.request(slot).arrived_ns;
+                let arrived_ns = self.request(slot).ask.arrived_ns;
                 let measured = arrived_ns >= setup.window_start_ns;
                 let latency_ns = at_ns - arrived_ns;
                 self.meters.latency_sum_ns[usize::from(measured)] += u128::from(latency_ns);
@@ -311,7 +361,7 @@ impl Node {
         let start_ns = at_ns.saturating_add(wait_ns);
         if let Some(patience_ns) = setup.timeout_ns
             && wait_ns > 0
-            && start_ns >= request.arrived_ns + patience_ns
+            && start_ns >= request.ask.arrived_ns + patience_ns
         {
             return self.end(setup, slot, outcome);
         }
@@ -347,14 +397,14 @@ impl Node {
         if !self.is_named(slot, name) {
             return;
         }
-        let (outcome, last) = self.request(slot).last;
+        let Request { last: (outcome, last), ask, .. } = self.request(slot);
         let last = Some(ServerId(last));
         let chosen = match setup.clients.avoid {
-            Avoid::Nobody => self.choose(setup, at_ns, None),
-            Avoid::Last => self.choose(setup, at_ns, last),
-            Avoid::Tried => {
-                self.choose_untried(setup, at_ns, slot).or_else(|| self.choose(setup, at_ns, last))
-            }
+            Avoid::Nobody => self.choose(setup, at_ns, ask.key, None),
+            Avoid::Last => self.choose(setup, at_ns, ask.key, last),
+            Avoid::Tried => self
+                .choose_untried(setup, at_ns, slot)
+                .or_else(|| self.choose(setup, at_ns, ask.key, last)),
         };
         let Some(server) = chosen else { return self.end(setup, slot, outcome) };
         self.meters.retried += 1;
@@ -380,8 +430,10 @@ impl Node {
     fn choose_untried(&mut self, setup: &Setup, at_ns: Nanos, slot: u32) -> Option<ServerId> {
         let tried = self.tries[slot as usize].iter();
         let tried: Vec<ServerId> = tried.map(|tried| ServerId(tried.server)).collect();
-        tried.iter().for_each(|&server| self.view.bar(server, Reasons::TRIED));
-        let chosen = self.choose(setup, at_ns, None);
+        for &server in &tried {
+            self.view.bar(server, Reasons::TRIED);
+        }
+        let chosen = self.choose(setup, at_ns, self.request(slot).ask.key, None);
         for server in tried.into_iter().rev() {
             if self.view.unbar(server, Reasons::TRIED) {
                 self.chooser.on_report(server, &self.view.beliefs[server]);
@@ -442,8 +494,8 @@ impl Node {
         tried: &Try,
         status: Option<Status>,
     ) {
-        let mut tries = self.tries[slot as usize].iter_mut();
-        let mine = tries.find(|mine| mine.number == tried.number).expect("it is one of them");
+        let mut all = self.tries[slot as usize].iter_mut();
+        let mine = all.find(|mine| mine.number == tried.number).expect("it is one of them");
         mine.is_awaited = false;
         if status.is_none_or(|status| status == Status::Ok) {
             self.hedges.measure(setup, at_ns, at_ns - tried.sent_ns);
@@ -459,7 +511,7 @@ impl Node {
 
     /// A request ends.
     pub fn end(&mut self, setup: &Setup, slot: u32, outcome: Outcome) {
-        let Request { arrived_ns, client, .. } = self.request(slot);
+        let Ask { arrived_ns, client, .. } = self.request(slot).ask;
         self.meters.end(arrived_ns >= setup.window_start_ns, outcome);
         self.requests[slot as usize] = None;
         self.tries[slot as usize].clear();
@@ -469,8 +521,8 @@ impl Node {
 
     /// A request ends that was never sent.
     pub fn end_waiter(&mut self, setup: &Setup, waiter: &Waiter, outcome: Outcome) {
-        self.meters.end(waiter.arrived_ns >= setup.window_start_ns, outcome);
-        self.set_free(waiter.client);
+        self.meters.end(waiter.ask.arrived_ns >= setup.window_start_ns, outcome);
+        self.set_free(waiter.ask.client);
     }
 
     pub fn set_free(&mut self, client: Option<u32>) {

@@ -12,9 +12,10 @@ pub fn add(seed: u64, unit: u64, scenario: &mut Scenario) {
     let mut clients = ClientsConfig::default();
     let tick_ns = scenario.engine.tick_ns;
     // Round times make timers coincide with answers, deadlines and each other.
-    let time = |rng: &mut Stream, most_ticks: u64| match rng.random_bool(0.5) {
-        true => tick_ns * rng.random_range(1..most_ticks),
-        false => tick_ns * most_ticks * rng.random_range(1..1_000) / 1_000,
+    let time = |rng: &mut Stream, most_ticks: u64| {
+        let share = rng.random_range(1..1_000);
+        let ticks = rng.random_range(1..most_ticks);
+        if rng.random_bool(0.5) { tick_ns * ticks } else { tick_ns * most_ticks * share / 1_000 }
     };
     if rng.random_bool(0.5) {
         scenario.workload.retries = Retries {

@@ -183,7 +183,7 @@ pub(super) fn retries(walk: &mut Walk<'_>, s: &mut Section<'_>, clients: &mut Cl
 }
 
 /// `[workload.hedge]`.
-pub(super) fn hedge(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Hedge> {
+pub(super) fn hedge(walk: &mut Walk<'_>, item: &Item<'_>) -> Hedge {
     let mut s = Section::open(walk, item);
     let refresh_ns = s.read(walk, "refresh", duration).unwrap_or(3 * SECOND);
     let min_ns = s.read(walk, "min", duration).unwrap_or(0);
@@ -201,18 +201,18 @@ pub(super) fn hedge(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Hedge> {
         cancel: s.read(walk, "cancel", flag).unwrap_or(true),
     };
     s.close(walk);
-    Some(hedge)
+    hedge
 }
 
 /// `arrivals.closed_loop`.
-pub(super) fn closed_loop(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<ClosedLoop> {
+pub(super) fn closed_loop(walk: &mut Walk<'_>, item: &Item<'_>) -> ClosedLoop {
     let mut s = Section::open(walk, item);
     let clients = s.need(walk, "clients", "100", count).unwrap_or(1);
     let example = "{ exponential = { mean = \"100ms\" } }";
     let think = s.need(walk, "think", example, laws::service);
     s.close(walk);
     let think = think.unwrap_or(ServiceLaw::Constant { mean_ns: 1e6 });
-    Some(ClosedLoop { clients, think })
+    ClosedLoop { clients, think }
 }
 
 /// A share of the requests, 0 to 100, in millionths.

@@ -126,6 +126,9 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.arrivals.closed_loop.think.bounded_pareto.max", "time", "required", "above min", "Longest thought.", "Higher: longer tail."),
     key("workload.arrivals.closed_loop.think.bounded_pareto.alpha", "", "required", "above 0, to 100", "Tail exponent.", "Lower: heavier tail."),
     key("workload.arrivals.closed_loop.think.empirical.file", "", "required", "a CSV file", "Columns probability (0 to 1) and value_ms (_ns, _us, _s): measured quantiles, piecewise linear.", "Longer: less load."),
+    key("workload.keys.zipf.count", "keys", "required", "1 to 2^53", "Different things that requests are about; key 0 is the most popular.", "More: load by key spreads better."),
+    key("workload.keys.zipf.exponent", "", "required", "0 to 10", "Key k has a share in proportion to (k + 1)^-exponent.", "Higher: a few keys get most of the requests."),
+    key("workload.keys.uniform.count", "keys", "required", "1 to 2^53", "Different things that requests are about, all alike.", "More: load by key spreads better."),
     key("workload.timeout", "time", "never", "above 0, or never", "The client gives up this long after arrival.", "Shorter: more timed_out, and served work that nobody waits for."),
     key("workload.cancel_on_timeout", "", "false", "true, false", "Servers are told of attempts that are given up, and drop them.", "true: less work that nobody waits for, more messages."),
     key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request.", "More: fewer failures, more load when load hurts most."),
@@ -353,6 +356,8 @@ mod tests {
                 }
             }
         }
+        asked_for.extend(asked("workload.keys.zipf = {}"));
+        asked_for.extend(asked("workload.keys.uniform = {}"));
         let leads_on = |path: &str| listed.iter().any(|key| key.starts_with(&format!("{path}.")));
         let undocumented: Vec<&String> =
             asked_for.iter().filter(|path| !listed.contains(*path) && !leads_on(path)).collect();

@@ -1,10 +1,11 @@
-//! Reads `[workload]`: arrivals, timeout, retries.
+//! Reads `[workload]`: arrivals, keys, timeout, retries.
 
 use super::tree::{Node, Value};
 use super::units::{RATE_FORM, RawRate, parse_rate, parse_unit};
-use super::values::{Limit, count, duration, duration_or_never, flag, number, text};
+use super::values::{Limit, big_count, count, duration, duration_or_never, flag, number, text};
 use super::walk::{Item, Section, Walk, choice};
 use super::{Arrivals, ClientsConfig, ClosedLoop, Retries, TraceConfig, WorkloadConfig, clients};
+use crate::popularity::Popularity;
 use crate::time::{MICROSECOND, Nanos, SECOND};
 
 const ARRIVALS: [&str; 6] = ["poisson", "constant", "mmpp", "ramp", "diurnal", "trace"];
@@ -26,7 +27,8 @@ pub(super) fn workload(
     let mut clients = ClientsConfig::default();
     let Some(mut s) = section else {
         let retries = Retries { max: 0, budget_ppm: 0 };
-        return WorkloadConfig { arrivals: stand_in, timeout_ns: None, retries, clients };
+        let (keys, timeout_ns) = (None, None);
+        return WorkloadConfig { arrivals: stand_in, keys, timeout_ns, retries, clients };
     };
     let arrivals = s.need(walk, "arrivals", "{ poisson = { rate = \"70%\" } }", |walk, item| {
         let (open_loop, closed_loop) = split(walk, item);
@@ -34,15 +36,17 @@ pub(super) fn workload(
         let Some(open_loop) = open_loop else { return Some(Arrivals::Nothing) };
         arrivals(walk, &Item { path: item.path.clone(), node: &open_loop }, capacity_per_s)
     });
+    let keys = s.read(walk, "keys", keys);
     let timeout_ns = s.read(walk, "timeout", duration_or_never).and_then(Limit::get);
     clients.cancel_on_timeout = s.read(walk, "cancel_on_timeout", flag).unwrap_or(false);
     let retries = match s.get(walk, "retries") {
         Some(item) => retries(walk, &item, &mut clients),
         None => Retries { max: 0, budget_ppm: (RETRY_BUDGET * 1e6) as u32 },
     };
-    clients.hedge = s.read(walk, "hedge", clients::hedge);
+    clients.hedge = s.get(walk, "hedge").map(|item| clients::hedge(walk, &item));
     s.close(walk);
-    WorkloadConfig { arrivals: arrivals.unwrap_or(stand_in), timeout_ns, retries, clients }
+    let arrivals = arrivals.unwrap_or(stand_in);
+    WorkloadConfig { arrivals, keys, timeout_ns, retries, clients }
 }
 
 fn retries(walk: &mut Walk<'_>, item: &Item<'_>, clients: &mut ClientsConfig) -> Retries {
@@ -62,7 +66,8 @@ fn split(walk: &mut Walk<'_>, item: &Item<'_>) -> (Option<Node>, Option<ClosedLo
         rest.retain(|entry| entry.key != CLOSED_LOOP);
         if rest.len() < all.len() {
             let mut s = Section::open(walk, item);
-            closed_loop = s.read(walk, CLOSED_LOOP, clients::closed_loop);
+            let found = s.get(walk, CLOSED_LOOP);
+            closed_loop = found.map(|item| clients::closed_loop(walk, &item));
             if rest.is_empty() {
                 return (None, closed_loop);
             }
@@ -101,6 +106,22 @@ fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option
     };
     s.close(walk);
     Some(arrivals)
+}
+
+/// What requests are about.
+fn keys(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Popularity> {
+    let example = "zipf = { count = 10000, exponent = 1.0 }";
+    let (variant, inner) = choice(walk, item, &["zipf", "uniform"], example)?;
+    let mut s = Section::open(walk, &inner);
+    let count = s.need(walk, "count", "10000", big_count).unwrap_or(1);
+    let popularity = if variant == "zipf" {
+        let exponent = s.need(walk, "exponent", "1.0", number).unwrap_or(1.0);
+        Popularity::Zipf { count, exponent }
+    } else {
+        Popularity::Uniform { count }
+    };
+    s.close(walk);
+    Some(popularity)
 }
 
 /// A recorded workload; the defaults are the columns of the trace converter's normal form.

@@ -18,6 +18,7 @@ use super::{
     ProbeOrder, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
+use crate::popularity::Popularity;
 use crate::stats::target::Target;
 use crate::time::Nanos;
 
@@ -244,7 +245,7 @@ impl File {
     }
 
     fn workload(&mut self, workload: &WorkloadConfig) {
-        let WorkloadConfig { arrivals, timeout_ns, retries, clients } = workload;
+        let WorkloadConfig { arrivals, keys: popularity, timeout_ns, retries, clients } = workload;
         self.table("[workload]");
         let (process, keys) = match arrivals {
             Arrivals::Nothing => ("", Vec::new()),
@@ -270,6 +271,15 @@ impl File {
         };
         if *arrivals != Arrivals::Nothing {
             self.key(&format!("arrivals.{process}"), inline(&keys));
+        }
+        if let Some(popularity) = popularity {
+            let (law, keys) = match *popularity {
+                Popularity::Zipf { count, exponent } => {
+                    ("zipf", vec![("count", count.to_string()), ("exponent", number(exponent))])
+                }
+                Popularity::Uniform { count } => ("uniform", vec![("count", count.to_string())]),
+            };
+            self.key(&format!("keys.{law}"), inline(&keys));
         }
         self.key("timeout", time_or(*timeout_ns, "never"));
         self.clients(retries, clients);

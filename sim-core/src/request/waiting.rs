@@ -19,6 +19,8 @@ pub struct Waiter {
     pub demand: u64,
     /// Who waits for its end, in a closed loop.
     pub client: Option<u32>,
+    /// What it is about.
+    pub key: u64,
 }
 
 /// See the module documentation.

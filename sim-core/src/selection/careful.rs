@@ -1,5 +1,6 @@
 //! Selection at a node that looks closely: it judges servers by their answers, eases new ones in, keeps
-//! requests for which no server is eligible, or has clients that do more than wait. The same events in
+//! requests for which no server is eligible, knows what requests are about, or has clients that do more
+//! than wait. The same events in
 //! the same order as in [`super`], with three more sources. At one moment: answers, deadlines, timers
 //! (attempts that take too long, retries, hedges), requests that have waited long enough, clients in a
 //! closed loop, arrivals.
@@ -99,10 +100,9 @@ impl<P: Policy> Desk<'_, P> {
                 Next::WaitEnd => self.send_away(care, at_ns),
                 Next::Client => self.take_client(care),
                 Next::Arrival => {
-                    let Some(&Arrival { at_ns: arrived_ns, demand, .. }) = arrivals.next() else {
-                        break;
-                    };
-                    self.take_arrival(care, Waiter { arrived_ns, demand, client: None });
+                    let Some(&Arrival { at_ns, demand, key }) = arrivals.next() else { break };
+                    let waiter = Waiter { arrived_ns: at_ns, demand, key, client: None };
+                    self.take_arrival(care, waiter);
                 }
             }
         }
@@ -112,17 +112,17 @@ impl<P: Policy> Desk<'_, P> {
     fn take_client(&mut self, care: &mut Care<'_>) {
         let Some(clients) = &mut care.clients else { return };
         let Some((arrived_ns, client)) = clients.take() else { return };
-        let demand = clients.demand(client);
+        let (demand, key) = clients.ask(client);
         let measured = arrived_ns >= self.setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
-        self.take_arrival(care, Waiter { arrived_ns, demand, client: Some(client) });
+        self.take_arrival(care, Waiter { arrived_ns, demand, key, client: Some(client) });
     }
 
     fn take_arrival(&mut self, care: &mut Care<'_>, waiter: Waiter) {
         let at_ns = waiter.arrived_ns;
         self.earn();
         let chosen = if self.in_flight.waiting.is_empty() {
-            self.choose_carefully(care, at_ns)
+            self.choose_carefully(care, at_ns, waiter.key)
         } else {
             None
         };
@@ -151,13 +151,18 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     /// A choice, made again for a server that is eased in; and the least bad one if there is none.
-    fn choose_carefully(&mut self, care: &mut Care<'_>, at_ns: Nanos) -> Option<ServerId> {
-        let Some(server) = self.choose(at_ns, None) else {
+    fn choose_carefully(
+        &mut self,
+        care: &mut Care<'_>,
+        at_ns: Nanos,
+        key: u64,
+    ) -> Option<ServerId> {
+        let Some(server) = self.choose(at_ns, key, None) else {
             return self.choose_least_bad(care, at_ns);
         };
         let warming = care.rules.warming.as_mut();
         let stands = warming.is_none_or(|warming| warming.stands(server, at_ns));
-        if stands { Some(server) } else { self.choose(at_ns, Some(server)).or(Some(server)) }
+        if stands { Some(server) } else { self.choose(at_ns, key, Some(server)).or(Some(server)) }
     }
 
     fn choose_least_bad(&mut self, care: &mut Care<'_>, at_ns: Nanos) -> Option<ServerId> {
@@ -171,8 +176,11 @@ impl<P: Policy> Desk<'_, P> {
     }
 
     fn open(&mut self, at_ns: Nanos, waiter: &Waiter, server: ServerId) {
-        let Waiter { arrived_ns, demand, client } = *waiter;
+        let Waiter { arrived_ns, demand, key, client } = *waiter;
         let (slot, number) = self.in_flight.open(arrived_ns, demand, server.0);
+        if self.setup.has_keys {
+            self.in_flight.set_key(slot, key);
+        }
         self.in_flight.attempts.open(slot, client);
         self.launch(
             at_ns,
@@ -215,7 +223,7 @@ impl<P: Policy> Desk<'_, P> {
     fn serve_waiting(&mut self, care: &mut Care<'_>, at_ns: Nanos) {
         let mut misses = 0;
         while let Some(&waiter) = self.in_flight.waiting.first() {
-            let Some(server) = self.choose(at_ns, None) else { break };
+            let Some(server) = self.choose(at_ns, waiter.key, None) else { break };
             let belief = &self.view.beliefs[server];
             let room = u32::from(belief.capacity).saturating_sub(self.view.load(belief));
             if room == 0 {

@@ -154,7 +154,6 @@ impl EventServers {
     pub(crate) const JOB_BYTES: usize = size_of::<Job>() + 2 * size_of::<u32>();
     /// Memory an attempt takes that can be cancelled, beyond its job [bytes]: an entry of a tree whose
     /// nodes are half full at least.
-    #[expect(dead_code, reason = "no scenario cancels yet")]
     pub(crate) const NAME_BYTES: usize = 2 * (size_of::<Name>() + size_of::<u32>());
     /// Memory a completion takes that is on its way [bytes].
     pub(crate) const COMPLETION_BYTES: usize = size_of::<Completion>();

@@ -19,6 +19,7 @@ pub struct Candidates<'a> {
     oldest_live: u32,
     exclude: u32,
     at_ns: Nanos,
+    key: u64,
 }
 
 impl<'a> Candidates<'a> {
@@ -35,7 +36,22 @@ impl<'a> Candidates<'a> {
             oldest_live: freshness.oldest_live(at_ns),
             exclude: exclude.map_or(u32::MAX, |server| server.0),
             at_ns,
+            key: 0,
         }
+    }
+
+    /// The same for a request about `key`.
+    #[inline]
+    #[must_use]
+    pub const fn with_key(self, key: u64) -> Self {
+        Self { key, ..self }
+    }
+
+    /// What the request is about; 0 where requests have no keys. Requests about one thing have one
+    /// key; a policy that spreads keys hashes them.
+    #[inline]
+    pub const fn key(&self) -> u64 {
+        self.key
     }
 
     /// Number of servers, eligible or not.

@@ -82,6 +82,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate: f64::from(servers) * 280.0 },
+            keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
             clients: ClientsConfig::default(),

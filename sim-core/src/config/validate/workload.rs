@@ -2,6 +2,7 @@
 
 use super::Checker;
 use crate::config::{Arrivals, ConfigFault, Retries, TraceConfig, WorkloadConfig};
+use crate::popularity::{EXPONENT_MAX, KEYS_MAX, Popularity};
 
 /// Most arrivals a second at one node: the clock ticks in nanoseconds.
 const NODE_RATE_MAX: f64 = 1e9;
@@ -10,9 +11,17 @@ const RETRIES_MAX: u32 = 100;
 
 impl Checker {
     pub(super) fn workload(&mut self, workload: &WorkloadConfig, nodes: u32) {
-        let WorkloadConfig { arrivals, timeout_ns, retries: Retries { max, budget_ppm }, clients } =
-            workload;
+        let WorkloadConfig {
+            arrivals,
+            keys,
+            timeout_ns,
+            retries: Retries { max, budget_ppm },
+            clients,
+        } = workload;
         self.arrivals(arrivals, nodes);
+        if let Some(keys) = keys {
+            self.keys(keys, arrivals);
+        }
         if let Some(timeout_ns) = *timeout_ns {
             self.positive_time("workload.timeout", timeout_ns);
         }
@@ -20,6 +29,24 @@ impl Checker {
         let budget = f64::from(*budget_ppm) / 1e6;
         self.number("workload.retries.budget", budget, budget <= 100.0, "0 to 100");
         self.clients(workload, clients);
+    }
+
+    fn keys(&mut self, keys: &Popularity, arrivals: &Arrivals) {
+        let key = "workload.keys";
+        let count = match *keys {
+            Popularity::Zipf { count, exponent } => {
+                let fine = (0.0..=EXPONENT_MAX).contains(&exponent);
+                self.number(&format!("{key}.zipf.exponent"), exponent, fine, "0 to 10");
+                ("zipf", count)
+            }
+            Popularity::Uniform { count } => ("uniform", count),
+        };
+        self.within(&format!("{key}.{}.count", count.0), count.1, 1..=KEYS_MAX);
+        let twice = matches!(arrivals, Arrivals::Trace(trace) if trace.key.is_some());
+        self.check(!twice, key, &["workload.arrivals"], || {
+            ConfigFault::new("", "the trace brings its own keys")
+                .fix("leave out workload.keys, or the trace's `key`")
+        });
     }
 
     fn arrivals(&mut self, arrivals: &Arrivals, nodes: u32) {

@@ -91,11 +91,12 @@ impl<P: Policy> Desk<'_, P> {
         }
         let story = self.in_flight.attempts.story(slot);
         let (outcome, last) = (story.last, story.last_server);
+        let key = self.in_flight.key(slot);
         let chosen = match self.setup.clients.avoid {
-            Avoid::Nobody => self.choose(at_ns, None),
-            Avoid::Last => self.choose(at_ns, Some(last)),
+            Avoid::Nobody => self.choose(at_ns, key, None),
+            Avoid::Last => self.choose(at_ns, key, Some(last)),
             Avoid::Tried => {
-                self.choose_untried(at_ns, slot).or_else(|| self.choose(at_ns, Some(last)))
+                self.choose_untried(at_ns, slot).or_else(|| self.choose(at_ns, key, Some(last)))
             }
         };
         let Some(server) = chosen else {
@@ -127,7 +128,7 @@ impl<P: Policy> Desk<'_, P> {
         for server in in_flight.attempts.tried(slot) {
             view.bar(server, Reasons::TRIED);
         }
-        let chosen = self.choose(at_ns, None);
+        let chosen = self.choose(at_ns, self.in_flight.key(slot), None);
         let Self { in_flight, view, policy, .. } = self;
         for server in in_flight.attempts.tried(slot) {
             if view.unbar(server, Reasons::TRIED) {

@@ -1,0 +1,28 @@
+//! Random keys for requests, drawn apart from the rest of a case.
+
+use sim_core::config::{Arrivals, Scenario};
+use sim_core::popularity::Popularity;
+use sim_core::rng::{Purpose, RngExt, stream};
+use sim_core::workload::TraceRecord;
+
+/// Gives the requests of some cases keys: by a law, or from the trace.
+pub fn add(scenario: &mut Scenario, trace: &mut [TraceRecord]) {
+    let mut rng = stream(scenario.seed, 0, Purpose::Keys, 0);
+    let count = rng.random_range(1..200);
+    let law = match rng.random_range(0..6) {
+        0 => Popularity::Uniform { count },
+        1 => Popularity::Zipf { count, exponent: [0.0, 0.9, 1.0, 2.5][rng.random_range(0..4)] },
+        _ => return,
+    };
+    if let Arrivals::Trace(config) = &mut scenario.workload.arrivals
+        && rng.random_bool(0.7)
+    {
+        config.key = Some("key".into());
+        let sampler = law.sampler();
+        for record in trace {
+            record.key = Some(sampler.draw(&mut rng));
+        }
+        return;
+    }
+    scenario.workload.keys = Some(law);
+}
