@@ -89,6 +89,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             latency_decay_ns: Some(10 * SECOND),
         },
         gossip: None,
+        subset: None,
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

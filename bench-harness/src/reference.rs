@@ -17,6 +17,7 @@ mod node;
 mod peers;
 mod requests;
 mod server;
+mod subsets;
 
 use std::cmp::Reverse;
 
@@ -33,7 +34,7 @@ use sim_core::network::{Report, Status};
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
 use sim_core::plan::Change;
-use sim_core::result::{Bin, RunResult};
+use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
 use sim_core::server::{Meters, TickSums, overlap_ns};
@@ -181,6 +182,7 @@ impl Reference {
         }
         self.start_clients();
         self.plan_rounds();
+        self.plan_subsets();
         self.look_from(0);
         self.agenda.add(0, Event::Judge, &self.jobs);
         if traced {
@@ -205,6 +207,7 @@ impl Reference {
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
                 Event::NodeFaults => self.node_faults(at_ns),
+                Event::Listed => self.renew_subsets(at_ns / self.setup.ticks.quantum_ns),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
                 Event::ReportFault(index) => {
                     let planned = self.setup.plan.reports[index].clone();
@@ -425,8 +428,8 @@ impl Reference {
             self.observations.close_bin(bin, meters, &mut self.recent);
             if at_ns >= setup.window_start_ns {
                 let held = |node: usize, server: u32| {
-                    let versions = &self.nodes[node].view.versions;
-                    self.roster.is_running(node as u32).then(|| versions[ServerId(server)])
+                    let held = self.nodes[node].view.held(ServerId(server));
+                    held.filter(|_| self.roster.is_running(node as u32))
                 };
                 self.observations.consistency.watch(setup, quantum, held);
                 self.look_from(at_ns + self.setup.ticks.quantum_ns);
@@ -447,7 +450,7 @@ impl Reference {
         self.looking = false;
         let Self { setup, roster, nodes, observations, .. } = self;
         let held = |node: usize, server: u32| {
-            roster.is_running(node as u32).then(|| nodes[node].view.versions[ServerId(server)])
+            nodes[node].view.held(ServerId(server)).filter(|_| roster.is_running(node as u32))
         };
         observations.consistency.look(setup, at_ns / quantum_ns, held);
         let takes =
@@ -466,9 +469,12 @@ impl Reference {
         let on_their_way = self.agenda.0.iter();
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
+        let servers = (0..).zip(&self.servers).map(|(id, server)| ServerResult {
+            connections: self.connections(id),
+            ..server.result(setup, end_ns, &self.jobs)
+        });
+        let servers = servers.collect();
         let nodes = self.nodes.iter_mut().map(|node| node.result(&now)).collect();
-        let servers =
-            self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
         let [_, latency] = self.latency;
         outcome::assemble(
             policy,

@@ -95,6 +95,7 @@ fn random_case(seed: u64) -> Case {
     policies::vary(&mut scenario);
     nodes::add_membership(&mut scenario);
     keyed::add(&mut scenario, &mut trace);
+    keyed::narrow(&mut scenario);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }

@@ -69,6 +69,7 @@ pub fn scenario() -> Scenario {
             latency_decay_ns: None,
         },
         gossip: None,
+        subset: None,
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

@@ -230,6 +230,7 @@ pub(crate) mod fixture {
                 latency_decay_ns: None,
             },
             gossip: None,
+            subset: None,
             judgement: JudgementConfig::default(),
             membership: None,
             faults: Vec::new(),

@@ -23,6 +23,7 @@ mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
 mod judgement; // what nodes make of servers
+mod subset; // which servers a node knows
 mod breaking; // what can break
 mod targets; // whom it hits
 mod faults; // what breaks, read
@@ -99,6 +100,8 @@ pub struct Scenario {
     pub heartbeat: HeartbeatConfig,
     /// What nodes tell each other of the servers; `None`: nothing.
     pub gossip: Option<GossipConfig>,
+    /// Which servers a node knows; `None`: all.
+    pub subset: Option<SubsetConfig>,
     /// What nodes make of the servers beyond their reports.
     pub judgement: JudgementConfig,
     /// How nodes find each other; `None`: every node knows all nodes for ever.
@@ -289,6 +292,26 @@ pub enum Fanout {
     /// The same `k` nodes every time: server `s` reports to nodes `s, s + 1, ... s + k - 1`
     /// (modulo the node count).
     Home(u32),
+}
+
+/// Which of the servers a node knows; see [`crate::subset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubsetConfig {
+    /// This many, drawn anew whenever servers come or go.
+    Random {
+        /// At least 1.
+        size: u32,
+    },
+    /// Those that suit the node best by a hash.
+    Rendezvous {
+        /// At least 1.
+        size: u32,
+    },
+    /// A slice of a circle of all servers.
+    DeterministicAperture {
+        /// Servers it holds at least, at least 1.
+        aperture: u32,
+    },
 }
 
 /// What a scenario must show: a bound on a metric's mean over the replications.

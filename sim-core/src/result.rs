@@ -169,6 +169,8 @@ pub struct ServerResult {
     pub cancelled_ns: u128,
     /// Attempts that arrived (admitted or not) inside the measurement window.
     pub picks: u64,
+    /// Nodes in whose subset it is when the run ends; 0 where nodes know all servers.
+    pub connections: u64,
 }
 
 impl ServerResult {

@@ -47,6 +47,12 @@ pub enum Purpose {
     SlowStart = 41,
     /// The keys of one node's requests.
     Keys = 70,
+    /// Where servers and keys stand in the tables of hash policies.
+    Layout = 71,
+    /// Which servers one node knows.
+    Subset = 72,
+    /// One node's seed for hashes of servers.
+    SubsetSeed = 73,
     /// How long one node's retries wait.
     Backoff = 80,
     /// What one client in a closed loop thinks, and asks for.

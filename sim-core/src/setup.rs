@@ -4,8 +4,9 @@ use bevy_ecs::prelude::Resource;
 
 use crate::config::{
     Arrivals, ClientsConfig, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig,
-    OnNoServer, PolicyConfig, Scenario, Slowdown,
+    OnNoServer, PolicyConfig, Scenario, Slowdown, SubsetConfig,
 };
+use crate::hashing::Hasher;
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
@@ -13,7 +14,7 @@ use crate::places::Places;
 use crate::plan::Plan;
 use crate::policy::Needs;
 use crate::popularity::KeySampler;
-use crate::rng::{Purpose, Stream, stream};
+use crate::rng::{Purpose, Rng, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::{Nanos, rounded, seconds};
 
@@ -50,6 +51,8 @@ pub struct Setup {
     pub node_node: DelaySampler,
     /// Mean delay there and back [ns].
     pub round_trip_ns: f64,
+    /// Nodes know a part of the servers.
+    pub subset: Option<SubsetConfig>,
     /// The law of keys; `None` where a trace brings them or there are none.
     pub keys: Option<KeySampler>,
     /// Requests have keys.
@@ -206,6 +209,7 @@ impl Setup {
             node_node: scenario.network.node_node.sampler(),
             round_trip_ns: scenario.network.node_server.mean_ns()
                 + scenario.network.server_node.mean_ns(),
+            subset: scenario.subset,
             keys: scenario.workload.keys.map(|keys| keys.sampler()),
             has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
@@ -250,6 +254,7 @@ impl Setup {
             || judgement.discovery.slow_start.is_some()
             || judgement.trust.is_some()
             || self.has_keys
+            || self.subset.is_some()
             || judgement.on_no_server != OnNoServer::Reject
             || self.needs.messages()
             || self.has_active_clients()
@@ -273,6 +278,16 @@ impl Setup {
     /// The stream of one server for one purpose.
     pub fn server_stream(&self, purpose: Purpose, server: ServerId) -> Stream {
         stream(self.seed, self.replication, purpose, server.0)
+    }
+
+    /// Policies choose among a part of the servers.
+    pub const fn is_layered(&self) -> bool {
+        self.subset.is_some()
+    }
+
+    /// Where servers and keys stand in the tables of this run.
+    pub fn hasher(&self) -> Hasher {
+        Hasher::new(stream(self.seed, self.replication, Purpose::Layout, 0).next_u64())
     }
 
     /// The configured weight of every server, by id.

@@ -1,6 +1,6 @@
-//! Random keys for requests, drawn apart from the rest of a case.
+//! Random keys for requests and random subsets of servers, drawn apart from the rest of a case.
 
-use sim_core::config::{Arrivals, Scenario};
+use sim_core::config::{Arrivals, Scenario, SubsetConfig};
 use sim_core::popularity::Popularity;
 use sim_core::rng::{Purpose, RngExt, stream};
 use sim_core::workload::TraceRecord;
@@ -25,4 +25,18 @@ pub fn add(scenario: &mut Scenario, trace: &mut [TraceRecord]) {
         return;
     }
     scenario.workload.keys = Some(law);
+}
+
+/// Lets the nodes of some cases know a part of the servers.
+pub fn narrow(scenario: &mut Scenario) {
+    let mut rng = stream(scenario.seed, 0, Purpose::Subset, 0);
+    if rng.random_bool(0.7) {
+        return;
+    }
+    let size = rng.random_range(1..=scenario.server_count() + 2);
+    scenario.subset = Some(match rng.random_range(0..3) {
+        0 => SubsetConfig::Random { size },
+        1 => SubsetConfig::Rendezvous { size },
+        _ => SubsetConfig::DeterministicAperture { aperture: size },
+    });
 }

@@ -149,6 +149,9 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.hedge.budget", "", "0.1", "0 to 100", "Hedges a node may spend, as a share of its requests; it starts with 10 and saves up to 100.", "Lower: overload is not made worse."),
     key("workload.hedge.budget_min", "1/s", "0", "0 to 1000000000", "Hedges a second that a node may spend besides; it saves up those of 10 s.", "Higher: nodes with little traffic can hedge."),
     key("workload.hedge.cancel", "", "true", "true, false", "Servers are told of attempts that lost, and drop them.", "false: all hedges are served to the end."),
+    key("subset.random.size", "servers", "required", "1 or more", "Each node knows this many servers, drawn anew whenever servers come or go.", "Fewer: fewer connections, less even; each node sees more of its servers."),
+    key("subset.rendezvous.size", "servers", "required", "1 or more", "Each node knows the servers that suit it best by a hash (gRPC A68): changes move little.", "Fewer: fewer connections, less even."),
+    key("subset.deterministic_aperture.aperture", "servers", "12", "1 or more", "Each node knows a slice of a circle of the servers with at least so many in it (Finagle): connections are even.", "Fewer: fewer connections."),
 ];
 
 /// The keys after those of the policies.
@@ -355,6 +358,9 @@ mod tests {
                     asked_for.extend(asked(&format!("{law} = {{}}")));
                 }
             }
+        }
+        for kind in ["random", "rendezvous", "deterministic_aperture"] {
+            asked_for.extend(asked(&format!("subset.{kind} = {{}}")));
         }
         asked_for.extend(asked("workload.keys.zipf = {}"));
         asked_for.extend(asked("workload.keys.uniform = {}"));

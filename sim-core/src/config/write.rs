@@ -6,6 +6,7 @@
 //! comments, and times of laws are rounded to nanoseconds.
 
 mod judgement; // what nodes make of servers
+mod subset; // which servers a node knows
 mod breaking; // what breaks
 mod clients; // what clients do
 
@@ -43,6 +44,7 @@ impl Scenario {
             policies,
             heartbeat,
             gossip,
+            subset,
             judgement,
             membership,
             faults,
@@ -75,6 +77,9 @@ impl Scenario {
         file.heartbeat(heartbeat);
         if let Some(gossip) = gossip {
             file.gossip(gossip);
+        }
+        if let Some(subset) = subset {
+            file.subset(subset);
         }
         file.judgement_tables(judgement);
         if let Some(membership) = membership {

@@ -1,7 +1,9 @@
 //! What takes how much memory: a run as far as its memory depends on it.
 
 use super::{Footprint, Part, What};
-use crate::config::{Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario};
+use crate::config::{
+    Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario, SubsetConfig,
+};
 use crate::exchange::Sharing;
 use crate::exchange::log::ChangeLog;
 use crate::heartbeat::{self, Heartbeats};
@@ -130,10 +132,20 @@ impl<'a> Model<'a> {
         let noted = if all_noted { size_of::<Heard>() as f64 } else { 0.0 };
         let heard = if self.setup.gossip.is_some() { size_of::<Report>() as f64 } else { 0.0 };
         let judge = Judge::bytes(setup, self.servers);
+        // Each node notes its part of the servers; who is in is worked out one node at a time.
+        let pool = match setup.subset {
+            None => 0.0,
+            Some(SubsetConfig::Random { size } | SubsetConfig::Rendezvous { size }) => {
+                f64::from(size).min(self.servers)
+            }
+            Some(SubsetConfig::DeterministicAperture { aperture }) => {
+                (f64::from(aperture) + self.servers / self.nodes + 2.0).min(self.servers)
+            }
+        };
         // What is out of bounds waits in a tree besides.
         let added = f64::from(self.setup.servers - self.setup.configured) * self.scale;
         let pair = pair as f64 + 2.0 * self.at_once() * (noted + heard);
-        self.nodes * (self.servers * pair + judge + added * 32.0)
+        self.nodes * (self.servers * pair + judge + added * 32.0 + pool * 4.0)
     }
 
     /// The share of servers whose heartbeats fall on one boundary.

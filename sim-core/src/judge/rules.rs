@@ -14,6 +14,7 @@ use crate::ids::{NodeId, ServerId};
 use crate::network::Status;
 use crate::result::Findings;
 use crate::setup::Setup;
+use crate::subset::{self, Subset};
 use crate::time::Nanos;
 use crate::view::View;
 use crate::view::barred::Reasons;
@@ -52,6 +53,8 @@ pub struct Rules {
     panics: bool,
     /// Something was decided outside a boundary.
     pub unsettled: bool,
+    /// Which servers the node knows, where it knows a part.
+    subset: Option<Subset>,
     /// Answers and choices concern the rules.
     pub is_careful: bool,
     /// The node is there.
@@ -86,8 +89,18 @@ impl Rules {
             forgotten: Vec::new(),
             panics: false,
             unsettled: false,
+            subset: Subset::new(setup, node),
             is_running: true,
         }
+    }
+
+    /// Works out which servers the node knows, as of the boundary `quantum`. Returns who is forgotten.
+    pub fn narrow(&mut self, setup: &Setup, quantum: u64, view: &mut View) -> Vec<ServerId> {
+        let Some(subset) = &mut self.subset else { return Vec::new() };
+        let (left, entered) = view.narrow(subset.pick(subset::listed(setup, quantum)));
+        left.iter().for_each(|&server| self.track.forget(server));
+        entered.iter().for_each(|&server| self.track.enter(server, quantum));
+        left
     }
 
     /// True when something may have to be decided though nothing was heard.

@@ -99,6 +99,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_decay_ns: Some(10 * SECOND),
         },
         gossip: None,
+        subset: None,
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),
