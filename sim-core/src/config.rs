@@ -15,6 +15,7 @@ mod values; // values out of the tree
 mod laws; // delays and service times
 mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
+mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
 mod clients; // what clients do beyond waiting
 mod policy; // the policies to compare
@@ -41,6 +42,9 @@ pub use chaos::{ChaosConfig, ChaosKind};
 pub use clients::{
     Avoid, Backoff, ClientsConfig, ClosedLoop, Hedge, HedgeAfter, RETRY_CAUSES, RetryConcurrency,
     RetryOn,
+};
+pub use conduct::{
+    AdaptiveLifo, Antagonist, CoDel, ColdStart, Conduct, Crowding, Discipline, Pauses, Shedding,
 };
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
@@ -163,6 +167,8 @@ pub struct ServerGroup {
     pub service: ServiceLaw,
     /// Work done in one second of service, relative to speed 1. Above 0.
     pub speed: f64,
+    /// Order of service, shedding, and what ages.
+    pub conduct: Conduct,
     /// What an operator says of the server's strength, relative to others; known to every node from
     /// the start, and no part of reports. Only weighted policies look at it. Above 0.
     pub weight: f64,

@@ -1,5 +1,7 @@
 //! Everything about a run that never changes while it goes on, worked out once from the scenario.
 
+pub mod conduct; // how servers serve
+
 use bevy_ecs::prelude::Resource;
 
 use crate::config::{
@@ -17,6 +19,8 @@ use crate::popularity::KeySampler;
 use crate::rng::{Purpose, Rng, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::{Nanos, rounded, seconds};
+
+use conduct::ConductSetup;
 
 /// See the module documentation.
 #[derive(Clone, Debug, Resource)]
@@ -111,6 +115,8 @@ pub struct GroupSetup {
     pub service: ServiceSampler,
     /// Service time is multiplied by this.
     pub inverse_speed: f64,
+    /// How it serves, where that is not plain.
+    pub conduct: Option<Box<ConductSetup>>,
     /// Weight of each server.
     pub weight: f64,
 }
@@ -161,6 +167,12 @@ fn reports_a_request(scenario: &Scenario) -> f64 {
 }
 
 impl Setup {
+    /// From here on nothing happens any more [ns]: the run ends on the boundary after its window at the
+    /// earliest.
+    pub const fn over_ns(&self) -> Nanos {
+        self.limit_ns.saturating_add(self.ticks.quantum_ns)
+    }
+
     /// Nodes hear more often than they choose. It decides what is faster, and no result.
     pub fn hears_much(&self) -> bool {
         self.reports_a_request > MUCH_REPORTS
@@ -178,6 +190,7 @@ impl Setup {
                 room: group.backlog.map_or(u32::MAX, |b| group.capacity.saturating_add(b)),
                 service: group.service.sampler(),
                 inverse_speed: 1.0 / group.speed,
+                conduct: ConductSetup::new(group),
                 weight: group.weight,
             };
             first += group.count;
@@ -239,7 +252,10 @@ impl Setup {
 
     /// Whether servers must be simulated completion by completion.
     pub fn needs_events(&self) -> bool {
-        !self.plan.servers.is_empty() || self.needs.messages() || self.has_active_clients()
+        !self.plan.servers.is_empty()
+            || self.needs.messages()
+            || self.has_active_clients()
+            || self.groups.iter().any(|group| group.conduct.is_some())
     }
 
     /// Whether clients do more than wait, and retry at once.

@@ -27,6 +27,8 @@ pub enum Event {
     Observe,
     Serve { node: u32 },
     Completion { server: u32, admission: u32, job: u32 },
+    Pace { server: u32, generation: u32 },
+    Expiry { server: u32, admission: u32, job: u32 },
     Attempt { server: u32, job: u32 },
     Cancel { server: u32, node: u32, attempt: u32 },
     Response { node: u32, slot: u32, attempt: u32, status: Status, served_ns: Nanos },
@@ -85,6 +87,9 @@ impl Agenda {
             Event::Observe => (8, 0, 0, 0),
             Event::Serve { node } => (9, node, 0, 0),
             Event::Completion { server, admission, .. } => (10, server, admission, 0),
+            Event::Pace { server, generation } => (10, server, 0, generation),
+            // After whatever is done at this server at this moment.
+            Event::Expiry { server, admission, .. } => (10, server, u32::MAX, admission),
             Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),

@@ -6,6 +6,7 @@
 
 mod network;
 mod engine;
+mod conduct;
 mod fleet;
 mod clients;
 mod workload;

@@ -9,6 +9,7 @@ mod judgement; // what nodes make of servers
 mod subset; // which servers a node knows
 mod breaking; // what breaks
 mod clients; // what clients do
+mod conduct; // how servers serve
 
 use std::fmt::Write;
 
@@ -151,7 +152,7 @@ fn inline(keys: &[(&str, String)]) -> String {
 
 /// The keys of a group of servers.
 fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
-    let ServerGroup { name, count, capacity, backlog, service, speed, weight } = group;
+    let ServerGroup { name, count, capacity, backlog, service, speed, weight, conduct } = group;
     let mut keys = Vec::new();
     keys.extend(name.as_ref().map(|name| ("name", quote(name))));
     keys.extend([
@@ -162,6 +163,7 @@ fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
         ("speed", number(*speed)),
         ("weight", number(*weight)),
     ]);
+    keys.extend(conduct::keys(conduct));
     keys
 }
 
