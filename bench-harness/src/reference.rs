@@ -11,6 +11,7 @@
 
 mod agenda;
 mod arrivals;
+mod budgets;
 mod clients;
 mod judge;
 mod node;

@@ -18,9 +18,10 @@ use sim_core::traffic::Traffic;
 use sim_core::view::{Belief, Candidates, Freshness, View};
 
 use super::agenda::Event;
+use super::budgets::{Hedges, Purse};
 use super::judge::Bench;
 use super::peers::Talk;
-use super::requests::{Ask, Hedges, Purse, Request, Try};
+use super::requests::{Ask, Request, Try};
 use super::server::Job;
 
 /// How the reference finds the lowest latency.
