@@ -71,7 +71,9 @@ fn narrow(setup: &Setup, quantum: u64, nodes: &mut FragileColumns<'_>) {
     for ((view, judge), sharing) in views.iter_mut().zip(&mut **judges).zip(&mut **sharings) {
         if judge.rules.is_running {
             let left = judge.rules.narrow(setup, quantum, view);
-            left.into_iter().for_each(|server| sharing.forget(server));
+            for server in left {
+                sharing.forget(server);
+            }
         }
     }
 }

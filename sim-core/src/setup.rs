@@ -8,7 +8,7 @@ use crate::config::{
     Arrivals, ClientsConfig, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig,
     OnNoServer, PolicyConfig, Scenario, Slowdown, SubsetConfig,
 };
-use crate::hashing::Hasher;
+use crate::hashing::{Hasher, SharedTable};
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
@@ -59,6 +59,8 @@ pub struct Setup {
     pub subset: Option<SubsetConfig>,
     /// The law of keys; `None` where a trace brings them or there are none.
     pub keys: Option<KeySampler>,
+    /// Where the policy spreads keys by a table: the table, built by the first node.
+    pub table: SharedTable,
     /// Requests have keys.
     pub has_keys: bool,
     /// Demand bits are service times in ns.
@@ -224,10 +226,11 @@ impl Setup {
                 + scenario.network.server_node.mean_ns(),
             subset: scenario.subset,
             keys: scenario.workload.keys.map(|keys| keys.sampler()),
+            table: SharedTable::default(),
             has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
-                Arrivals::Trace(trace) if trace.service.is_some()
+                Arrivals::Trace(trace) if trace.states_service()
             ),
             membership: scenario.membership.as_ref().map(|config| Rules::new(config, &ticks)),
             nodes_talk: scenario.nodes_talk(),

@@ -81,7 +81,7 @@ pub fn add(seed: u64, unit: u64, scenario: &mut Scenario) {
 }
 
 fn scenario_has_no_stated_services(scenario: &Scenario) -> bool {
-    !matches!(&scenario.workload.arrivals, Arrivals::Trace(trace) if trace.service.is_some())
+    !matches!(&scenario.workload.arrivals, Arrivals::Trace(trace) if trace.states_service())
 }
 
 /// What clients did in some runs.

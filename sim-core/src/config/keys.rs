@@ -116,12 +116,32 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.arrivals.diurnal.mean", "requests/time or %", "required", "above 0, to 1e9/s a node", "Mean rate over a period.", "Higher: more load."),
     key("workload.arrivals.diurnal.amplitude", "", "required", "0 to 1", "Swing of the rate, relative to its mean.", "Higher: higher peaks, deeper nights."),
     key("workload.arrivals.diurnal.period", "time", "required", "above 0", "Length of one day.", "Shorter: faster changes."),
-    key("workload.arrivals.trace.file", "", "required", "a CSV file with a header", "Recorded arrivals, in order of time; nodes take turns.", ""),
-    key("workload.arrivals.trace.time", "", "t_us", "a column", "Column with the arrival time.", ""),
-    key("workload.arrivals.trace.time_unit", "", "us", "ns, us, ms, s, min", "Unit of the arrival time.", "Larger: slower arrivals."),
-    key("workload.arrivals.trace.service", "", "none", "a column", "Column with the service time; without it the servers' laws decide.", ""),
-    key("workload.arrivals.trace.service_unit", "", "us", "ns, us, ms, s, min", "Unit of the service time.", "Larger: longer service."),
-    key("workload.arrivals.trace.key", "", "none", "a column", "Column with the request's key.", ""),
+    key("workload.arrivals.trace.file", "", "required", "a file, plain, .gz or .zst", "Recorded arrivals; nodes take turns.", ""),
+    key("workload.arrivals.trace.format", "", "csv", "csv, azure_functions_2021, azure_llm, twitter_cache, alibaba_callgraph, wikimedia_2019, wikibench, access_log", "What its lines mean: a name, or format.NAME with parameters.", ""),
+    key("workload.arrivals.trace.format.csv", "", "", "", "Columns are named beside `file`; rows are in order of time.", ""),
+    key("workload.arrivals.trace.format.azure_functions_2021", "", "", "", "app,func,end_timestamp,duration [s]; sorted by arrival.", ""),
+    key("workload.arrivals.trace.format.azure_llm.base", "time", "10ms", "any", "What any inference takes.", "Longer: more load."),
+    key("workload.arrivals.trace.format.azure_llm.context_token", "time", "50us", "any", "What a token of the question takes.", "Longer: more load."),
+    key("workload.arrivals.trace.format.azure_llm.generated_token", "time", "25ms", "any", "What a token of the answer takes.", "Longer: more load, heavier tail."),
+    key("workload.arrivals.trace.format.twitter_cache.base", "time", "none", "any", "What any request takes; without base and byte the servers' laws decide.", "Longer: more load."),
+    key("workload.arrivals.trace.format.twitter_cache.byte", "time", "none", "any", "What a byte of key and value takes.", "Longer: more load."),
+    key("workload.arrivals.trace.format.alibaba_callgraph.dm", "", "all", "a microservice", "Only calls of this microservice.", ""),
+    key("workload.arrivals.trace.format.wikimedia_2019", "", "", "", "Seconds are spread; service is the time to the first byte.", ""),
+    key("workload.arrivals.trace.format.wikibench", "", "", "", "counter timestamp url flag; no service times.", ""),
+    key("workload.arrivals.trace.format.access_log.stamp", "", "end", "end or start", "Whether lines carry the end (NGINX) or the start (Apache) of a request.", ""),
+    key("workload.arrivals.trace.format.access_log.request_time", "", "s", "ns, us, ms, s, min, none", "Unit of the last field, the request's time; none: the servers' laws decide.", "Larger: longer service."),
+    key("workload.arrivals.trace.format.access_log.key", "", "path", "path or client", "What is the request's key.", ""),
+    key("workload.arrivals.trace.time", "", "t_us", "a column", "csv: column with the arrival time.", ""),
+    key("workload.arrivals.trace.time_unit", "", "us", "ns, us, ms, s, min", "csv: unit of the arrival time.", "Larger: slower arrivals."),
+    key("workload.arrivals.trace.service", "", "none", "a column", "csv: column with the service time; without it the servers' laws decide.", ""),
+    key("workload.arrivals.trace.service_unit", "", "us", "ns, us, ms, s, min", "csv: unit of the service time.", "Larger: longer service."),
+    key("workload.arrivals.trace.key", "", "none", "a column", "csv: column with the request's key.", ""),
+    key("workload.arrivals.trace.origin", "", "zero", "zero or first", "csv: the run starts at time 0 of the file, or at its first arrival, as it does for all other formats.", ""),
+    key("workload.arrivals.trace.window", "time", "all", "FROM..TO", "The part of the trace that is replayed; its start is the start of the run.", ""),
+    key("workload.arrivals.trace.loop", "", "false", "true or false", "Start again at the end of the trace or window.", ""),
+    key("workload.arrivals.trace.scale_rate", "", "1", "1e-9 to 1e9", "Arrivals come this many times as fast.", "Higher: more load."),
+    key("workload.arrivals.trace.scale_service", "", "1", "1e-9 to 1e9", "Service takes this many times as long.", "Higher: more load."),
+    key("workload.arrivals.trace.bad_lines_max", "", "0.01", "0 to 1", "Largest share of lines that may be bad; they are counted, named and left out.", "Higher: worse files are taken."),
     key("workload.arrivals.trace.rate", "requests/time", "none", "above 0", "Arrivals a second in the file, for `lbsim check`.", "No effect on results."),
     key("workload.arrivals.closed_loop.clients", "clients", "required", "1 to 100000000", "Clients that send, wait for the end, think, send again; beside another process or alone.", "More: more load, up to what the servers can do."),
     key("workload.arrivals.closed_loop.think.constant.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
@@ -344,11 +364,12 @@ mod tests {
     #[test]
     fn table_and_parser_know_the_same_keys() {
         let mut asked_for = asked(
-            "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
-             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = { backoff = {}, concurrency = {} }\n\
-             hedge = {}\n[membership]\n\
-             [chaos]\n[target]\n[expect]\n",
+            "heartbeat.fanout.random = 1\n[workload]\nretries = { backoff = {}, concurrency = {} }\n\
+             hedge = {}\n[membership]\n[chaos]\n[target]\n[expect]\n",
         );
+        for (policy, _) in POLICIES {
+            asked_for.extend(asked(&format!("[policy.{policy}]")));
+        }
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };
             asked_for.extend(asked(&format!("[[faults]]\n[faults.{kind}]\n{inner}")));

@@ -35,29 +35,26 @@ impl Scenario {
     /// Mean arrivals a second over the run, those of clients in a closed loop at their most; `None`
     /// for a trace that states no rate.
     pub fn offered_per_s(&self) -> Option<f64> {
-        let closed = self.closed_loop_per_s();
-        Some(
-            closed
-                + match &self.workload.arrivals {
-                    Arrivals::Nothing => 0.0,
-                    Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
-                    Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
-                        let (low, high) = (seconds(*dwell_low_ns), seconds(*dwell_high_ns));
-                        (rate_low * low + rate_high * high) / (low + high)
-                    }
-                    Arrivals::Ramp { from, to, over_ns } => {
-                        // Linear for `over`, then flat: the mean of the part inside the run.
-                        let (over, run) = (seconds(*over_ns), seconds(self.duration_ns));
-                        if run <= over {
-                            from + (to - from) * run / over / 2.0
-                        } else {
-                            (f64::midpoint(*from, *to) * over + to * (run - over)) / run
-                        }
-                    }
-                    Arrivals::Diurnal { mean, .. } => *mean,
-                    Arrivals::Trace(trace) => return trace.rate,
-                },
-        )
+        let open = match &self.workload.arrivals {
+            Arrivals::Nothing => 0.0,
+            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
+            Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
+                let (low, high) = (seconds(*dwell_low_ns), seconds(*dwell_high_ns));
+                (rate_low * low + rate_high * high) / (low + high)
+            }
+            Arrivals::Ramp { from, to, over_ns } => {
+                // Linear for `over`, then flat: the mean of the part inside the run.
+                let (over, run) = (seconds(*over_ns), seconds(self.duration_ns));
+                if run <= over {
+                    from + (to - from) * run / over / 2.0
+                } else {
+                    (f64::midpoint(*from, *to) * over + to * (run - over)) / run
+                }
+            }
+            Arrivals::Diurnal { mean, .. } => *mean,
+            Arrivals::Trace(trace) => return trace.stated_rate(),
+        };
+        Some(open + self.closed_loop_per_s())
     }
 }
 

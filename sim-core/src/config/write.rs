@@ -9,6 +9,7 @@ mod judgement; // what nodes make of servers
 mod subset; // which servers a node knows
 mod breaking; // what breaks
 mod clients; // what clients do
+mod trace; // recorded arrivals
 mod conduct; // how servers serve
 
 use std::fmt::Write;
@@ -17,7 +18,7 @@ use super::units::format_duration;
 use super::{
     Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
     GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    ProbeOrder, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
+    ProbeOrder, Scenario, ServerGroup, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::popularity::Popularity;
@@ -80,7 +81,7 @@ impl Scenario {
             file.gossip(gossip);
         }
         if let Some(subset) = subset {
-            file.subset(subset);
+            file.subset(*subset);
         }
         file.judgement_tables(judgement);
         if let Some(membership) = membership {
@@ -274,7 +275,7 @@ impl File {
                     ("period", time(*period_ns)),
                 ],
             ),
-            Arrivals::Trace(trace) => ("trace", trace_keys(trace)),
+            Arrivals::Trace(trace) => ("trace", trace::keys(trace)),
         };
         if *arrivals != Arrivals::Nothing {
             self.key(&format!("arrivals.{process}"), inline(&keys));
@@ -417,21 +418,4 @@ impl File {
             self.key(&quote(&format!("{policy}{metric}")), format!("\"{sign} {bound:?}\""));
         }
     }
-}
-
-fn trace_keys(trace: &TraceConfig) -> Vec<(&'static str, String)> {
-    let TraceConfig { file, time: at, time_unit_ns, service, service_unit_ns, key, rate: r } =
-        trace;
-    let unit = |ns: Nanos| {
-        let known = ["ns", "us", "ms", "s", "min"];
-        let unit = known.into_iter().find(|unit| super::units::parse_unit(unit) == Some(ns));
-        quote(unit.unwrap_or("ns"))
-    };
-    let mut keys =
-        vec![("file", quote(file)), ("time", quote(at)), ("time_unit", unit(*time_unit_ns))];
-    keys.extend(service.as_ref().map(|service| ("service", quote(service))));
-    keys.push(("service_unit", unit(*service_unit_ns)));
-    keys.extend(key.as_ref().map(|key| ("key", quote(key))));
-    keys.extend(r.map(|r| ("rate", rate(r))));
-    keys
 }

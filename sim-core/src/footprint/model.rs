@@ -147,7 +147,8 @@ impl<'a> Model<'a> {
         // What is out of bounds waits in a tree besides.
         let added = f64::from(self.setup.servers - self.setup.configured) * self.scale;
         let pair = pair as f64 + 2.0 * self.at_once() * (noted + heard);
-        self.nodes * (self.servers * pair + judge + added * 32.0 + pool * 4.0)
+        let shared = setup.policy.shared_bytes(self.servers);
+        self.nodes * (self.servers * pair + judge + added * 32.0 + pool * 4.0) + shared
     }
 
     /// The share of servers whose heartbeats fall on one boundary.

@@ -98,8 +98,12 @@ impl Rules {
     pub fn narrow(&mut self, setup: &Setup, quantum: u64, view: &mut View) -> Vec<ServerId> {
         let Some(subset) = &mut self.subset else { return Vec::new() };
         let (left, entered) = view.narrow(subset.pick(subset::listed(setup, quantum)));
-        left.iter().for_each(|&server| self.track.forget(server));
-        entered.iter().for_each(|&server| self.track.enter(server, quantum));
+        for &server in &left {
+            self.track.forget(server);
+        }
+        for server in entered {
+            self.track.enter(server, quantum);
+        }
         left
     }
 

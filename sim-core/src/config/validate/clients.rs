@@ -88,7 +88,7 @@ impl Checker {
         let ClosedLoop { clients, think } = closed_loop;
         self.within(&format!("{key}.clients"), (*clients).into(), 1..=CLIENTS_MAX.into());
         self.service(&format!("{key}.think"), think);
-        let stated = matches!(&workload.arrivals, Arrivals::Trace(t) if t.service.is_some());
+        let stated = matches!(&workload.arrivals, Arrivals::Trace(trace) if trace.states_service());
         self.check(!stated, key, &["workload.arrivals.trace.service"], || {
             ConfigFault::new("", "the trace states service times, and clients know none")
                 .fix("leave `service` out of the trace: the servers' laws decide then")
