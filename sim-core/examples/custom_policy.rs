@@ -80,6 +80,9 @@ pub fn scenarios(wanted: &str) -> Vec<(String, Scenario)> {
 }
 
 /// Success and latency of each policy in one replication; all policies get the same requests.
+///
+/// # Errors
+/// For a scenario that replays a trace.
 pub fn compare(
     mut scenario: Scenario,
     policies: &[PolicyConfig],

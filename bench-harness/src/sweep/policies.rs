@@ -37,3 +37,28 @@ fn names<'a>(node: &'a Node) -> Vec<&'a str> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sim_core::config::document::{Text, parse_file};
+
+    use super::*;
+
+    /// What values name, in the order of their policies; `preset` is a key and no name.
+    #[test]
+    fn presets_are_labelled_by_their_names() {
+        let text = "a = [\"random\", \"envoy_maglev\"]\nb = \"yarp_p2c\"\n\
+                    c = { preset = [\"yarp_p2c\", \"finagle_p2c\"], random = {} }\n\
+                    d = { preset = \"haproxy_random\" }\n";
+        let node = parse_file(text, Text::File).expect("TOML");
+        let Value::Table(entries) = &node.value else { panic!("a table") };
+        let found: Vec<Vec<&str>> = entries.iter().map(|entry| names(&entry.node)).collect();
+        let expected: [&[&str]; 4] = [
+            &["random", "envoy_maglev"],
+            &["yarp_p2c"],
+            &["yarp_p2c", "finagle_p2c", "random"],
+            &["haproxy_random"],
+        ];
+        assert_eq!(found, expected);
+    }
+}
