@@ -11,6 +11,7 @@ pub mod registry;
 mod custom;
 pub mod least_bad;
 
+mod load_interpretation;
 mod lowest_latency;
 mod random;
 mod round_robin;
@@ -32,6 +33,7 @@ mod nginx_random_two;
 mod nginx_least_time;
 
 pub use custom::{CustomPolicy, Factory};
+pub use load_interpretation::LoadInterpretation;
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
 pub use registry::{Needs, Parameters};
