@@ -6,14 +6,20 @@
 //!
 //! Total order of events: time; at one moment first what happens on a boundary (the end, faults,
 //! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
-//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
+//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; attempts given
+//! up, retries, hedges; waits; clients; arrivals).
 
 mod agenda;
 mod arrivals;
+mod budgets;
+mod clients;
 mod judge;
 mod node;
+mod pace;
 mod peers;
+mod requests;
 mod server;
+mod serving;
 mod subsets;
 
 use std::cmp::Reverse;
@@ -27,20 +33,20 @@ use sim_core::links::Links;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan, sample_members};
 use sim_core::misreport::{self, Misreport};
-use sim_core::network::{Report, Status};
+use sim_core::network::Report;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
-use sim_core::plan::Change;
 use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
-use sim_core::server::{Meters, TickSums};
+use sim_core::server::Meters;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
 
 use agenda::{Agenda, Entry, Event};
+use clients::Clients;
 pub use node::LatencyChoice;
 use node::Node;
 use peers::Post;
@@ -51,6 +57,7 @@ struct Reference {
     setup: Setup,
     agenda: Agenda,
     jobs: Jobs,
+    clients: Clients,
     servers: Vec<Server>,
     heartbeat_streams: Vec<Stream>,
     misreports: Vec<Misreport>,
@@ -94,6 +101,7 @@ pub fn simulate(
     let mut reference = Reference {
         agenda: Agenda::default(),
         jobs: Jobs::default(),
+        clients: Clients::new(&setup),
         servers: (0..setup.servers).map(|id| Server::new(&setup, ServerId(id))).collect(),
         heartbeat_streams: Vec::new(),
         misreports: (0..setup.servers)
@@ -174,6 +182,7 @@ impl Reference {
                 self.agenda.add(node.traffic.next_ns(), Event::Arrival { node: id }, &self.jobs);
             }
         }
+        self.start_clients();
         self.plan_rounds();
         self.plan_subsets();
         self.look_from(0);
@@ -239,30 +248,21 @@ impl Reference {
                 Event::Completion { server, admission, job } => {
                     self.complete(at_ns, server, admission, job);
                 }
+                Event::Pace { server, generation } => self.look_at(at_ns, server, generation),
+                Event::Expiry { server, admission, job } => {
+                    self.expire(at_ns, server, admission, job);
+                }
                 Event::Attempt { server, job } => self.attempt(at_ns, server, job),
                 Event::Cancel { server, node, attempt } => {
                     self.cancel(at_ns, server, (node, attempt));
                 }
-                Event::Response { node, slot, attempt, status } => {
-                    let at = &mut self.nodes[node as usize];
-                    let tables = (&mut self.latency, &mut self.recent);
-                    let server = at.awaits(slot, attempt);
-                    let cut = server.is_some_and(|server| self.links.cut_to_node(server, node));
-                    at.meters.answers_cut += u64::from(cut);
-                    if server.is_some() && !cut {
-                        let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
-                        self.send(node, sent);
-                        self.serve(at_ns, node);
-                    }
-                }
-                Event::Deadline { node, slot, name } => {
-                    if self.nodes[node as usize].give_up(&self.setup, at_ns, slot, name) {
-                        self.serve(at_ns, node);
-                    }
-                }
-                Event::WaitEnd { node, serial } => {
-                    self.nodes[node as usize].send_away(&self.setup, serial);
-                }
+                Event::Response { .. }
+                | Event::Deadline { .. }
+                | Event::GiveUp { .. }
+                | Event::Retry { .. }
+                | Event::Hedge { .. }
+                | Event::WaitEnd { .. } => self.request(at_ns, event),
+                Event::Client { client } => self.client(at_ns, client),
                 Event::Arrival { node } => {
                     self.arrive(at_ns, node);
                     let next_ns = self.nodes[node as usize].traffic.next_ns();
@@ -282,36 +282,9 @@ impl Reference {
         unreachable!("the check for the end is always on the agenda")
     }
 
-    fn send(&mut self, node: u32, sent: Option<(Nanos, u32, Job)>) {
-        if let Some((at_ns, server, job)) = sent {
-            let job = self.jobs.add(Job { node, ..job });
-            self.agenda.add(at_ns, Event::Attempt { server, job }, &self.jobs);
-        }
-    }
-
-    /// Sends an answer and forgets the job.
-    fn answer(&mut self, at_ns: Nanos, id: u32, status: Status) {
-        let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[id];
-        let response = Event::Response { node, slot, attempt, status };
-        self.agenda.add(at_ns + answer_delay_ns, response, &self.jobs);
-        self.jobs.remove(id);
-    }
-
-    fn fault(&mut self, at_ns: Nanos, index: usize) {
-        let fault = self.setup.plan.servers[index].clone();
-        let silent = matches!(fault.change, Change::Crash { silent: true });
-        for id in fault.first..fault.end {
-            let server = &mut self.servers[id as usize];
-            for job in server.change(&self.setup, at_ns, fault.change, &self.jobs) {
-                if silent {
-                    self.jobs.remove(job);
-                } else {
-                    self.answer(at_ns, job, Status::Lost);
-                }
-            }
-            // More slots than before take in what waits.
-            while self.start_next(at_ns, id) {}
-        }
+    fn send(&mut self, node: u32, at_ns: Nanos, server: u32, job: Job) {
+        let job = self.jobs.add(Job { node, ..job });
+        self.agenda.add(at_ns, Event::Attempt { server, job }, &self.jobs);
     }
 
     /// Of what one server said that arrives at one moment, the agenda knows no order: two reports
@@ -356,57 +329,6 @@ impl Reference {
         self.agenda.add(next, Event::Heartbeat { server: id, due_ns }, &self.jobs);
     }
 
-    fn attempt(&mut self, at_ns: Nanos, id: u32, job: u32) {
-        if self.links.cut_to_server(self.jobs[job].node, id) {
-            self.cut_off += 1;
-            self.jobs.remove(job);
-            return;
-        }
-        let server = &mut self.servers[id as usize];
-        match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
-            Some(status) => self.answer(at_ns, job, status),
-            None => {
-                self.start_next(at_ns, id);
-            }
-        }
-    }
-
-    /// Moves the head of a server's queue into a free slot; false when there is none of either.
-    fn start_next(&mut self, at_ns: Nanos, id: u32) -> bool {
-        let server = &mut self.servers[id as usize];
-        let started = server.start_next(&self.setup, at_ns, &mut self.jobs);
-        if let Some((finish_ns, job)) = started {
-            let admission = self.jobs[job].admission;
-            let completion = Event::Completion { server: id, admission, job };
-            self.agenda.add(finish_ns, completion, &self.jobs);
-        }
-        started.is_some()
-    }
-
-    /// A node no longer waits for an attempt; a cut link keeps it from saying so.
-    fn cancel(&mut self, at_ns: Nanos, id: u32, (node, attempt): (u32, u32)) {
-        if self.links.cut_to_server(node, id) {
-            return;
-        }
-        let server = &mut self.servers[id as usize];
-        if let Some(job) = server.cancel(&self.setup, at_ns, (node, attempt), &self.jobs) {
-            self.jobs.remove(job);
-            self.start_next(at_ns, id);
-        }
-    }
-
-    fn complete(&mut self, at_ns: Nanos, id: u32, admission: u32, job: u32) {
-        let server = &mut self.servers[id as usize];
-        if server.complete(&self.setup, at_ns, admission, job, &self.jobs) {
-            let Job { arrived_ns, begin_ns, .. } = self.jobs[job];
-            let mut sums = TickSums::default();
-            sums.complete(&self.setup, arrived_ns, begin_ns, at_ns);
-            sums.add_to(&mut self.meters);
-            self.answer(at_ns, job, Status::Ok);
-            self.start_next(at_ns, id);
-        }
-    }
-
     fn observe(&mut self, at_ns: Nanos) {
         let setup = &self.setup;
         let quantum = at_ns / setup.ticks.quantum_ns;
@@ -420,8 +342,9 @@ impl Reference {
             let plan = SamplePlan::new(setup, quantum);
             let mut bin = Bin::default();
             for server in &self.servers {
-                bin.active += server.active.len() as u64;
-                bin.waiting += server.waiting.len() as u64;
+                let (active, waiting) = server.parts(setup);
+                bin.active += u64::from(active);
+                bin.waiting += u64::from(waiting);
             }
             let loads: Vec<u32> =
                 plan.servers().map(|id| self.servers[id as usize].load()).collect();
@@ -476,9 +399,9 @@ impl Reference {
         let on_their_way = self.agenda.0.iter();
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
-        let servers = (0..).zip(&self.servers).map(|(id, server)| ServerResult {
-            connections: self.connections(id),
-            ..server.result(setup, end_ns, &self.jobs)
+        let connections: Vec<_> = (0..setup.servers).map(|id| self.connections(id)).collect();
+        let servers = self.servers.iter_mut().zip(connections).map(|(server, connections)| {
+            ServerResult { connections, ..server.result(setup, end_ns, &self.jobs) }
         });
         let servers = servers.collect();
         let nodes = self.nodes.iter_mut().map(|node| node.result(&now)).collect();

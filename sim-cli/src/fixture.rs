@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use sim_core::config::{
-    Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, ClientsConfig, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+    NetworkConfig, NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario,
+    ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -44,6 +45,7 @@ pub fn scenario() -> Scenario {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed: 1.0,
+            conduct: Conduct::default(),
             weight: 1.0,
         }],
         workload: WorkloadConfig {
@@ -51,6 +53,7 @@ pub fn scenario() -> Scenario {
             keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![
             PolicyConfig::Random(RandomConfig { capacity_gate: true }),
@@ -87,7 +90,8 @@ pub fn simulated(scenario: Scenario) -> Simulated {
     let runs = runs(&scenario);
     let (wall, engine) = (Duration::from_secs(1), Duration::from_secs(1));
     let (warmup_found, unsettled) = (false, Vec::new());
-    Simulated { scenario, warmup_found, unsettled, runs, threads: 1, wall, engine }
+    let traces = Vec::new();
+    Simulated { scenario, warmup_found, unsettled, runs, threads: 1, wall, engine, traces }
 }
 
 /// 1 000 requests, 990 of them answered; the latencies depend on the policy and replication.

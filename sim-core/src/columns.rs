@@ -157,11 +157,12 @@ const fn part(
 #[cfg(test)]
 pub(crate) mod fixture {
     use super::Scenario;
-    use crate::config::ServerGroup;
     use crate::config::{
-        Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
-        NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, WorkloadConfig,
+        Arrivals, ClientsConfig, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+        NetworkConfig, NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig,
+        WorkloadConfig,
     };
+    use crate::config::{Conduct, ServerGroup};
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
     use crate::result::{
@@ -178,6 +179,7 @@ pub(crate) mod fixture {
             backlog: Some(4),
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed,
+            conduct: Conduct::default(),
             weight: 1.0,
         };
         let delay = DelayLaw::Constant { mean_ns: 500 * MICROSECOND };
@@ -208,6 +210,7 @@ pub(crate) mod fixture {
                 keys: None,
                 timeout_ns: None,
                 retries: Retries { max: 0, budget_ppm: 0 },
+                clients: ClientsConfig::default(),
             },
             policies: vec![
                 PolicyConfig::Random(RandomConfig { capacity_gate: true }),

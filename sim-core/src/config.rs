@@ -15,7 +15,10 @@ mod values; // values out of the tree
 mod laws; // delays and service times
 mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
+mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
+mod clients; // what clients do beyond waiting
+pub mod trace; // recorded arrivals
 mod policy; // the policies to compare
 mod parameters; // what they may be told
 mod heartbeat; // reports
@@ -37,6 +40,13 @@ pub mod keys; // every key there is
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
 pub(crate) use chaos::all_faults;
 pub use chaos::{ChaosConfig, ChaosKind};
+pub use clients::{
+    Avoid, Backoff, ClientsConfig, ClosedLoop, Hedge, HedgeAfter, RETRY_CAUSES, RetryConcurrency,
+    RetryOn,
+};
+pub use conduct::{
+    AdaptiveLifo, Antagonist, CoDel, ColdStart, Conduct, Crowding, Discipline, Pauses, Shedding,
+};
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
 pub use judgement::{
@@ -47,6 +57,7 @@ pub use membership::{MembershipConfig, ProbeOrder};
 pub use parameters::{ParameterCheck, ParameterList};
 pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
+pub use trace::{CsvColumns, TraceConfig, TraceFormat};
 
 pub use crate::policy::registry::*;
 
@@ -158,6 +169,8 @@ pub struct ServerGroup {
     pub service: ServiceLaw,
     /// Work done in one second of service, relative to speed 1. Above 0.
     pub speed: f64,
+    /// Order of service, shedding, and what ages.
+    pub conduct: Conduct,
     /// What an operator says of the server's strength, relative to others; known to every node from
     /// the start, and no part of reports. Only weighted policies look at it. Above 0.
     pub weight: f64,
@@ -174,6 +187,8 @@ pub struct WorkloadConfig {
     pub timeout_ns: Option<Nanos>,
     /// Second tries on another server.
     pub retries: Retries,
+    /// What clients do beyond that.
+    pub clients: ClientsConfig,
 }
 
 /// Second tries, made at once on another server when an attempt is refused or lost.
@@ -189,6 +204,8 @@ pub struct Retries {
 /// An arrival process of the whole fleet. Rates are in requests a second, above 0.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arrivals {
+    /// None: all requests come from clients that wait for their answers.
+    Nothing,
     /// Independent exponential interarrival times.
     Poisson {
         /// Mean arrivals a second.
@@ -230,25 +247,6 @@ pub enum Arrivals {
     },
     /// Recorded arrivals, read from a file while the run goes on; nodes take turns.
     Trace(TraceConfig),
-}
-
-/// A recorded workload in a CSV file with a header.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TraceConfig {
-    /// Path as written in the scenario, relative to the scenario file.
-    pub file: String,
-    /// Column with the arrival time. Rows are in this order.
-    pub time: String,
-    /// Unit of `time` [ns].
-    pub time_unit_ns: Nanos,
-    /// Column with the service time; without it demands come from the servers' laws.
-    pub service: Option<String>,
-    /// Unit of `service` [ns].
-    pub service_unit_ns: Nanos,
-    /// Column with the request's key, for policies that route by key.
-    pub key: Option<String>,
-    /// Arrivals a second in the file, where the scenario states it; used for `lbsim check` only.
-    pub rate: Option<f64>,
 }
 
 /// Reports from servers to nodes, and what their absence means.
@@ -335,7 +333,7 @@ impl WorkloadConfig {
     /// Whether requests have keys.
     pub const fn has_keys(&self) -> bool {
         match &self.arrivals {
-            Arrivals::Trace(trace) if trace.key.is_some() => true,
+            Arrivals::Trace(trace) if trace.states_key() => true,
             _ => self.keys.is_some(),
         }
     }

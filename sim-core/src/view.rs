@@ -77,6 +77,8 @@ pub struct View {
     news: News,
     /// The servers the node knows of; `None`: all.
     pool: Option<Pool>,
+    /// How often the pool has changed.
+    pool_changes: u32,
     /// Somebody has come into the pool.
     widened: bool,
     /// Correct the reported load by the change of the node's own in-flight requests since the
@@ -163,6 +165,7 @@ impl View {
             barred: Barred::default(),
             news: News::new(setup),
             pool: None,
+            pool_changes: 0,
             widened: false,
             own_sends,
         }
@@ -239,6 +242,7 @@ mod tests {
             barred: Barred::default(),
             news: News::default(),
             pool: None,
+            pool_changes: 0,
             widened: false,
             own_sends,
         }

@@ -6,7 +6,9 @@
 
 mod network;
 mod engine;
+mod conduct;
 mod fleet;
+mod clients;
 mod workload;
 mod policy;
 mod heartbeat;

@@ -2,7 +2,8 @@
 
 use super::{Footprint, Part, What};
 use crate::config::{
-    Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario, SubsetConfig,
+    Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario, ServerGroup,
+    SubsetConfig,
 };
 use crate::exchange::Sharing;
 use crate::exchange::log::ChangeLog;
@@ -22,7 +23,8 @@ use crate::rng::Stream;
 use crate::server::Delivery;
 use crate::server::event::EventServers;
 use crate::server::fifo::FifoServers;
-use crate::setup::Setup;
+use crate::setup::conduct::ConductSetup;
+use crate::setup::{GroupSetup, Setup};
 use crate::simulation;
 use crate::time::seconds;
 use crate::truth::Truth;
@@ -41,14 +43,14 @@ const ALLOCATION_BYTES: f64 = 16.0;
 
 /// The most that a number of `mean` on average is in a run: four standard deviations of a Poisson
 /// law above it, and a little.
-fn peak(mean: f64) -> f64 {
+pub(super) fn peak(mean: f64) -> f64 {
     mean + 4.0 * libm::sqrt(mean) + 4.0
 }
 
 /// A run, as far as its memory depends on it. Fractional, so that no size overflows.
 pub(super) struct Model<'a> {
-    scenario: &'a Scenario,
-    setup: Setup,
+    pub(super) scenario: &'a Scenario,
+    pub(super) setup: Setup,
     pub(super) nodes: f64,
     servers: f64,
     /// The servers now, over those of the scenario.
@@ -56,15 +58,15 @@ pub(super) struct Model<'a> {
 }
 
 /// How many requests are where at once.
-struct Load {
+pub(super) struct Load {
     /// Arrivals a second.
-    rate: f64,
+    pub(super) rate: f64,
     /// In service.
-    busy: f64,
+    pub(super) busy: f64,
     /// Waiting at servers.
-    waiting: f64,
+    pub(super) waiting: f64,
     /// What nodes have in flight.
-    in_flight: f64,
+    pub(super) in_flight: f64,
 }
 
 impl<'a> Model<'a> {
@@ -145,7 +147,8 @@ impl<'a> Model<'a> {
         // What is out of bounds waits in a tree besides.
         let added = f64::from(self.setup.servers - self.setup.configured) * self.scale;
         let pair = pair as f64 + 2.0 * self.at_once() * (noted + heard);
-        self.nodes * (self.servers * pair + judge + added * 32.0 + pool * 4.0)
+        let shared = setup.policy.shared_bytes(self.servers);
+        self.nodes * (self.servers * pair + judge + added * 32.0 + pool * 4.0) + shared
     }
 
     /// The share of servers whose heartbeats fall on one boundary.
@@ -159,6 +162,24 @@ impl<'a> Model<'a> {
 
     fn is_event_kernel(&self) -> bool {
         self.setup.needs_events()
+    }
+
+    /// Servers whose group answers yes.
+    fn servers_that(&self, asks: impl Fn(&ConductSetup) -> bool) -> f64 {
+        let groups = self.setup.groups.iter();
+        let groups = groups.filter(|group| group.conduct.as_deref().is_some_and(&asks));
+        groups.map(|group| f64::from(group.count)).sum::<f64>() * self.scale
+    }
+
+    /// What antagonists and pauses leave of the fleet's speed in the long run.
+    fn speed_left(&self) -> f64 {
+        let left = |(group, config): (&GroupSetup, &ServerGroup)| {
+            let work = f64::from(group.count) * f64::from(group.capacity) / group.inverse_speed;
+            (work, work * config.conduct.mean_speed())
+        };
+        let groups = self.setup.groups.iter().zip(self.scenario.all_groups()).map(left);
+        let (full, left) = groups.fold((0.0, 0.0), |sum, group| (sum.0 + group.0, sum.1 + group.1));
+        left / full
     }
 
     fn of_servers(&self, load: &Load) -> f64 {
@@ -186,7 +207,14 @@ impl<'a> Model<'a> {
         } else {
             bytes += FifoServers::SERVER_BYTES as f64;
         }
-        self.servers * bytes
+        let tempers =
+            self.servers_that(|_| true) * (EventServers::TEMPER_BYTES as f64 + ALLOCATION_BYTES);
+        let waiting = (load.busy + load.waiting) / self.servers;
+        // Who waits for the clock of work: a list that doubles.
+        let places = (waiting.max(4.0) as u64).next_power_of_two() as f64;
+        let paced = self.servers_that(ConductSetup::has_pace)
+            * (places * EventServers::PACED_BYTES as f64 + ALLOCATION_BYTES);
+        self.servers * bytes + tempers + paced
     }
 
     fn slots(&self) -> f64 {
@@ -206,6 +234,8 @@ impl<'a> Model<'a> {
         };
         // A trace that states no rate is taken to fill the fleet.
         let rate = if rate.is_nan() { capacity } else { rate * self.scale };
+        let rate = rate + self.scenario.closed_loop_per_s().min(capacity);
+        let capacity = capacity * self.speed_left();
         let rho = rate / capacity;
         let slots = self.slots();
         let room = setup.groups.iter().try_fold(0.0, |sum, group| {
@@ -269,14 +299,12 @@ impl<'a> Model<'a> {
 
     fn requests(&self, load: &Load) -> f64 {
         let setup = &self.setup;
-        let keeps_dossiers = setup.retries_max > 0 || setup.timeout_ns.is_some();
-        let dossier = if keeps_dossiers { InFlight::DOSSIER_BYTES } else { 0 };
-        let sent = if setup.judgement.trust.is_some() { size_of::<u64>() } else { 0 };
+        let dossier = if setup.keeps_dossiers() { InFlight::DOSSIER_BYTES } else { 0 };
         let key = if setup.has_keys { size_of::<u64>() } else { 0 };
         let timed = if setup.needs.timed_answers { size_of::<u64>() } else { 0 };
         let at_nodes = self.nodes
             * peak(load.in_flight / self.nodes)
-            * (InFlight::REQUEST_BYTES + dossier + sent + timed + key) as f64;
+            * (InFlight::REQUEST_BYTES + dossier + timed + key) as f64;
         // A ring doubles when it is full; once it has gone round, all of it has been touched.
         let queue = |total: f64, wait_ns: u64, bytes: usize| {
             let most = peak(total / self.nodes);
@@ -319,13 +347,17 @@ impl<'a> Model<'a> {
             peak(within_ns(tick_ns)) * (size_of::<Delivery>() + 2 * size_of::<Response>()) as f64;
         let at_servers = if self.is_event_kernel() {
             let jobs = (load.busy + load.waiting) * EventServers::JOB_BYTES as f64;
-            jobs + load.busy * EventServers::COMPLETION_BYTES as f64
+            // Finish times, and when those who wait have waited too long.
+            let expires = |conduct: &ConductSetup| conduct.shed.queue_timeout_ns.is_some();
+            let expiring = load.waiting * self.servers_that(expires) / self.servers;
+            jobs + (load.busy + expiring) * EventServers::STEP_BYTES as f64
         } else {
             // Beyond what has its place beside the server.
             let spilled = (load.busy + load.waiting - 16.0 * self.servers).max(0.0);
             2.0 * spilled * FifoServers::SPILLED_BYTES as f64
         };
-        at_nodes + deadlines + queued + sent + answers + sorters + at_servers
+        let clients = self.clients(load);
+        at_nodes + deadlines + queued + sent + answers + sorters + at_servers + clients
     }
 
     fn messages(&self) -> f64 {

@@ -6,7 +6,7 @@
 use crate::rng::{Rng, Stream};
 
 /// A law over `0..n`, in proportion to weights.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AliasTable {
     columns: Vec<Column>,
 }

@@ -11,7 +11,10 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::view::BLIND_DRAWS;
+use super::roll::Roll;
+use crate::ids::ServerId;
+use crate::rng::{Stream, below};
+use crate::view::{BLIND_DRAWS, Candidates};
 
 /// When it is whose turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,11 +65,10 @@ impl Edf {
         Self { heap, now: 0.0, order: turns.len() as u64, turns }
     }
 
-    /// Picks the next eligible server out of `servers`; `weight` is asked for the present weight of
-    /// everyone whose turn passes.
+    /// Picks the next eligible server; `weight` is asked for the present weight of everyone whose turn
+    /// passes.
     pub fn pick(
         &mut self,
-        servers: impl Iterator<Item = u32>,
         mut weight: impl FnMut(u32) -> f64,
         is_eligible: impl Fn(u32) -> bool,
     ) -> Option<u32> {
@@ -79,7 +81,7 @@ impl Edf {
                 return Some(server);
             }
         }
-        let eligible = servers.filter(|&server| is_eligible(server));
+        let eligible = (0..self.turns.len() as u32).filter(|&server| is_eligible(server));
         let server = eligible.min_by_key(|&server| self.turns[server as usize])?;
         self.pass(server, weight(server));
         Some(server)
@@ -105,6 +107,53 @@ impl Edf {
         self.now = self.now.max(turn.deadline);
         *turn = Turn { deadline: self.now + 1.0 / weight, order: self.order, server };
         self.order += 1;
+    }
+}
+
+/// A schedule of the servers a node may choose among.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Configured, by id.
+    weights: Vec<f64>,
+    random_start: bool,
+    roll: Roll,
+    edf: Edf,
+}
+
+impl Schedule {
+    /// Memory a server takes [bytes].
+    pub const SERVER_BYTES: usize = size_of::<f64>() + Edf::SERVER_BYTES;
+
+    /// A schedule by these weights, by id. With `random_start` it begins after a random number of picks
+    /// below the number of servers.
+    pub fn new(weights: Vec<f64>, random_start: bool) -> Self {
+        Self { weights, random_start, roll: Roll::default(), edf: Edf::default() }
+    }
+
+    /// Picks the next server that is eligible with `gate`; `weight` is told everyone whose turn passes
+    /// and his configured weight.
+    pub fn pick(
+        &mut self,
+        candidates: &Candidates<'_>,
+        gate: bool,
+        stream: &mut Stream,
+        weight: impl Fn(u32, f64) -> f64,
+    ) -> Option<ServerId> {
+        let Self { weights, roll, edf, .. } = self;
+        if roll.has_changed(candidates) {
+            *edf = Edf::new(roll.servers().map(|server| weights[server as usize]));
+            if self.random_start && roll.places() > 0 {
+                for _ in 0..below(stream, roll.places()) {
+                    edf.pick(|place| weights[roll.server(place) as usize], |_| true);
+                }
+            }
+        }
+        let present = |place| {
+            let server = roll.server(place);
+            weight(server, weights[server as usize])
+        };
+        let picked = edf.pick(present, |place| candidates.is_eligible(roll.server(place), gate));
+        picked.map(|place| ServerId(roll.server(place)))
     }
 }
 
@@ -174,7 +223,6 @@ mod tests {
                 }
                 for _ in 0..7 {
                     let picked = edf.pick(
-                        0..n as u32,
                         |server| weights[server as usize],
                         |server| up[server as usize],
                     );
@@ -193,7 +241,7 @@ mod tests {
         let mut edf = Edf::new(weights.iter().copied());
         let mut counts = [0.0; 4];
         for pick in 1..2_000 {
-            let server = edf.pick(0..4, |server| weights[server as usize], |_| true).unwrap();
+            let server = edf.pick(|server| weights[server as usize], |_| true).unwrap();
             counts[server as usize] += 1.0;
             for (count, weight) in counts.iter().zip(weights) {
                 let share = f64::from(pick) * weight / sum;
@@ -208,7 +256,7 @@ mod tests {
         let weights = [2.0, 1.0, 1.0];
         let mut edf = Edf::new(weights.iter().copied());
         let picks: Vec<u32> = (0..8)
-            .map(|_| edf.pick(0..3, |server| weights[server as usize], |_| true).unwrap())
+            .map(|_| edf.pick(|server| weights[server as usize], |_| true).unwrap())
             .collect();
         // At 0.5 server 0; at 1 servers 1 and 2 were given their turns before server 0.
         assert_eq!(picks, [0, 1, 2, 0, 0, 1, 2, 0]);

@@ -14,11 +14,11 @@
 use crate::config::ParameterList;
 use crate::config::keys::{Key, key};
 use crate::ids::{NodeId, ServerId};
-use crate::rng::{Stream, below};
+use crate::rng::Stream;
 use crate::setup::Setup;
 use crate::view::Candidates;
 
-use super::edf::Edf;
+use super::edf::Schedule;
 use super::registry::capacity_gate_key;
 use super::{Parameters, Policy, SelectionIndex};
 
@@ -51,37 +51,25 @@ impl Parameters for EdfWeightedRoundRobinConfig {
     }
 
     fn server_bytes(&self) -> usize {
-        Edf::SERVER_BYTES + size_of::<f64>()
+        Schedule::SERVER_BYTES
     }
 
-    fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
-        let weights = setup.weights();
-        let mut edf = Edf::new(weights.iter().copied());
-        if self.random_start {
-            for _ in 0..below(stream, setup.servers) {
-                edf.pick(0..setup.servers, |server| weights[server as usize], |_| true);
-            }
-        }
+    fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
+        let schedule = Schedule::new(setup.weights(), self.random_start);
         let capacity_gate = self.capacity_gate;
-        SelectionIndex::Boxed(Box::new(EdfWeightedRoundRobin { edf, weights, capacity_gate }))
+        SelectionIndex::Boxed(Box::new(EdfWeightedRoundRobin { schedule, capacity_gate }))
     }
 }
 
 /// See the module documentation.
 #[derive(Debug)]
 pub struct EdfWeightedRoundRobin {
-    edf: Edf,
-    weights: Vec<f64>,
+    schedule: Schedule,
     capacity_gate: bool,
 }
 
 impl Policy for EdfWeightedRoundRobin {
-    fn choose(&mut self, candidates: &Candidates<'_>, _: &mut Stream) -> Option<ServerId> {
-        let picked = self.edf.pick(
-            candidates.servers(),
-            |server| self.weights[server as usize],
-            |server| candidates.is_eligible(server, self.capacity_gate),
-        );
-        picked.map(ServerId)
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        self.schedule.pick(candidates, self.capacity_gate, stream, |_, weight| weight)
     }
 }

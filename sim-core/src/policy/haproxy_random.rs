@@ -110,6 +110,7 @@ impl Rate {
 
 impl HaproxyRandom {
     /// Whether the later one of two servers loses.
+    #[expect(clippy::float_cmp, reason = "equal fractions of small numbers are equal to the bit")]
     fn loses(&self, candidates: &Candidates<'_>, later: u32, best: u32) -> bool {
         let in_flight = |server| f64::from(candidates.belief(server).own);
         let (of_later, of_best) = (self.draw.weight(best), self.draw.weight(later));

@@ -22,6 +22,7 @@ use crate::time::Nanos;
 use crate::view::{Belief, Candidates};
 
 use super::registry::capacity_gate_key;
+use super::roll::Roll;
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`HeapLeastLoaded`].
@@ -40,23 +41,30 @@ impl Parameters for HeapLeastLoadedConfig {
     }
 
     fn server_bytes(&self) -> usize {
-        // The heap, its index, the list of those that are down.
-        size_of::<u64>() + 3 * size_of::<u32>()
+        // Load, heap, its index, the list of those that are down, and its number.
+        size_of::<u64>() + 4 * size_of::<u32>()
     }
 
     fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
         // What happens at answers must not move the stream of choices.
         let places =
             Stream::new(u128::from(stream.next_u64()) << 64 | u128::from(stream.next_u64()));
-        let heap = LoadHeap::new(setup.servers);
-        let capacity_gate = self.capacity_gate;
-        SelectionIndex::Boxed(Box::new(HeapLeastLoaded { heap, places, capacity_gate }))
+        SelectionIndex::Boxed(Box::new(HeapLeastLoaded {
+            roll: Roll::default(),
+            place_of: vec![NOWHERE; setup.servers as usize],
+            heap: LoadHeap::new(0),
+            places,
+            capacity_gate: self.capacity_gate,
+        }))
     }
 }
 
 /// See the module documentation.
 #[derive(Debug)]
 pub struct HeapLeastLoaded {
+    roll: Roll,
+    /// By id, the number under which the heap knows a server.
+    place_of: Vec<u32>,
     heap: LoadHeap,
     /// Places of servers that become idle.
     places: Stream,
@@ -65,21 +73,44 @@ pub struct HeapLeastLoaded {
 
 impl Policy for HeapLeastLoaded {
     fn choose(&mut self, candidates: &Candidates<'_>, _: &mut Stream) -> Option<ServerId> {
-        let gate = self.capacity_gate;
-        self.heap.pick(|server| candidates.is_eligible(server, gate)).map(ServerId)
+        let Self { roll, place_of, heap, capacity_gate, .. } = self;
+        if roll.has_changed(candidates) {
+            place_of.fill(NOWHERE);
+            *heap = LoadHeap::new(roll.places());
+            for (place, server) in (0..).zip(roll.servers()) {
+                place_of[server as usize] = place;
+                heap.load(place, candidates.belief(server).own);
+            }
+        }
+        let picked = heap.pick(|place| candidates.is_eligible(roll.server(place), *capacity_gate));
+        picked.map(|place| ServerId(roll.server(place)))
     }
 
     fn on_send(&mut self, server: ServerId, belief: &Belief, _: Nanos) {
-        self.heap.load(server.0, belief.own);
+        self.load(server, belief.own);
     }
 
     fn on_answer(&mut self, server: ServerId, belief: &Belief, _: &Answer) {
-        self.heap.load(server.0, belief.own);
-        if belief.own == 0 {
-            self.heap.shuffle(server.0, &mut self.places);
+        let place = self.load(server, belief.own);
+        if belief.own == 0 && place != NOWHERE {
+            self.heap.shuffle(place, &mut self.places);
         }
     }
 }
+
+impl HeapLeastLoaded {
+    /// Tells the heap of a load; returns where the server is in it.
+    fn load(&mut self, server: ServerId, load: u32) -> u32 {
+        let place = self.place_of[server.index()];
+        if place != NOWHERE {
+            self.heap.load(place, load);
+        }
+        place
+    }
+}
+
+/// The number of a server that the heap does not know.
+const NOWHERE: u32 = u32::MAX;
 
 /// Above any load.
 const PENALTY: u64 = 1 << 32;

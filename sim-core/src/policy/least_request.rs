@@ -15,16 +15,16 @@
 //! Other systems by the parameters of [`super::two_choices`], `signal = "own"`: Finagle's and tower's
 //! P2C are `ties = "first"`, YARP's as well; Envoy's for equal weights is `replacement = true` besides.
 //!
-//! Parameters: `choices` (2), `selection` ("n_choices"), `bias` (1), `capacity_gate` (false).
+//! Parameters: `choices` (2), `selection` (`n_choices`), `bias` (1), `capacity_gate` (false).
 
 use crate::config::keys::{Key, key};
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::{NodeId, ServerId};
-use crate::rng::{Stream, below};
+use crate::rng::Stream;
 use crate::setup::Setup;
 use crate::view::Candidates;
 
-use super::edf::Edf;
+use super::edf::Schedule;
 use super::registry::capacity_gate_key;
 use super::two_choices::{Choices, DrawTies, LoadSignal, TwoChoices};
 use super::{Parameters, Policy, SelectionIndex};
@@ -87,10 +87,10 @@ impl Parameters for LeastRequestConfig {
 
     fn server_bytes(&self) -> usize {
         // Where weights differ.
-        Edf::SERVER_BYTES + size_of::<f64>()
+        Schedule::SERVER_BYTES
     }
 
-    fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
+    fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
         let Self { choices, selection, bias, capacity_gate } = *self;
         let weights = setup.weights();
         let are_equal = weights.iter().all(|weight| weight.to_bits() == weights[0].to_bits());
@@ -102,40 +102,24 @@ impl Parameters for LeastRequestConfig {
             let policy = TwoChoices::new(choices, true, LoadSignal::Own, ties, capacity_gate);
             return SelectionIndex::Boxed(Box::new(policy));
         }
-        let mut edf = Edf::new(weights.iter().copied());
-        for _ in 0..below(stream, setup.servers) {
-            edf.pick(0..setup.servers, |server| weights[server as usize], |_| true);
-        }
-        SelectionIndex::Boxed(Box::new(LeastRequest { edf, weights, bias, capacity_gate }))
+        let schedule = Schedule::new(weights, true);
+        SelectionIndex::Boxed(Box::new(LeastRequest { schedule, bias, capacity_gate }))
     }
 }
 
 /// Where weights differ; else it is [`TwoChoices`]. See the module documentation.
 #[derive(Debug)]
 pub struct LeastRequest {
-    edf: Edf,
-    weights: Vec<f64>,
+    schedule: Schedule,
     bias: f64,
     capacity_gate: bool,
 }
 
-impl LeastRequest {
-    fn weight(&self, server: u32, in_flight: u32) -> f64 {
-        let busy = f64::from(in_flight) + 1.0;
-        let busy = if self.bias == 1.0 { busy } else { libm::pow(busy, self.bias) };
-        self.weights[server as usize] / busy
-    }
-}
-
 impl Policy for LeastRequest {
-    fn choose(&mut self, candidates: &Candidates<'_>, _: &mut Stream) -> Option<ServerId> {
-        let mut edf = std::mem::take(&mut self.edf);
-        let picked = edf.pick(
-            candidates.servers(),
-            |server| self.weight(server, candidates.belief(server).own),
-            |server| candidates.is_eligible(server, self.capacity_gate),
-        );
-        self.edf = edf;
-        picked.map(ServerId)
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        let Self { schedule, bias, capacity_gate } = self;
+        schedule.pick(candidates, *capacity_gate, stream, |server, weight| {
+            weight / libm::pow(f64::from(candidates.belief(server).own) + 1.0, *bias)
+        })
     }
 }

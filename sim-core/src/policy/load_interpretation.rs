@@ -14,7 +14,7 @@
 //!   servers report in step); each of the servers below the level is chosen with equal chance: they have
 //!   been filled up to it, if all nodes do alike.
 //!
-//! The rate of the fleet is this node's own rate of choices, averaged over about `rate_window`, times
+//! The rate of the fleet is this node's own rate of attempts, averaged over about `rate_window`, times
 //! the number of configured nodes. Loads count requests, so it fits servers that are alike.
 //! Ties: chance decides. Servers that are not eligible are drawn again; after a few misses one scan
 //! settles it, with the level of the eligible alone.
@@ -33,7 +33,7 @@ use crate::view::barred::BARRED;
 use crate::view::{BLIND_DRAWS, Belief, Candidates};
 
 use super::registry::capacity_gate_key;
-use super::{Needs, Parameters, Policy, SelectionIndex};
+use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`LoadInterpretation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +93,6 @@ impl Parameters for LoadInterpretationConfig {
         check.positive_time("rate_window", self.rate_window_ns);
     }
 
-    fn needs(&self) -> Needs {
-        Needs::default()
-    }
-
     fn corrects_own_sends(&self) -> bool {
         false
     }
@@ -116,7 +112,7 @@ impl Parameters for LoadInterpretationConfig {
             rate: Rate::new(self.rate_window_ns),
             board: Board::new(setup.servers),
             changed: Vec::new(),
-            is_filled: false,
+            filled_for: None,
         }))
     }
 }
@@ -133,15 +129,16 @@ pub struct LoadInterpretation {
     board: Board,
     /// Servers about which something may have changed since the last choice.
     changed: Vec<u32>,
-    is_filled: bool,
+    /// Of which pool the board is; `None`: of nobody yet.
+    filled_for: Option<u32>,
 }
 
 impl LoadInterpretation {
     /// Brings the board up to date. Reports come in no order, so they are taken by server.
     fn catch_up(&mut self, candidates: &Candidates<'_>) {
-        if !self.is_filled {
-            self.is_filled = true;
-            self.changed.clear();
+        if self.filled_for != Some(candidates.pool_changes()) {
+            self.filled_for = Some(candidates.pool_changes());
+            self.board = Board::new(candidates.len());
             self.changed.extend(candidates.servers());
         }
         self.changed.sort_unstable();
@@ -222,7 +219,6 @@ impl Policy for LoadInterpretation {
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         self.catch_up(candidates);
         let expected = self.expected(candidates);
-        self.rate.count(candidates.at_ns());
         for _ in 0..BLIND_DRAWS {
             let server = self.draw(expected, stream)?;
             if candidates.is_eligible(server, self.capacity_gate) {
@@ -234,6 +230,10 @@ impl Policy for LoadInterpretation {
 
     fn on_report(&mut self, server: ServerId, _: &Belief) {
         self.changed.push(server.0);
+    }
+
+    fn on_send(&mut self, _: ServerId, _: &Belief, at_ns: Nanos) {
+        self.rate.count(at_ns);
     }
 
     fn on_answer(&mut self, server: ServerId, _: &Belief, answer: &Answer) {
@@ -426,7 +426,7 @@ mod tests {
             rate: Rate::new(1),
             board,
             changed: Vec::new(),
-            is_filled: true,
+            filled_for: Some(0),
         }
     }
 

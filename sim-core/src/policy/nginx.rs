@@ -82,7 +82,7 @@ pub struct Peer {
 /// All servers, by id.
 #[derive(Clone, Debug)]
 pub struct Peers {
-    peers: Vec<Peer>,
+    all: Vec<Peer>,
     failing: Failing,
     capacity_gate: bool,
 }
@@ -101,33 +101,33 @@ impl Peers {
             accessed_ns: None,
             checked_ns: None,
         };
-        Self { peers: setup.weights().into_iter().map(peer).collect(), failing, capacity_gate }
+        Self { all: setup.weights().into_iter().map(peer).collect(), failing, capacity_gate }
     }
 
     /// The configured weight of a server.
     pub fn weight(&self, server: u32) -> f64 {
-        self.peers[server as usize].weight
+        self.all[server as usize].weight
     }
 
     /// Time since a server was checked [ns]; for ever, if it never was.
     pub fn unchecked_ns(&self, server: u32, at_ns: Nanos) -> Nanos {
-        self.peers[server as usize].checked_ns.map_or(Nanos::MAX, |checked_ns| at_ns - checked_ns)
+        self.all[server as usize].checked_ns.map_or(Nanos::MAX, |checked_ns| at_ns - checked_ns)
     }
 
     /// Whether a server may be chosen. A single one may whatever it has done.
     pub fn is_fit(&self, candidates: &Candidates<'_>, server: u32) -> bool {
         let Failing { max_fails, timeout_ns } = self.failing;
         let failed = max_fails > 0
-            && self.peers[server as usize].fails >= max_fails
+            && self.all[server as usize].fails >= max_fails
             && self.unchecked_ns(server, candidates.at_ns()) <= timeout_ns
-            && self.peers.len() > 1;
+            && self.all.len() > 1;
         !failed && candidates.is_eligible(server, self.capacity_gate)
     }
 
     /// A server has been chosen.
     pub fn note_choice(&mut self, server: u32, at_ns: Nanos) {
         if self.unchecked_ns(server, at_ns) > self.failing.timeout_ns {
-            self.peers[server as usize].checked_ns = Some(at_ns);
+            self.all[server as usize].checked_ns = Some(at_ns);
         }
     }
 
@@ -139,6 +139,7 @@ impl Peers {
 
     /// Of all that are fit the one with the least `score / weight`; smooth weighted round robin among
     /// equal ones. O(servers).
+    #[expect(clippy::float_cmp, reason = "products of whole numbers are equal to the bit, or not")]
     pub fn least(
         &mut self,
         candidates: &Candidates<'_>,
@@ -182,29 +183,29 @@ impl Peers {
     ) -> Option<u32> {
         let mut best = first;
         let mut total = 0.0;
-        let from = first.unwrap_or(0);
-        for server in candidates.servers().skip_while(|&server| server < from) {
+        let is_before = |server: &u32| first.is_some_and(|first| *server != first);
+        for server in candidates.servers().skip_while(is_before) {
             if !(is_in(self, server) && self.is_fit(candidates, server)) {
                 continue;
             }
-            let peer = &mut self.peers[server as usize];
+            let peer = &mut self.all[server as usize];
             peer.current += peer.effective;
             total += peer.effective;
             peer.effective = peer.weight.min(peer.effective + 1.0);
             let current = peer.current;
-            if best.is_none_or(|best| current > self.peers[best as usize].current) {
+            if best.is_none_or(|best| current > self.all[best as usize].current) {
                 best = Some(server);
             }
         }
         if let Some(best) = best {
-            self.peers[best as usize].current -= total;
+            self.all[best as usize].current -= total;
         }
         best
     }
 
     /// An attempt has ended.
     pub fn note_answer(&mut self, server: ServerId, answer: &Answer) {
-        let peer = &mut self.peers[server.index()];
+        let peer = &mut self.all[server.index()];
         if answer.status == Some(Status::Ok) {
             if peer.accessed_ns < peer.checked_ns {
                 peer.fails = 0;

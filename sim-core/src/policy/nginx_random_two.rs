@@ -74,9 +74,9 @@ impl Policy for NginxRandomTwo {
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         let peers = &mut self.peers;
         let mut previous = None;
-        let mut tries = if candidates.len() < 2 { TRIES + 1 } else { 0 };
+        let mut tries = if candidates.choosable() < 2 { TRIES + 1 } else { 0 };
         while tries <= TRIES {
-            let server = self.draw.draw(stream);
+            let server = self.draw.draw(candidates, stream)?;
             if previous == Some(server) || !peers.is_fit(candidates, server) {
                 tries += 1;
                 continue;

@@ -172,6 +172,7 @@ mod tests {
 
     /// Peaks count at once, what is shorter by its share, and looks let a cost fade.
     #[test]
+    #[expect(clippy::float_cmp, reason = "what does not fade stays as it is")]
     fn cost_jumps_up_and_fades() {
         let tau_ns = 1_000;
         let mut cost = Cost { ns: 0.0, seen_ns: None };

@@ -14,6 +14,7 @@ use crate::rng::Stream;
 use crate::setup::Setup;
 
 pub use super::custom::CustomPolicy;
+pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
 pub use super::load_interpretation::Interpretation;
 pub use super::lowest_latency::LatencyTies;
@@ -71,6 +72,11 @@ pub trait Parameters: Clone + Debug + Default + PartialEq {
     /// Memory a node's policy keeps of each server [bytes].
     fn server_bytes(&self) -> usize {
         0
+    }
+
+    /// Memory of tables that all nodes share, with so many servers [bytes].
+    fn shared_bytes(&self, _servers: f64) -> f64 {
+        0.0
     }
 
     /// The policy of one node; first states are drawn from `stream`.
@@ -147,6 +153,14 @@ macro_rules! registry {
                 }
             }
 
+            /// Memory of tables that all nodes share [bytes].
+            pub fn shared_bytes(&self, servers: f64) -> f64 {
+                match self {
+                    $(Self::$kind(parameters) => parameters.shared_bytes(servers),)*
+                    Self::Custom(_) => 0.0,
+                }
+            }
+
             /// Memory a node's policy keeps of each server [bytes]; of the caller's own nothing is known.
             pub fn server_bytes(&self) -> usize {
                 match self {
@@ -197,13 +211,19 @@ registry! {
         "NGINX's random two: the lighter of two different servers drawn by weight.";
     nginx_least_connections::NginxLeastConnectionsConfig as NginxLeastConnections =
         "nginx_least_connections":
-        "NGINX's least_conn: the fewest own requests by weight of all.";
+        "NGINX's least connections: the fewest own requests by weight of all.";
     nginx_least_time::NginxLeastTimeConfig as NginxLeastTime = "nginx_least_time":
-        "NGINX's least_time: own response times by load, in coarse steps.";
+        "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
     load_interpretation::LoadInterpretationConfig as LoadInterpretation = "load_interpretation":
         "Dahlin's: reported loads read with their age, so that all servers end up level.";
+    ring_hash::RingHashConfig as RingHash = "ring_hash":
+        "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
+    maglev::MaglevConfig as Maglev = "maglev":
+        "By key: Maglev's table, with an optional bound on load (Envoy).";
+    rendezvous::RendezvousConfig as Rendezvous = "rendezvous":
+        "By key: the server with the highest random weight.";
 }
 
 /// The documentation of the switch most policies have.

@@ -24,6 +24,7 @@ use crate::setup::Setup;
 use crate::view::{BLIND_DRAWS, Candidates};
 
 use super::registry::capacity_gate_key;
+use super::roll::Roll;
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`StaticStride`].
@@ -55,29 +56,39 @@ impl Parameters for StaticStrideConfig {
     }
 
     fn server_bytes(&self) -> usize {
-        size_of::<u16>()
+        size_of::<f64>() + size_of::<u16>()
     }
 
     fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
         let counter = if self.random_start { stream.next_u32() } else { 0 };
-        let strides = Strides::new(&setup.weights(), counter);
-        let capacity_gate = self.capacity_gate;
-        SelectionIndex::Boxed(Box::new(StaticStride { strides, capacity_gate }))
+        SelectionIndex::Boxed(Box::new(StaticStride {
+            weights: setup.weights(),
+            roll: Roll::default(),
+            strides: Strides::new(&[], counter),
+            capacity_gate: self.capacity_gate,
+        }))
     }
 }
 
 /// See the module documentation.
 #[derive(Debug)]
 pub struct StaticStride {
+    /// By id.
+    weights: Vec<f64>,
+    roll: Roll,
     strides: Strides,
     capacity_gate: bool,
 }
 
 impl Policy for StaticStride {
     fn choose(&mut self, candidates: &Candidates<'_>, _: &mut Stream) -> Option<ServerId> {
-        let gate = self.capacity_gate;
-        let is_eligible = |server| candidates.is_eligible(server, gate);
-        self.strides.pick(candidates.servers(), is_eligible).map(ServerId)
+        let Self { weights, roll, strides, capacity_gate } = self;
+        if roll.has_changed(candidates) {
+            let weights: Vec<f64> = roll.servers().map(|server| weights[server as usize]).collect();
+            *strides = Strides::new(&weights, strides.counter);
+        }
+        let is_eligible = |place| candidates.is_eligible(roll.server(place), *capacity_gate);
+        strides.pick(is_eligible).map(|place| ServerId(roll.server(place)))
     }
 }
 
@@ -115,7 +126,7 @@ impl Strides {
     }
 
     /// The next server, eligible or not.
-    pub fn next(&mut self) -> u32 {
+    pub fn step(&mut self) -> u32 {
         loop {
             let step = u64::from(self.counter);
             self.counter = self.counter.wrapping_add(1);
@@ -132,22 +143,19 @@ impl Strides {
         }
     }
 
-    /// The next server that is eligible, out of `servers`.
-    pub fn pick(
-        &mut self,
-        servers: impl DoubleEndedIterator<Item = u32> + Clone,
-        is_eligible: impl Fn(u32) -> bool,
-    ) -> Option<u32> {
+    /// The next server that is eligible.
+    pub fn pick(&mut self, is_eligible: impl Fn(u32) -> bool) -> Option<u32> {
+        if self.servers == 0 {
+            return None;
+        }
         let mut last = 0;
         for _ in 0..BLIND_DRAWS {
-            last = self.next();
+            last = self.step();
             if is_eligible(last) {
                 return Some(last);
             }
         }
-        let after = servers.clone().filter(|&server| server > last);
-        let before = servers.filter(|&server| server <= last);
-        after.chain(before).find(|&server| is_eligible(server))
+        (last + 1..self.servers).chain(0..=last).find(|&server| is_eligible(server))
     }
 }
 
@@ -180,7 +188,7 @@ mod tests {
             let given: Vec<f64> = weights.iter().map(|&weight| weight as f64).collect();
             let mut strides = Strides::new(&given, from);
             prop_assume!(!strides.weights.is_empty());
-            let picks: Vec<u32> = (0..200).map(|_| strides.next()).collect();
+            let picks: Vec<u32> = (0..200).map(|_| strides.step()).collect();
             prop_assert_eq!(picks, sequence(&weights, from.into(), 200));
         }
     }
@@ -193,7 +201,7 @@ mod tests {
         let mut counts = [0_u32; 5];
         let picks = weights.iter().sum::<f64>() as usize;
         for _ in 0..picks {
-            counts[strides.next() as usize] += 1;
+            counts[strides.step() as usize] += 1;
         }
         assert_eq!(counts, [65_535, 32_768, 7, 40_000, 1]);
     }
@@ -202,7 +210,7 @@ mod tests {
     fn a_few_known_weights_and_equal_ones_are_round_robin() {
         for weights in [[0.0; 3], [0.0, 7.0, 0.0], [4.0; 3]] {
             let mut strides = Strides::new(&weights, 0);
-            let picks: Vec<u32> = (0..6).map(|_| strides.next()).collect();
+            let picks: Vec<u32> = (0..6).map(|_| strides.step()).collect();
             assert_eq!(picks, [0, 1, 2, 0, 1, 2], "{weights:?}");
         }
         // Who has none stands for the mean: (65535 + 21845) / 2.
@@ -214,8 +222,8 @@ mod tests {
     fn whoever_is_out_is_skipped() {
         let mut strides = Strides::new(&[1.0, 100.0, 1.0, 2.0], 0);
         for _ in 0..100 {
-            assert_eq!(strides.pick(0..4, |server| server == 2), Some(2));
+            assert_eq!(strides.pick(|server| server == 2), Some(2));
         }
-        assert_eq!(strides.pick(0..4, |_| false), None);
+        assert_eq!(strides.pick(|_| false), None);
     }
 }

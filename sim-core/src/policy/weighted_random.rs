@@ -16,6 +16,7 @@ use crate::view::{BLIND_DRAWS, Candidates};
 
 use super::alias::AliasTable;
 use super::registry::capacity_gate_key;
+use super::roll::Roll;
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`WeightedRandom`].
@@ -61,7 +62,9 @@ impl Policy for WeightedRandom {
 /// Draws servers in proportion to their weights.
 #[derive(Debug)]
 pub struct WeightedDraw {
+    /// By id.
     weights: Vec<f64>,
+    roll: Roll,
     table: AliasTable,
 }
 
@@ -69,10 +72,9 @@ impl WeightedDraw {
     /// Memory a server takes [bytes].
     pub const SERVER_BYTES: usize = size_of::<f64>() + AliasTable::OUTCOME_BYTES;
 
-    /// A draw by these weights.
+    /// A draw by these weights, by id.
     pub fn new(weights: Vec<f64>) -> Self {
-        let table = AliasTable::new(&weights);
-        Self { weights, table }
+        Self { weights, roll: Roll::default(), table: AliasTable::default() }
     }
 
     /// The weight of a server.
@@ -80,20 +82,24 @@ impl WeightedDraw {
         self.weights[server as usize]
     }
 
-    /// A server, whoever it is. O(1).
-    pub fn draw(&self, stream: &mut Stream) -> u32 {
-        self.table.draw(stream)
+    /// A server, whoever it is; none if there are none. O(1).
+    pub fn draw(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<u32> {
+        if self.roll.has_changed(candidates) {
+            let weights: Vec<f64> = self.roll.servers().map(|server| self.weight(server)).collect();
+            self.table = AliasTable::new(&weights);
+        }
+        (self.roll.places() > 0).then(|| self.roll.server(self.table.draw(stream)))
     }
 
     /// A server that passes `is_in`; O(1) expected while a fair share of the weight does.
     pub fn draw_where(
-        &self,
+        &mut self,
         candidates: &Candidates<'_>,
         stream: &mut Stream,
         is_in: impl Fn(u32) -> bool,
     ) -> Option<u32> {
         for _ in 0..BLIND_DRAWS {
-            let server = self.draw(stream);
+            let server = self.draw(candidates, stream)?;
             if is_in(server) {
                 return Some(server);
             }
@@ -134,7 +140,7 @@ mod tests {
     #[test]
     fn both_ways_of_drawing_follow_the_weights_of_the_eligible() {
         let weights: Vec<f64> = vec![1.0, 4.0, 2.0, 8.0, 3.0];
-        let draw = WeightedDraw::new(weights.clone());
+        let mut draw = WeightedDraw::new(weights);
         let view = fixture::view(5, 4);
         let candidates = fixture::candidates(&view);
         let is_in = |server| server != 1 && server != 3;

@@ -149,6 +149,13 @@ impl<'a> Candidates<'a> {
         }
     }
 
+    /// How often the servers the node may choose among have changed: what is kept about all of them is
+    /// good while this stays the same.
+    #[inline]
+    pub const fn pool_changes(&self) -> u32 {
+        self.view.pool_changes()
+    }
+
     /// The server at a place below [`Self::choosable`], in the order of [`Self::servers`].
     #[inline]
     pub fn server_at(&self, place: u32) -> u32 {
@@ -218,6 +225,9 @@ pub(crate) mod fixture {
             barred: Barred::default(),
             news: News::default(),
             own_sends: true,
+            pool: None,
+            pool_changes: 0,
+            widened: false,
         }
     }
 
@@ -228,6 +238,7 @@ pub(crate) mod fixture {
 
     /// All of them at a moment.
     pub(crate) fn candidates_at(view: &View, at_ns: Nanos) -> Candidates<'_> {
-        Candidates { view, oldest_live: KNOWN_AT_START, exclude: u32::MAX, at_ns, key: 0 }
+        let exclude = u32::MAX;
+        Candidates { view, oldest_live: KNOWN_AT_START, exclude, at_ns, key: 0, pool: None }
     }
 }
