@@ -3,7 +3,7 @@
 use sim_core::config::{
     Arrivals, Choices, Conduct, DrawTies, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
     LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    Retries, Scenario, ServerGroup, TwoChoicesConfig, WorkloadConfig,
+    PrioritiesConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
@@ -70,6 +70,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             speed: 1.0,
             conduct: Conduct::default(),
             weight: 1.0,
+            priority: 0,
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate },
@@ -90,6 +91,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         },
         gossip: None,
         subset: None,
+        priorities: PrioritiesConfig::default(),
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

@@ -14,6 +14,7 @@ mod judge;
 mod node;
 mod pace;
 mod peers;
+mod scan;
 mod server;
 mod serving;
 mod subsets;

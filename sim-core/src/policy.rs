@@ -18,6 +18,7 @@ mod random;
 mod rendezvous;
 mod ring_hash;
 mod round_robin;
+mod tiered;
 mod two_choices;
 
 pub use custom::{CustomPolicy, Factory};

@@ -63,6 +63,7 @@ impl Checker {
             heartbeat,
             gossip,
             subset,
+            priorities,
             judgement,
             membership,
             faults,
@@ -98,6 +99,7 @@ impl Checker {
         self.policies(scenario, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
         self.subset(subset.as_ref());
+        self.priorities(priorities);
         self.judgement(judgement, engine);
         if let Some(membership) = membership {
             self.membership(membership, engine, nodes.count);

@@ -49,6 +49,9 @@ impl Reasons {
     /// It is down: only an oracle knows.
     pub const DOWN: Self = Self(64);
 
+    /// Nobody is sent where he is not wanted, or to a server that may not exist.
+    pub const UNUSABLE: Self = Self(1 | 2 | 4);
+
     /// What the newest report alone decides.
     const BY_REPORT: Self = Self(1 | 2 | 4);
     /// What a report takes away.
