@@ -117,15 +117,16 @@ fn round_times(scenario: &mut Scenario, rng: &mut Stream) -> Vec<TraceRecord> {
         scenario.workload.timeout_ns = Some(patience_ns);
     }
     let stated = rng.random_bool(0.5);
-    scenario.workload.arrivals = Arrivals::Trace(TraceConfig {
-        file: "memory".into(),
-        time: "at".into(),
-        time_unit_ns: 1,
-        service: stated.then(|| "service".into()),
-        service_unit_ns: 1,
-        key: None,
-        rate: None,
-    });
+    scenario.workload.arrivals = Arrivals::Trace(TraceConfig::new(
+        "memory",
+        TraceFormat::Csv(CsvColumns {
+            time: "at".into(),
+            time_unit_ns: 1,
+            service: stated.then(|| "service".into()),
+            service_unit_ns: 1,
+            ..CsvColumns::default()
+        }),
+    ));
     // Bursts up to the end of the run; a few rows are off the ticks.
     let rows = rng.random_range(100..4_000);
     let burst_share = [0.05, 0.3][rng.random_range(0..2)];

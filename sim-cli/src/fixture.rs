@@ -91,7 +91,8 @@ pub fn simulated(scenario: Scenario) -> Simulated {
     let runs = runs(&scenario);
     let (wall, engine) = (Duration::from_secs(1), Duration::from_secs(1));
     let (warmup_found, unsettled) = (false, Vec::new());
-    Simulated { scenario, warmup_found, unsettled, runs, threads: 1, wall, engine }
+    let traces = Vec::new();
+    Simulated { scenario, warmup_found, unsettled, runs, threads: 1, wall, engine, traces }
 }
 
 /// 1 000 requests, 990 of them answered; the latencies depend on the policy and replication.

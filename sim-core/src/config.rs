@@ -17,6 +17,7 @@ mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
 mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
+pub mod trace; // recorded arrivals
 mod policy; // the policies to compare
 mod parameters; // what they may be told
 mod heartbeat; // reports
@@ -51,6 +52,7 @@ pub use membership::{MembershipConfig, ProbeOrder};
 pub use parameters::{ParameterCheck, ParameterList};
 pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
+pub use trace::{CsvColumns, TraceConfig, TraceFormat};
 
 pub use crate::policy::registry::*;
 
@@ -243,25 +245,6 @@ pub enum Arrivals {
     Trace(TraceConfig),
 }
 
-/// A recorded workload in a CSV file with a header.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TraceConfig {
-    /// Path as written in the scenario, relative to the scenario file.
-    pub file: String,
-    /// Column with the arrival time. Rows are in this order.
-    pub time: String,
-    /// Unit of `time` [ns].
-    pub time_unit_ns: Nanos,
-    /// Column with the service time; without it demands come from the servers' laws.
-    pub service: Option<String>,
-    /// Unit of `service` [ns].
-    pub service_unit_ns: Nanos,
-    /// Column with the request's key, for policies that route by key.
-    pub key: Option<String>,
-    /// Arrivals a second in the file, where the scenario states it; used for `lbsim check` only.
-    pub rate: Option<f64>,
-}
-
 /// Reports from servers to nodes, and what their absence means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeartbeatConfig {
@@ -362,7 +345,7 @@ impl WorkloadConfig {
     /// Whether requests have keys.
     pub const fn has_keys(&self) -> bool {
         match &self.arrivals {
-            Arrivals::Trace(trace) if trace.key.is_some() => true,
+            Arrivals::Trace(trace) if trace.states_key() => true,
             _ => self.keys.is_some(),
         }
     }

@@ -241,7 +241,7 @@ impl Setup {
             has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
-                Arrivals::Trace(trace) if trace.service.is_some()
+                Arrivals::Trace(trace) if trace.states_service()
             ),
             membership: scenario.membership.as_ref().map(|config| Rules::new(config, &ticks)),
             nodes_talk: scenario.nodes_talk(),

@@ -312,7 +312,7 @@ impl Arrivals {
                 let angle = std::f64::consts::TAU * seconds(duration_ns) / seconds(period_ns);
                 mean * (1.0 + amplitude * (1.0 - libm::cos(angle)) / angle)
             }
-            Self::Trace(ref trace) => trace.rate.unwrap_or(f64::NAN),
+            Self::Trace(ref trace) => trace.stated_rate().unwrap_or(f64::NAN),
         }
     }
 }

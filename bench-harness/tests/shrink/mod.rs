@@ -99,8 +99,10 @@ fn candidates(case: &Case) -> Vec<Case> {
 /// A case as files that `lbsim run` takes: the scenario and, where it has one, its trace.
 pub fn print(case: &Case) -> String {
     let mut text = case.scenario.to_toml();
-    if let Arrivals::Trace(trace) = &case.scenario.workload.arrivals {
-        let TraceConfig { file, time, service, .. } = trace;
+    if let Arrivals::Trace(TraceConfig { file, format: TraceFormat::Csv(columns), .. }) =
+        &case.scenario.workload.arrivals
+    {
+        let CsvColumns { time, service, .. } = columns;
         let header = service.as_ref().map_or_else(String::new, |service| format!(",{service}"));
         let _ = write!(text, "\n# the file {file:?}, without the signs:\n# {time}{header}\n");
         for TraceRecord { at_ns, service_ns, .. } in &case.trace {

@@ -32,7 +32,7 @@ impl Scenario {
                 }
             }
             Arrivals::Diurnal { mean, .. } => *mean,
-            Arrivals::Trace(trace) => return trace.rate,
+            Arrivals::Trace(trace) => return trace.stated_rate(),
         })
     }
 }

@@ -1,12 +1,13 @@
 //! Reads `[workload]`: arrivals, keys, timeout, retries.
 
+use super::trace::trace;
 use super::tree::Value;
-use super::units::{RATE_FORM, RawRate, parse_rate, parse_unit};
-use super::values::{Limit, big_count, count, duration, duration_or_never, number, text};
+use super::units::{RATE_FORM, RawRate, parse_rate};
+use super::values::{Limit, big_count, count, duration, duration_or_never, number};
 use super::walk::{Item, Section, Walk, choice};
-use super::{Arrivals, Retries, TraceConfig, WorkloadConfig};
+use super::{Arrivals, Retries, WorkloadConfig};
 use crate::popularity::Popularity;
-use crate::time::{MICROSECOND, Nanos, SECOND};
+use crate::time::SECOND;
 
 const ARRIVALS: [&str; 6] = ["poisson", "constant", "mmpp", "ramp", "diurnal", "trace"];
 
@@ -63,7 +64,7 @@ fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option
     let (variant, inner) = choice(walk, item, &ARRIVALS, "poisson = { rate = \"70%\" }")?;
     let mut s = Section::open(walk, &inner);
     let rate = |walk: &mut Walk<'_>, s: &mut Section<'_>, key: &'static str| {
-        let read = |walk: &mut Walk<'_>, item: &Item<'_>| rate(walk, item, Some(capacity_per_s));
+        let read = |walk: &mut Walk<'_>, item: &Item<'_>| rate_of(walk, item, Some(capacity_per_s));
         s.need(walk, key, "\"70%\"", read).unwrap_or(1.0)
     };
     let arrivals = match variant {
@@ -85,7 +86,7 @@ fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option
             amplitude: s.need(walk, "amplitude", "0.5", number).unwrap_or(0.0),
             period_ns: s.need(walk, "period", "\"10s\"", duration).unwrap_or(SECOND),
         },
-        _ => Arrivals::Trace(trace(&mut s, walk)),
+        _ => Arrivals::Trace(trace(&mut s, walk, |walk, item| rate_of(walk, item, None))),
     };
     s.close(walk);
     Some(arrivals)
@@ -107,31 +108,8 @@ fn keys(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Popularity> {
     Some(popularity)
 }
 
-/// A recorded workload; the defaults are the columns of the trace converter's normal form.
-fn trace(s: &mut Section<'_>, walk: &mut Walk<'_>) -> TraceConfig {
-    TraceConfig {
-        file: s.need(walk, "file", "\"requests.csv\"", text).unwrap_or_default(),
-        time: s.read(walk, "time", text).unwrap_or_else(|| "t_us".into()),
-        time_unit_ns: s.read(walk, "time_unit", unit).unwrap_or(MICROSECOND),
-        service: s.read(walk, "service", text),
-        service_unit_ns: s.read(walk, "service_unit", unit).unwrap_or(MICROSECOND),
-        key: s.read(walk, "key", text),
-        rate: s.read(walk, "rate", |walk, item| rate(walk, item, None)),
-    }
-}
-
-/// A unit of time such as `"us"`.
-fn unit(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
-    let written = text(walk, item)?;
-    let parsed = parse_unit(&written);
-    if parsed.is_none() {
-        walk.refuse(item, "unknown unit of time").allowed = Some("ns, us, ms, s, min".into());
-    }
-    parsed
-}
-
 /// A rate; a percentage needs a capacity to be a share of.
-fn rate(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: Option<f64>) -> Option<f64> {
+fn rate_of(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: Option<f64>) -> Option<f64> {
     let written = match &item.node.value {
         Value::Text(written) => written,
         Value::Whole(Some(whole)) => {

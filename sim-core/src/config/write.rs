@@ -8,6 +8,7 @@
 mod judgement; // what nodes make of servers
 mod subset; // which servers a node knows
 mod breaking; // what breaks
+mod trace; // recorded arrivals
 mod conduct; // how servers serve
 
 use std::fmt::Write;
@@ -16,7 +17,7 @@ use super::units::format_duration;
 use super::{
     Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
     GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    ProbeOrder, Retries, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
+    ProbeOrder, Retries, Scenario, ServerGroup, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::popularity::Popularity;
@@ -277,7 +278,7 @@ impl File {
                     ("period", time(*period_ns)),
                 ],
             ),
-            Arrivals::Trace(trace) => ("trace", trace_keys(trace)),
+            Arrivals::Trace(trace) => ("trace", trace::keys(trace)),
         };
         self.key(&format!("arrivals.{process}"), inline(&keys));
         if let Some(popularity) = popularity {
@@ -419,21 +420,4 @@ impl File {
             self.key(&quote(&format!("{policy}{metric}")), format!("\"{sign} {bound:?}\""));
         }
     }
-}
-
-fn trace_keys(trace: &TraceConfig) -> Vec<(&'static str, String)> {
-    let TraceConfig { file, time: at, time_unit_ns, service, service_unit_ns, key, rate: r } =
-        trace;
-    let unit = |ns: Nanos| {
-        let known = ["ns", "us", "ms", "s", "min"];
-        let unit = known.into_iter().find(|unit| super::units::parse_unit(unit) == Some(ns));
-        quote(unit.unwrap_or("ns"))
-    };
-    let mut keys =
-        vec![("file", quote(file)), ("time", quote(at)), ("time_unit", unit(*time_unit_ns))];
-    keys.extend(service.as_ref().map(|service| ("service", quote(service))));
-    keys.push(("service_unit", unit(*service_unit_ns)));
-    keys.extend(key.as_ref().map(|key| ("key", quote(key))));
-    keys.extend(r.map(|r| ("rate", rate(r))));
-    keys
 }
