@@ -50,7 +50,7 @@ impl TierScan {
             sim_core::config::PolicyConfig::LowestLatency(parameters) => parameters.capacity_gate,
             other => unreachable!("{} is not scanned", other.name()),
         };
-        let mut servers = 0..candidates.len();
+        let servers = 0..candidates.len();
         let Some(tiers) = &setup.tiers else {
             let eligible = servers.filter(|&s| candidates.is_eligible(s, gate));
             return self.scans[0].choose(candidates, eligible, stream);
@@ -80,9 +80,6 @@ impl TierScan {
             }
         }
         let tier = chosen?;
-        if !servers.any(|s| usize::from(tiers.of[s as usize]) == tier && is_there(s)) {
-            return None;
-        }
         let panics = shares[tier].panics;
         let eligible = (0..candidates.len()).filter(|&s| {
             usize::from(tiers.of[s as usize]) == tier

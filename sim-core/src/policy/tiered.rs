@@ -27,6 +27,8 @@ pub struct Tiered {
     shares: Vec<Share>,
     /// The servers of each tier that the node knows.
     pools: Vec<Pool>,
+    /// Changes of the node's part of the servers seen by `pools`.
+    changes: Option<u32>,
     /// When the shares were worked out, in quanta.
     quantum: Option<u64>,
     quantum_ns: Nanos,
@@ -43,6 +45,7 @@ impl Tiered {
             policies,
             shares: vec![Share::default(); count],
             pools: vec![Pool::default(); count],
+            changes: None,
             quantum: None,
             quantum_ns: setup.ticks.quantum_ns,
         }
@@ -54,11 +57,17 @@ impl Tiered {
 
     /// Works out the shares as of now. A tier that begins to panic hears of servers it had given up.
     fn work_out(&mut self, candidates: &Candidates<'_>) {
+        if self.changes != Some(candidates.pool_changes()) {
+            self.changes = Some(candidates.pool_changes());
+            self.pools.iter_mut().for_each(|pool| pool.members.clear());
+            for server in candidates.servers() {
+                let tier = self.of(ServerId(server));
+                self.pools[tier].members.push(server);
+            }
+        }
         let mut states = vec![Tier { healthy: 0, all: 0 }; self.policies.len()];
-        self.pools.iter_mut().for_each(|pool| pool.members.clear());
         for server in candidates.servers().filter(|&server| candidates.is_there(server)) {
             let tier = self.of(ServerId(server));
-            self.pools[tier].members.push(server);
             states[tier].all += 1;
             states[tier].healthy += u32::from(candidates.is_available(server));
         }
@@ -66,7 +75,8 @@ impl Tiered {
         let shares = share_out(&states, overprovisioning, panic);
         for (tier, (now, before)) in shares.iter().zip(&self.shares).enumerate() {
             if now.panics && !before.panics {
-                for &server in &self.pools[tier].members {
+                let members = self.pools[tier].members.iter();
+                for &server in members.filter(|&&server| candidates.is_there(server)) {
                     let server = ServerId(server);
                     self.policies[tier].on_report(server, candidates.belief(server.0));
                 }
