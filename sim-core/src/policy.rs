@@ -21,6 +21,7 @@ pub mod rendezvous;
 pub mod ring_hash;
 pub mod round_robin;
 pub mod two_choices;
+pub mod tiered; // any of them, over servers in tiers
 
 pub mod roll; // who is in a schedule
 pub mod alias; // weighted draws

@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 
 use super::SelectionIndex;
+use super::tiered::Tiered;
 use crate::config::keys::Key;
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::NodeId;
@@ -184,6 +185,14 @@ macro_rules! registry {
         impl SelectionIndex {
             /// The policy of the run, for one node; first states are drawn from `stream`.
             pub fn new(setup: &Setup, node: NodeId, stream: &mut Stream) -> Self {
+                match &setup.tiers {
+                    None => Self::of_one_tier(setup, node, stream),
+                    Some(tiers) => Self::Boxed(Box::new(Tiered::new(setup, tiers, node, stream))),
+                }
+            }
+
+            /// The policy of the run without regard for tiers of servers.
+            pub(super) fn of_one_tier(setup: &Setup, node: NodeId, stream: &mut Stream) -> Self {
                 match setup.policy.plain() {
                     $(PolicyConfig::$kind(parameters) => parameters.build(setup, node, stream),)*
                     PolicyConfig::Preset(_) => unreachable!("a plain policy is no preset"),
