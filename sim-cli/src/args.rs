@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::sweep::args::SweepArgs;
+use crate::trace::command::TraceCommand;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::compare::{METRIC, POLICY};
@@ -27,6 +28,9 @@ pub enum Command {
     Check(CheckArgs),
     /// Say which policy wins where, with confidence intervals
     Compare(CompareArgs),
+    /// Look at recorded arrivals: fit laws to them, or convert them
+    #[command(subcommand)]
+    Trace(TraceCommand),
     /// List what a scenario file may contain
     List {
         /// What to list.

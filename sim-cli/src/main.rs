@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => sweep::sweep(args),
         Command::Check(args) => check::check(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Trace(command) => trace::command::trace(&command),
         Command::List { what } => list::list(what),
     }
 }

@@ -28,6 +28,37 @@ pub struct SharedTable(Arc<OnceLock<Table>>);
 enum Table {
     Ring(Arc<Ring>),
     Maglev(Arc<Maglev>),
+    Weights(Arc<Weights>),
+}
+
+/// Weights of servers, by id.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// Of each, above 0.
+    pub each: Vec<f64>,
+    /// Of all together.
+    pub total: f64,
+}
+
+impl Weights {
+    /// These.
+    pub fn new(each: &[f64]) -> Self {
+        Self { each: each.to_vec(), total: each.iter().sum() }
+    }
+
+    /// All the same.
+    pub fn are_equal(&self) -> bool {
+        self.each.windows(2).all(|pair| pair[0].total_cmp(&pair[1]).is_eq())
+    }
+}
+
+/// A table that gives every hash a way through the servers.
+pub trait Spread {
+    /// The servers a hash leads to, one after the other: all that have a place, any number of times.
+    fn way(&self, hash: u64) -> impl Iterator<Item = u32> + '_;
+
+    /// The weights they were placed by.
+    fn weights(&self) -> &Weights;
 }
 
 impl SharedTable {
@@ -35,7 +66,7 @@ impl SharedTable {
     pub fn ring(&self, build: impl FnOnce() -> Ring) -> Arc<Ring> {
         match self.0.get_or_init(|| Table::Ring(Arc::new(build()))) {
             Table::Ring(ring) => ring.clone(),
-            Table::Maglev(_) => unreachable!("a run has one policy"),
+            Table::Maglev(_) | Table::Weights(_) => unreachable!("a run has one policy"),
         }
     }
 
@@ -43,7 +74,15 @@ impl SharedTable {
     pub fn maglev(&self, build: impl FnOnce() -> Maglev) -> Arc<Maglev> {
         match self.0.get_or_init(|| Table::Maglev(Arc::new(build()))) {
             Table::Maglev(maglev) => maglev.clone(),
-            Table::Ring(_) => unreachable!("a run has one policy"),
+            Table::Ring(_) | Table::Weights(_) => unreachable!("a run has one policy"),
+        }
+    }
+
+    /// The weights of the run, found by `build` the first time.
+    pub fn weights(&self, build: impl FnOnce() -> Weights) -> Arc<Weights> {
+        match self.0.get_or_init(|| Table::Weights(Arc::new(build()))) {
+            Table::Weights(weights) => weights.clone(),
+            Table::Ring(_) | Table::Maglev(_) => unreachable!("a run has one policy"),
         }
     }
 }

@@ -7,18 +7,19 @@
 //!
 //! | | slots of a server, at least 1 | has room while | and else |
 //! |---|---|---|---|
-//! | HAProxy (`next`) | rounded so that all together are `slots` | in flight < slots | the next one on the ring |
+//! | `HAProxy` (`next`) | rounded so that all together are `slots` | in flight < slots | the next one on the ring |
 //! | Envoy (`jump`) | its share, rounded up | in flight <= slots | a random order that the key decides; the least overloaded if nobody has room |
 //!
 //! With `next` somebody always has room. The node counts its own requests in flight, as both systems do.
 //! A look at one server while there is room, O(servers) when there is none.
 
+use super::Weights;
 use crate::rng::{SeedableRng, Stream, below};
 
 /// Who gets the key of a full server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
-    /// The next server on the way that the hash gives: HAProxy, and the paper.
+    /// The next server on the way that the hash gives: `HAProxy`, and the paper.
     Next,
     /// Servers in a random order that the key decides: Envoy.
     Jump,
@@ -38,10 +39,8 @@ pub struct Bound {
 
 /// What is known of the servers at the moment of a choice.
 pub struct Load<'a, O> {
-    /// Weight of every server.
-    pub weights: &'a [f64],
-    /// Sum of all weights.
-    pub weight_total: f64,
+    /// Weights of all servers.
+    pub weights: &'a Weights,
     /// The node's requests in flight at a server.
     pub own: O,
 }
@@ -80,7 +79,7 @@ impl Bound {
         let slots = self.slots();
         let own = f64::from((load.own)(first));
         // Were all servers usable, it would have the fewest slots.
-        let fewest = slots * load.weights[first as usize] / load.weight_total;
+        let fewest = slots * load.weights.each[first as usize] / load.weights.total;
         let has_room = match self.overflow {
             Overflow::Next => own < fewest.floor().max(1.0),
             Overflow::Jump => own <= fewest.ceil().max(1.0),
@@ -92,7 +91,7 @@ impl Bound {
         let mut weight_total = 0.0;
         for server in usable {
             self.usable.push((server, weight_total));
-            weight_total += load.weights[server as usize];
+            weight_total += load.weights.each[server as usize];
         }
         match self.overflow {
             Overflow::Next => {
@@ -100,7 +99,7 @@ impl Bound {
                     let place = self.usable.binary_search_by_key(&server, |usable| usable.0);
                     place.is_ok_and(|place| {
                         let before = self.usable[place].1;
-                        let through = before + load.weights[server as usize];
+                        let through = before + load.weights.each[server as usize];
                         let upto = |weight: f64| (weight * slots / weight_total).floor();
                         let slots = (upto(through) - upto(before)).max(1.0);
                         f64::from((load.own)(server)) < slots
@@ -110,7 +109,7 @@ impl Bound {
             }
             Overflow::Jump => {
                 let overload = |server: u32| {
-                    let share = slots * load.weights[server as usize] / weight_total;
+                    let share = slots * load.weights.each[server as usize] / weight_total;
                     f64::from((load.own)(server)) / share.ceil().max(1.0)
                 };
                 let mut best = (overload(first), first);
@@ -145,11 +144,8 @@ mod tests {
         for _ in 0..requests {
             let first = key as u32 % servers;
             let way = (0..servers).map(|step| (first + step) % servers);
-            let load = Load {
-                weights,
-                weight_total: weights.iter().sum(),
-                own: |server: u32| own[server as usize],
-            };
+            let load =
+                Load { weights: &Weights::new(weights), own: |server: u32| own[server as usize] };
             let server = bound.settle(key, first, way, 0..servers, &load);
             bound.send();
             own[server as usize] += 1;
@@ -188,7 +184,7 @@ mod tests {
         }
     }
 
-    /// Goal: HAProxy's slots are all given out, none twice. Method: with a factor so close to 100 that
+    /// Goal: `HAProxy`'s slots are all given out, none twice. Method: with a factor so close to 100 that
     /// there is no slack, as many requests as it takes fill every server to its slots.
     #[test]
     fn slots_of_all_servers_are_the_slots_there_are() {
@@ -206,7 +202,7 @@ mod tests {
         let mut bound = Bound::new(200, Overflow::Next);
         (0..8).for_each(|_| bound.send());
         let own = |server: u32| if server == 0 { 8 } else { 0 };
-        let load = Load { weights: &[1.0; 3], weight_total: 3.0, own };
+        let load = Load { weights: &Weights::new(&[1.0; 3]), own };
         // 18 slots: 6 each of three servers, 9 each of two.
         assert_eq!(bound.settle(0, 0, [0, 1, 2].into_iter(), [0, 1, 2].into_iter(), &load), 1);
         assert_eq!(bound.settle(0, 0, [0, 1, 2].into_iter(), [0, 2].into_iter(), &load), 0);

@@ -6,7 +6,7 @@
 //! turn; so the heaviest takes every turn and one of half its weight every second. O(1) to find a place,
 //! O(places log places) to build the table on average. Of 4 bytes a place.
 
-use super::Hasher;
+use super::{Hasher, Spread, Weights};
 use crate::rng::mix;
 
 /// See the module documentation.
@@ -14,6 +14,7 @@ use crate::rng::mix;
 pub struct Maglev {
     /// Who has each place.
     places: Vec<u32>,
+    weights: Weights,
 }
 
 /// Places that a hash picks before all are looked at: nine in ten servers must be out for one key in
@@ -68,20 +69,26 @@ impl Maglev {
                 left -= 1;
             }
         }
-        Self { places }
+        Self { places, weights: Weights::new(weights) }
     }
+}
 
+impl Spread for Maglev {
     /// The server a hash points to, then those it points to when it is hashed again, as Envoy does for
     /// retries; after [`HASHES`] of them all places in turn.
     ///
     /// Neighbours in the table are no heirs: permutations are arithmetic progressions, so that one
     /// server may stand behind another far more often than a third one.
     #[inline]
-    pub fn from(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+    fn way(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
         let size = self.places.len() as u64;
         let at = move |hash: u64| self.places[(hash % size) as usize];
         let again = (1..HASHES).map(move |number| at(mix(hash ^ number)));
         std::iter::once(hash).map(at).chain(again).chain(self.places.iter().copied())
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
     }
 }
 
@@ -182,8 +189,8 @@ mod tests {
         let mut heirs = [0_u32; 10];
         for key in 0..90_000 {
             let hash = hasher.key(key);
-            let before = table.from(hash).next().unwrap();
-            let after = table.from(hash).find(|&server| server != 7).unwrap();
+            let before = table.way(hash).next().unwrap();
+            let after = table.way(hash).find(|&server| server != 7).unwrap();
             assert!(before == 7 || after == before, "key {key} moved from {before} to {after}");
             heirs[after as usize] += u32::from(before == 7);
         }

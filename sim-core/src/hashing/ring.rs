@@ -7,7 +7,7 @@
 //! server after server gets points until `scale` times the weights so far is reached. O(log points) to
 //! find a place. Of 12 bytes a point.
 
-use super::Hasher;
+use super::{Hasher, Spread, Weights};
 
 /// See the module documentation.
 #[derive(Clone, Debug)]
@@ -16,12 +16,13 @@ pub struct Ring {
     points: Vec<u64>,
     /// Whose point it is.
     servers: Vec<u32>,
+    weights: Weights,
 }
 
 impl Ring {
     /// The ring of servers with these weights, all above 0.
     pub fn new(weights: &[f64], minimum: u32, maximum: u32, hasher: &Hasher) -> Self {
-        let total: f64 = weights.iter().sum();
+        let Weights { total, .. } = Weights::new(weights);
         let lightest = weights.iter().copied().fold(f64::INFINITY, f64::min) / total;
         let scale = ((lightest * f64::from(minimum)).ceil() / lightest).min(f64::from(maximum));
         let mut points: Vec<(u64, u32)> = Vec::with_capacity(scale as usize + 1);
@@ -38,7 +39,7 @@ impl Ring {
         }
         points.sort_unstable();
         let (points, servers) = points.into_iter().unzip();
-        Self { points, servers }
+        Self { points, servers, weights: Weights::new(weights) }
     }
 
     /// Number of points.
@@ -50,13 +51,19 @@ impl Ring {
     pub const fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
+}
 
-    /// The servers from a hash on, once around; a server comes as often as it has points.
+impl Spread for Ring {
+    /// Once around; a server comes as often as it has points.
     #[inline]
-    pub fn from(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+    fn way(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
         let start = self.points.partition_point(|&point| point < hash);
         let (before, after) = self.servers.split_at(start);
         after.iter().chain(before).copied()
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
     }
 }
 
@@ -85,10 +92,10 @@ mod tests {
         for key in 0..2_000 {
             let hash = hasher.key(key);
             for out in [&[][..], &[1], &[0, 2, 4]] {
-                let chosen = ring.from(hash).find(|server| !out.contains(server));
+                let chosen = ring.way(hash).find(|server| !out.contains(server));
                 assert_eq!(chosen, by_scan(&points, hash, out), "key {key} without {out:?}");
             }
-            assert_eq!(ring.from(hash).count(), ring.len());
+            assert_eq!(ring.way(hash).count(), ring.len());
         }
     }
 
@@ -141,8 +148,8 @@ mod tests {
         let mut heirs = [0_u32; 20];
         for key in 0..20_000 {
             let hash = hasher.key(key);
-            let before = ring.from(hash).next().unwrap();
-            let after = ring.from(hash).find(|&server| server != 7).unwrap();
+            let before = ring.way(hash).next().unwrap();
+            let after = ring.way(hash).find(|&server| server != 7).unwrap();
             assert!(before == 7 || after == before, "key {key} moved from {before} to {after}");
             heirs[after as usize] += u32::from(before == 7);
         }

@@ -4,10 +4,10 @@
 pub mod theory;
 
 use sim_core::config::{
-    Arrivals, Choices, Conduct, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
-    JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, Slowdown,
-    Targets, TwoChoicesConfig, WorkloadConfig,
+    Arrivals, Choices, ClientsConfig, Conduct, DrawTies, EngineConfig, Fanout, Fault, FaultKind,
+    HeartbeatConfig, JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig,
+    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
+    Slowdown, Targets, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -88,6 +88,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![policy],
         heartbeat: HeartbeatConfig {

@@ -4,7 +4,7 @@ use super::{File, inline};
 use crate::config::SubsetConfig;
 
 impl File {
-    pub(super) fn subset(&mut self, subset: &SubsetConfig) {
+    pub(super) fn subset(&mut self, subset: SubsetConfig) {
         self.table("[subset]");
         let (name, key, size) = match subset {
             SubsetConfig::Random { size } => ("random", "size", size),
