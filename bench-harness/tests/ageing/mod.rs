@@ -140,6 +140,6 @@ fn random_cases_age_in_every_way() {
         }
     }
     assert_eq!(asked.len(), 10, "{asked:?}");
-    assert!(asked.values().all(|&cases| cases >= 8), "{asked:?}");
+    assert!(asked.values().all(|&cases| cases >= 5), "{asked:?}");
     assert!(shed >= 12 && slowed >= 20 && paused >= 20, "{shed}, {slowed}, {paused}: {asked:?}");
 }

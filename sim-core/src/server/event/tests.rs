@@ -279,7 +279,9 @@ fn shared_slots_drain_like_fluid() {
             let passed = first.min(arrival - now);
             now += passed;
             busy += passed * n.min(f64::from(slots));
-            left.iter_mut().for_each(|(_, left)| *left -= passed * speed);
+            for (_, left) in &mut left {
+                *left -= passed * speed;
+            }
             // Of those that end within a nanosecond of each other, the order is not told here.
             left.retain(|&(attempt, left)| {
                 if left < 1e-3 {
