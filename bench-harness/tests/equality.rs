@@ -2,6 +2,7 @@
 
 mod ageing;
 mod breakage;
+mod clients;
 mod judging;
 mod keyed;
 mod nodes;
@@ -88,6 +89,9 @@ fn random_case(seed: u64) -> Case {
     let mut scenario = random_scenario(seed, unit, &mut rng);
     let mut trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+    if seed % 5 < 2 {
+        clients::add(seed, unit, &mut scenario);
+    }
     ageing::add(&mut scenario);
     nodes::add_node_faults(&mut scenario);
     policies::vary(&mut scenario);
@@ -190,6 +194,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
             max: rng.random_range(0..3),
             budget_ppm: rng.random_range(0..3) * 150_000,
         },
+        clients: ClientsConfig::default(),
     };
     // Short ones let nodes hear more than they choose.
     let quanta_below = [6, 300][rng.random_range(0..2)];
@@ -386,12 +391,26 @@ fn random_cases_gossip_and_are_cut_apart() {
     );
 }
 
+/// Goal: every policy is compared. Method: count the cases of each.
+#[test]
+fn random_cases_name_every_policy() {
+    let names = (0..CASES).map(|seed| random_case(seed).scenario.policies[0].name());
+    let mut counts = std::collections::BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_insert(0) += 1;
+    }
+    for (name, _) in keys::POLICIES {
+        let count = counts.get(name).copied().unwrap_or(0);
+        assert!(count >= 4, "{name} in {count} cases: {counts:?}");
+    }
+}
+
 /// Goal: both layouts of the columns and both indexes of latencies are compared. Method: count the
 /// cases on either side of where they change.
 #[test]
 fn random_cases_hear_much_and_little() {
     let mut counts = [0; 2];
-    for Case { scenario, .. } in (0..150).map(random_case) {
+    for Case { scenario, .. } in (0..2 * CASES).map(random_case) {
         if matches!(scenario.policies[0], PolicyConfig::LowestLatency(_)) {
             counts[usize::from(Setup::new(&scenario, 0, 0).hears_much())] += 1;
         }
@@ -404,6 +423,16 @@ fn random_cases_hear_much_and_little() {
 fn random_scenarios_judge_in_every_way() {
     let mut seen = judging::Seen::default();
     for seed in 0..100 {
+        seen.add(&random_case(seed).windowed(Options::default()));
+    }
+    seen.assert_all();
+}
+
+/// Goal: the random cases let clients do all they can. Method: count what they do.
+#[test]
+fn random_scenarios_retry_and_hedge_in_every_way() {
+    let mut seen = clients::Seen::default();
+    for seed in 0..150 {
         seen.add(&random_case(seed).windowed(Options::default()));
     }
     seen.assert_all();

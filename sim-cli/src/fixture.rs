@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sim_core::config::{
-    Arrivals, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
-    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
-    WorkloadConfig,
+    Arrivals, ClientsConfig, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+    NetworkConfig, NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario,
+    ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -53,6 +53,7 @@ pub fn scenario() -> Scenario {
             keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![
             PolicyConfig::Random(RandomConfig { capacity_gate: true }),

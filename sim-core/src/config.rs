@@ -17,6 +17,7 @@ mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
 mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
+mod clients; // what clients do beyond waiting
 pub mod trace; // recorded arrivals
 mod policy; // the policies to compare
 mod parameters; // what they may be told
@@ -39,6 +40,10 @@ pub mod keys; // every key there is
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
 pub(crate) use chaos::all_faults;
 pub use chaos::{ChaosConfig, ChaosKind};
+pub use clients::{
+    Avoid, Backoff, ClientsConfig, ClosedLoop, Hedge, HedgeAfter, RETRY_CAUSES, RetryConcurrency,
+    RetryOn,
+};
 pub use conduct::{
     AdaptiveLifo, Antagonist, CoDel, ColdStart, Conduct, Crowding, Discipline, Pauses, Shedding,
 };
@@ -182,6 +187,8 @@ pub struct WorkloadConfig {
     pub timeout_ns: Option<Nanos>,
     /// Second tries on another server.
     pub retries: Retries,
+    /// What clients do beyond that.
+    pub clients: ClientsConfig,
 }
 
 /// Second tries, made at once on another server when an attempt is refused or lost.
@@ -197,6 +204,8 @@ pub struct Retries {
 /// An arrival process of the whole fleet. Rates are in requests a second, above 0.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arrivals {
+    /// None: all requests come from clients that wait for their answers.
+    Nothing,
     /// Independent exponential interarrival times.
     Poisson {
         /// Mean arrivals a second.

@@ -8,6 +8,7 @@
 mod judgement; // what nodes make of servers
 mod subset; // which servers a node knows
 mod breaking; // what breaks
+mod clients; // what clients do
 mod trace; // recorded arrivals
 mod conduct; // how servers serve
 
@@ -17,7 +18,7 @@ use super::units::format_duration;
 use super::{
     Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
     GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    ProbeOrder, Retries, Scenario, ServerGroup, WorkloadConfig,
+    ProbeOrder, Scenario, ServerGroup, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::popularity::Popularity;
@@ -252,10 +253,10 @@ impl File {
     }
 
     fn workload(&mut self, workload: &WorkloadConfig) {
-        let WorkloadConfig { arrivals, keys: popularity, timeout_ns, retries } = workload;
-        let Retries { max, budget_ppm } = *retries;
+        let WorkloadConfig { arrivals, keys: popularity, timeout_ns, retries, clients } = workload;
         self.table("[workload]");
         let (process, keys) = match arrivals {
+            Arrivals::Nothing => ("", Vec::new()),
             Arrivals::Poisson { rate: r } => ("poisson", vec![("rate", rate(*r))]),
             Arrivals::Constant { rate: r } => ("constant", vec![("rate", rate(*r))]),
             Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
@@ -276,7 +277,9 @@ impl File {
             ),
             Arrivals::Trace(trace) => ("trace", trace::keys(trace)),
         };
-        self.key(&format!("arrivals.{process}"), inline(&keys));
+        if *arrivals != Arrivals::Nothing {
+            self.key(&format!("arrivals.{process}"), inline(&keys));
+        }
         if let Some(popularity) = popularity {
             let (law, keys) = match *popularity {
                 Popularity::Zipf { count, exponent } => {
@@ -287,8 +290,7 @@ impl File {
             self.key(&format!("keys.{law}"), inline(&keys));
         }
         self.key("timeout", time_or(*timeout_ns, "never"));
-        let budget = number(f64::from(budget_ppm) / 1e6);
-        self.key("retries", inline(&[("max", max.to_string()), ("budget", budget)]));
+        self.clients(retries, clients);
     }
 
     fn policy(&mut self, policy: &PolicyConfig) {

@@ -48,6 +48,8 @@ impl Reasons {
     pub const SUSPECTED: Self = Self(32);
     /// It is down: only an oracle knows.
     pub const DOWN: Self = Self(64);
+    /// The request at hand has been sent to it: for as long as one choice takes.
+    pub const TRIED: Self = Self(128);
 
     /// What the newest report alone decides.
     const BY_REPORT: Self = Self(1 | 2 | 4);
@@ -312,6 +314,7 @@ mod tests {
             barred: Barred::default(),
             news: if close { News::of_all() } else { News::default() },
             pool: None,
+            pool_changes: 0,
             widened: false,
             own_sends: true,
         };

@@ -13,8 +13,13 @@ const RETRIES_MAX: u32 = 100;
 
 impl Checker {
     pub(super) fn workload(&mut self, workload: &WorkloadConfig, nodes: u32) {
-        let WorkloadConfig { arrivals, keys, timeout_ns, retries: Retries { max, budget_ppm } } =
-            workload;
+        let WorkloadConfig {
+            arrivals,
+            keys,
+            timeout_ns,
+            retries: Retries { max, budget_ppm },
+            clients,
+        } = workload;
         self.arrivals(arrivals, nodes);
         if let Some(keys) = keys {
             self.keys(keys, arrivals);
@@ -25,6 +30,7 @@ impl Checker {
         self.within("workload.retries.max", (*max).into(), 0..=RETRIES_MAX.into());
         let budget = f64::from(*budget_ppm) / 1e6;
         self.number("workload.retries.budget", budget, budget <= 100.0, "0 to 100");
+        self.clients(workload, clients);
     }
 
     fn keys(&mut self, keys: &Popularity, arrivals: &Arrivals) {
@@ -48,6 +54,7 @@ impl Checker {
     fn arrivals(&mut self, arrivals: &Arrivals, nodes: u32) {
         let key = "workload.arrivals";
         match arrivals {
+            Arrivals::Nothing => {}
             Arrivals::Poisson { rate } => self.rate(&format!("{key}.poisson.rate"), *rate, nodes),
             Arrivals::Constant { rate } => self.rate(&format!("{key}.constant.rate"), *rate, nodes),
             Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
