@@ -21,6 +21,7 @@ pub mod round_robin;
 pub mod two_choices;
 
 pub mod roll; // who is in a schedule
+pub mod weights; // where weights come from
 pub mod alias; // weighted draws
 pub mod weighted_random;
 pub mod edf; // earliest deadline first
