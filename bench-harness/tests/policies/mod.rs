@@ -40,7 +40,7 @@ fn boxed(rng: &mut Stream) -> PolicyConfig {
     let [tau_ns, blackout_ns, expiration_ns, update_ns] = [(); 4].map(|()| time_ns());
     let source = [WeightSource::Configured, WeightSource::Reported][rng.random_range(0..2)];
     let weights = WeightsConfig { source, blackout_ns, expiration_ns, update_ns };
-    match rng.random_range(0..11) {
+    match rng.random_range(0..12) {
         0 => PolicyConfig::WeightedRandom(WeightedRandomConfig { capacity_gate }),
         1 => PolicyConfig::SmoothWeightedRoundRobin(SmoothWeightedRoundRobinConfig {
             failing,
@@ -74,6 +74,12 @@ fn boxed(rng: &mut Stream) -> PolicyConfig {
         9 => PolicyConfig::NginxLeastTime(NginxLeastTimeConfig {
             inflight: rng.random_bool(0.5),
             failing,
+            capacity_gate,
+        }),
+        10 => PolicyConfig::LoadInterpretation(LoadInterpretationConfig {
+            mode: [Interpretation::Basic, Interpretation::Aggressive][rng.random_range(0..2)],
+            phase_ns: default_rtt_ns,
+            rate_window_ns: tau_ns,
             capacity_gate,
         }),
         _ => PolicyConfig::PeakEwma(PeakEwmaConfig {
