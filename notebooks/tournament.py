@@ -64,7 +64,7 @@ alt.vconcat(*(ranking(fleet) for fleet in FLEETS))
 #   three. Only `lowest_latency`, which trusts reports, is worse than drawing blindly.
 # * **Two generations**: `random`, `round_robin` and hashing by key give the older half more than it can carry: their p99
 #   is in seconds, and would grow with the run. Counting one's own requests is enough for all others.
-# * **Antagonists**: the order is that of two generations; it is not about who is old but about who is slow now.
+# * **Antagonists**: the same split; it is not about who is old but about who is slow now.
 # * `nginx_least_time`, which weighs latency with own requests, is the best of the real systems wherever speeds differ.
 
 # %%
@@ -97,8 +97,9 @@ if is_sample:
 #
 SYSTEMS = ["envoy", "haproxy", "nginx", "linkerd", "finagle"]
 # Policies that look at reports against the best and the usual of those that do not (level lines). Where machines
-# differ, fresh reports of the whole fleet's load and latency beat what one of four nodes knows by itself, up
-# to a heartbeat every service time; from five service times on, trusting them is worse.
+# differ, reports of the whole fleet's load and latency beat the usual of what one of four nodes knows by
+# itself up to a heartbeat every service time, and on two generations the best of it too; from five service
+# times on the best system beats them all, and at twenty the usual one does.
 
 # %%
 SHOWN = [*READERS, "envoy_least_request", "nginx_least_time"]
