@@ -1,7 +1,7 @@
 //! The figures of a whole run.
 
 use crate::judge::checks::CHECK_BYTES;
-use crate::result::Outcome;
+use crate::result::{Outcome, RetryCause};
 use crate::stats;
 use crate::time::seconds;
 
@@ -11,7 +11,7 @@ use super::getters::{
     reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, utilisations,
     window_ns, window_s,
 };
-use super::{HEARTBEAT_BYTES, Metric, run};
+use super::{HEARTBEAT_BYTES, Metric, efforts, run};
 
 /// Every figure of a run, in column order.
 pub static METRICS: &[Metric] = &[
@@ -179,6 +179,71 @@ pub static METRICS: &[Metric] = &[
         "Retries not made in the whole run because the retry budget was spent.",
         |_, r| count(r.nodes.iter().map(|node| node.retries_denied).sum()),
     ),
+    run("retried_refused_total", "attempts", "Retries after a refusal.", |_, r| {
+        efforts::retried_for(r, RetryCause::Refused)
+    }),
+    run("retried_lost_total", "attempts", "Retries of what a server crashed with.", |_, r| {
+        efforts::retried_for(r, RetryCause::Lost)
+    }),
+    run("retried_failed_total", "attempts", "Retries after an error.", |_, r| {
+        efforts::retried_for(r, RetryCause::Failed)
+    }),
+    run("retried_timed_out_total", "attempts", "Retries of attempts that took too long.", |_, r| {
+        efforts::retried_for(r, RetryCause::TimedOut)
+    }),
+    run(
+        "attempts_timed_out_total",
+        "attempts",
+        "Attempts of the whole run given up by their own timeout.",
+        |_, r| efforts::attempts_timed_out(r),
+    ).less_is_better(),
+    run(
+        "hedged_total",
+        "attempts",
+        "Attempts of the whole run sent beside one that took long.",
+        |_, r| efforts::hedged(r),
+    ),
+    run(
+        "hedges_denied_total",
+        "attempts",
+        "Hedges not sent in the whole run because their budget was spent.",
+        |_, r| efforts::hedges_denied(r),
+    ),
+    run("hedges_won_total", "requests", "Requests of the whole run answered by a hedge.", |_, r| {
+        efforts::hedges_won(r)
+    }),
+    run(
+        "cancels_total",
+        "messages",
+        "Servers told in the whole run that nobody waits for an attempt.",
+        |_, r| efforts::cancels(r),
+    ),
+    run(
+        "cancelled_total",
+        "attempts",
+        "Attempts of the whole run that a server dropped because it was told in time.",
+        |_, r| efforts::cancelled(r),
+    ),
+    run(
+        "amplification",
+        "ratio",
+        "Attempts sent over requests that arrived, in the whole run.",
+        |_, r| efforts::amplification(r),
+    ).less_is_better(),
+    run(
+        "unawaited_total",
+        "answers",
+        "Good answers of the whole run that nobody waited for any more; known where clients do more \
+         than wait and retry at once.",
+        efforts::unawaited,
+    ).less_is_better(),
+    run(
+        "wasted_share",
+        "share",
+        "Service time behind such answers or cut short by a cancellation, of all service time of the \
+         window; known where `unawaited_total` is.",
+        efforts::wasted_share,
+    ).less_is_better(),
     run(
         "dispatched_dead_total",
         "attempts",

@@ -49,6 +49,9 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     part("lost_total", "attempts", "Admitted attempts that a crash took.", |_, r, i| {
         count(server(r, i)?.lost)
     }),
+    part("cancelled_total", "attempts", "Attempts it dropped, being told in time.", |_, r, i| {
+        count(server(r, i)?.cancelled)
+    }),
     part("arrived_dead_total", "attempts", "Attempts that found it down.", |_, r, i| {
         count(server(r, i)?.arrived_dead)
     }),

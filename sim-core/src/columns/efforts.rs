@@ -1,0 +1,59 @@
+//! The figures of what clients do beyond waiting, as functions over a result.
+
+use crate::config::{ClientsConfig, Scenario};
+use crate::result::{Efforts, RetryCause, RunResult};
+
+use super::getters::{count, dispatched, ratio};
+
+fn efforts(result: &RunResult, get: impl Fn(&Efforts) -> u64) -> Option<f64> {
+    count(result.nodes.iter().map(|node| get(&node.efforts)).sum())
+}
+
+pub(super) fn retried_for(result: &RunResult, cause: RetryCause) -> Option<f64> {
+    efforts(result, |efforts| efforts.retried_for[cause as usize])
+}
+
+pub(super) fn attempts_timed_out(result: &RunResult) -> Option<f64> {
+    efforts(result, |efforts| efforts.attempts_timed_out)
+}
+
+pub(super) fn hedged(result: &RunResult) -> Option<f64> {
+    efforts(result, |efforts| efforts.hedges)
+}
+
+pub(super) fn hedges_denied(result: &RunResult) -> Option<f64> {
+    efforts(result, |efforts| efforts.hedges_denied)
+}
+
+pub(super) fn hedges_won(result: &RunResult) -> Option<f64> {
+    efforts(result, |efforts| efforts.hedges_won)
+}
+
+pub(super) fn cancels(result: &RunResult) -> Option<f64> {
+    efforts(result, |efforts| efforts.cancels)
+}
+
+pub(super) fn cancelled(result: &RunResult) -> Option<f64> {
+    count(result.servers.iter().map(|server| server.cancelled).sum())
+}
+
+pub(super) fn amplification(result: &RunResult) -> Option<f64> {
+    ratio(dispatched(result) as f64, result.total.arrived as f64)
+}
+
+/// Unknown where clients only wait: nobody keeps what it takes to know.
+pub(super) fn unawaited(scenario: &Scenario, result: &RunResult) -> Option<f64> {
+    are_active(scenario).then(|| efforts(result, |efforts| efforts.unawaited))?
+}
+
+/// As above.
+pub(super) fn wasted_share(scenario: &Scenario, result: &RunResult) -> Option<f64> {
+    let unawaited: u128 = result.nodes.iter().map(|node| node.efforts.wasted_ns).sum();
+    let cancelled: u128 = result.servers.iter().map(|s| u128::from(s.cancelled_ns)).sum();
+    let busy: u128 = result.servers.iter().map(|server| server.busy_ns).sum();
+    are_active(scenario).then(|| ratio((unawaited + cancelled) as f64, busy as f64))?
+}
+
+fn are_active(scenario: &Scenario) -> bool {
+    scenario.workload.clients != ClientsConfig::default()
+}
