@@ -147,7 +147,7 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.arrivals.trace.scale_service", "", "1", "1e-9 to 1e9", "Service takes this many times as long.", "Higher: more load."),
     key("workload.arrivals.trace.bad_lines_max", "", "0.01", "0 to 1", "Largest share of lines that may be bad; they are counted, named and left out.", "Higher: worse files are taken."),
     key("workload.arrivals.trace.rate", "requests/time", "none", "above 0", "Arrivals a second in the file, for `lbsim check`.", "No effect on results."),
-    key("workload.arrivals.closed_loop.clients", "clients", "required", "1 to 100000000", "Clients that send, wait for the end, think, send again; beside another process or alone.", "More: more load, up to what the servers can do."),
+    key("workload.arrivals.closed_loop.clients", "clients", "required", "1 to 100000000", "Clients that send, wait for the end, think, send again; beside another process or alone.", "More: more load, up to what the servers can do. Latencies flatter: who waits sends nothing (coordinated omission)."),
     key("workload.arrivals.closed_loop.think.constant.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
     key("workload.arrivals.closed_loop.think.exponential.mean", "time", "required", "above 0", "Mean time a client thinks.", "Longer: less load."),
     key("workload.arrivals.closed_loop.think.uniform.min", "time", "required", "0 to max", "Shortest thought.", "Longer: less load."),
