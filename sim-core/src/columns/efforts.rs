@@ -9,35 +9,51 @@ fn efforts(result: &RunResult, get: impl Fn(&Efforts) -> u64) -> Option<f64> {
     count(result.nodes.iter().map(|node| get(&node.efforts)).sum())
 }
 
-pub(super) fn retried_for(result: &RunResult, cause: RetryCause) -> Option<f64> {
+fn retried_for(result: &RunResult, cause: RetryCause) -> Option<f64> {
     efforts(result, |efforts| efforts.retried_for[cause as usize])
 }
 
-pub(super) fn attempts_timed_out(result: &RunResult) -> Option<f64> {
+pub(super) fn refused(_: &Scenario, result: &RunResult) -> Option<f64> {
+    retried_for(result, RetryCause::Refused)
+}
+
+pub(super) fn lost(_: &Scenario, result: &RunResult) -> Option<f64> {
+    retried_for(result, RetryCause::Lost)
+}
+
+pub(super) fn failed(_: &Scenario, result: &RunResult) -> Option<f64> {
+    retried_for(result, RetryCause::Failed)
+}
+
+pub(super) fn timed_out(_: &Scenario, result: &RunResult) -> Option<f64> {
+    retried_for(result, RetryCause::TimedOut)
+}
+
+pub(super) fn attempts_timed_out(_: &Scenario, result: &RunResult) -> Option<f64> {
     efforts(result, |efforts| efforts.attempts_timed_out)
 }
 
-pub(super) fn hedged(result: &RunResult) -> Option<f64> {
+pub(super) fn hedged(_: &Scenario, result: &RunResult) -> Option<f64> {
     efforts(result, |efforts| efforts.hedges)
 }
 
-pub(super) fn hedges_denied(result: &RunResult) -> Option<f64> {
+pub(super) fn hedges_denied(_: &Scenario, result: &RunResult) -> Option<f64> {
     efforts(result, |efforts| efforts.hedges_denied)
 }
 
-pub(super) fn hedges_won(result: &RunResult) -> Option<f64> {
+pub(super) fn hedges_won(_: &Scenario, result: &RunResult) -> Option<f64> {
     efforts(result, |efforts| efforts.hedges_won)
 }
 
-pub(super) fn cancels(result: &RunResult) -> Option<f64> {
+pub(super) fn cancels(_: &Scenario, result: &RunResult) -> Option<f64> {
     efforts(result, |efforts| efforts.cancels)
 }
 
-pub(super) fn cancelled(result: &RunResult) -> Option<f64> {
+pub(super) fn cancelled(_: &Scenario, result: &RunResult) -> Option<f64> {
     count(result.servers.iter().map(|server| server.cancelled).sum())
 }
 
-pub(super) fn amplification(result: &RunResult) -> Option<f64> {
+pub(super) fn amplification(_: &Scenario, result: &RunResult) -> Option<f64> {
     ratio(dispatched(result) as f64, result.total.arrived as f64)
 }
 

@@ -1,7 +1,7 @@
 //! The figures of a whole run.
 
 use crate::judge::checks::CHECK_BYTES;
-use crate::result::{Outcome, RetryCause};
+use crate::result::Outcome;
 use crate::stats;
 use crate::time::seconds;
 
@@ -179,56 +179,26 @@ pub static METRICS: &[Metric] = &[
         "Retries not made in the whole run because the retry budget was spent.",
         |_, r| count(r.nodes.iter().map(|node| node.retries_denied).sum()),
     ),
-    run("retried_refused_total", "attempts", "Retries after a refusal.", |_, r| {
-        efforts::retried_for(r, RetryCause::Refused)
-    }),
-    run("retried_lost_total", "attempts", "Retries of what a server crashed with.", |_, r| {
-        efforts::retried_for(r, RetryCause::Lost)
-    }),
-    run("retried_failed_total", "attempts", "Retries after an error.", |_, r| {
-        efforts::retried_for(r, RetryCause::Failed)
-    }),
-    run("retried_timed_out_total", "attempts", "Retries of attempts that took too long.", |_, r| {
-        efforts::retried_for(r, RetryCause::TimedOut)
-    }),
+    run("retried_refused_total", "attempts", "Retries after a refusal.", efforts::refused),
+    run("retried_lost_total", "attempts", "Retries after a server's crash.", efforts::lost),
+    run("retried_failed_total", "attempts", "Retries after an error.", efforts::failed),
+    run("retried_timed_out_total", "attempts", "Retries after a timeout.", efforts::timed_out),
     run(
         "attempts_timed_out_total",
         "attempts",
         "Attempts of the whole run given up by their own timeout.",
-        |_, r| efforts::attempts_timed_out(r),
+        efforts::attempts_timed_out,
     ).less_is_better(),
-    run(
-        "hedged_total",
-        "attempts",
-        "Attempts of the whole run sent beside one that took long.",
-        |_, r| efforts::hedged(r),
-    ),
-    run(
-        "hedges_denied_total",
-        "attempts",
-        "Hedges not sent in the whole run because their budget was spent.",
-        |_, r| efforts::hedges_denied(r),
-    ),
-    run("hedges_won_total", "requests", "Requests of the whole run answered by a hedge.", |_, r| {
-        efforts::hedges_won(r)
-    }),
-    run(
-        "cancels_total",
-        "messages",
-        "Servers told in the whole run that nobody waits for an attempt.",
-        |_, r| efforts::cancels(r),
-    ),
-    run(
-        "cancelled_total",
-        "attempts",
-        "Attempts of the whole run that a server dropped because it was told in time.",
-        |_, r| efforts::cancelled(r),
-    ),
+    run("hedged_total", "attempts", "Attempts sent beside one that took long.", efforts::hedged),
+    run("hedges_denied_total", "attempts", "Hedges beyond their budget.", efforts::hedges_denied),
+    run("hedges_won_total", "requests", "Requests answered by a hedge.", efforts::hedges_won),
+    run("cancels_total", "messages", "Cancellations sent to servers.", efforts::cancels),
+    run("cancelled_total", "attempts", "Attempts that servers dropped for it.", efforts::cancelled),
     run(
         "amplification",
         "ratio",
         "Attempts sent over requests that arrived, in the whole run.",
-        |_, r| efforts::amplification(r),
+        efforts::amplification,
     ).less_is_better(),
     run(
         "unawaited_total",
