@@ -49,10 +49,6 @@ pub(super) fn cancels(_: &Scenario, result: &RunResult) -> Option<f64> {
     efforts(result, |efforts| efforts.cancels)
 }
 
-pub(super) fn cancelled(_: &Scenario, result: &RunResult) -> Option<f64> {
-    count(result.servers.iter().map(|server| server.cancelled).sum())
-}
-
 pub(super) fn amplification(_: &Scenario, result: &RunResult) -> Option<f64> {
     ratio(dispatched(result) as f64, result.total.arrived as f64)
 }
