@@ -20,6 +20,22 @@ mod ring_hash;
 mod round_robin;
 mod two_choices;
 
+mod roll; // who is in a schedule
+mod alias; // weighted draws
+mod weighted_random;
+mod edf; // earliest deadline first
+mod edf_weighted_round_robin;
+mod static_stride;
+mod least_request;
+mod heap_least_loaded;
+mod haproxy_random;
+mod peak_ewma;
+mod nginx; // what NGINX's balancers share
+mod smooth_weighted_round_robin;
+mod nginx_least_connections;
+mod nginx_random_two;
+mod nginx_least_time;
+
 pub use custom::{CustomPolicy, Factory};
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
