@@ -6,6 +6,7 @@
 
 use bevy_ecs::prelude::{Component, Resource};
 
+use crate::ids::ServerId;
 use crate::latency_table::{LatencyTable, bucket_of, highest_of};
 use crate::network::Response;
 use crate::order::Sorter;
@@ -31,6 +32,10 @@ pub struct NodeMeters {
     pub efforts: Efforts,
     /// Heartbeats that arrived.
     pub reports: u64,
+    /// Probes sent.
+    pub probes: u64,
+    /// Notes that came on their own, not with an answer.
+    pub notes: u64,
     /// Answers that were waited for and that a partition kept from the node.
     pub answers_cut: u64,
     /// Packets sent to other nodes.
@@ -67,6 +72,8 @@ pub struct Lane {
     pub sorter: Sorter<Response>,
     /// Requests that arrive at a node in this tick.
     pub arrivals: Vec<Arrival>,
+    /// Whom a node probes.
+    pub asked: Vec<ServerId>,
     /// Events handled in the present tick.
     pub events: u64,
     /// Bit `t` is set once worker thread `t` has worked here.

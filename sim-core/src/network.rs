@@ -7,6 +7,7 @@
 
 use bevy_ecs::prelude::Component;
 
+use crate::notes::Notes;
 use crate::order::{Inbox, Sorter};
 use crate::ticks::Ticks;
 use crate::time::Nanos;
@@ -211,6 +212,8 @@ pub struct Responses {
     nodes: u32,
     /// The work behind each good answer, where somebody asks.
     services: Option<Box<Services>>,
+    /// What servers say besides, where somebody asks.
+    pub notes: Option<Box<Notes>>,
 }
 
 /// The work behind answers; with each it travels along.
@@ -232,7 +235,13 @@ struct Service {
 impl Responses {
     /// Nothing on its way to any of `nodes`; `horizon` ticks ahead are filed without detour.
     pub fn new(nodes: u32, horizon: u64) -> Self {
-        Self { pending: Wheel::new(horizon), due: Sorter::default(), nodes, services: None }
+        Self {
+            pending: Wheel::new(horizon),
+            due: Sorter::default(),
+            nodes,
+            services: None,
+            notes: None,
+        }
     }
 
     /// The same, with the work behind each answer.
@@ -240,6 +249,13 @@ impl Responses {
     pub fn with_services(mut self, horizon: u64) -> Self {
         let services = Services { pending: Wheel::new(horizon), due: Vec::new() };
         self.services = Some(Box::new(services));
+        self
+    }
+
+    /// The same, with notes.
+    #[must_use]
+    pub fn with_notes(mut self, horizon: u64) -> Self {
+        self.notes = Some(Box::new(Notes::new(horizon)));
         self
     }
 
@@ -251,7 +267,10 @@ impl Responses {
     /// Opens a tick: sorts what arrives in it, by node and time. Whatever is pushed from now on
     /// arrives later.
     pub fn open(&mut self, ticks: &Ticks, tick: u64) {
-        let Self { pending, due, nodes, services } = self;
+        let Self { pending, due, nodes, services, notes } = self;
+        if let Some(notes) = notes {
+            notes.open(tick);
+        }
         if let Some(Services { pending, due }) = services.as_deref_mut() {
             due.clear();
             pending.take(tick, due);
@@ -320,9 +339,10 @@ impl Responses {
         &rest[..rest.partition_point(|response| response.node() == node)]
     }
 
-    /// The first tick after the present one in which an answer arrives.
+    /// The first tick after the present one in which an answer or a note arrives.
     pub fn next_due(&self) -> Option<u64> {
-        self.pending.next_due()
+        let notes = self.notes.as_ref().and_then(|notes| notes.next_due());
+        self.pending.next_due().into_iter().chain(notes).min()
     }
 }
 

@@ -364,19 +364,11 @@ mod tests {
     #[test]
     fn table_and_parser_know_the_same_keys() {
         let mut asked_for = asked(
-<<<<<<< HEAD
             "heartbeat.fanout.random = 1\n[workload]\nretries = { backoff = {}, concurrency = {} }\n\
              hedge = {}\n[membership]\n[chaos]\n[target]\n[expect]\n",
         );
         for (policy, _) in POLICIES {
-            asked_for.extend(asked(&format!("[policy.{policy}]")));
-=======
-            "heartbeat.fanout.random = 1\n[workload]\nretries = {}\n[membership]\n\
-             [chaos]\n[target]\n[expect]\n",
-        );
-        for (policy, _) in POLICIES {
             asked_for.extend(asked(&format!("[policy]\n{policy} = {{}}")));
->>>>>>> wt-P1
         }
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };

@@ -26,7 +26,7 @@ pub use super::two_choices::{Choices, DrawTies, LoadSignal};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Notes that servers send of their own accord.
-    pub notes: bool,
+    pub notes: Option<Notice>,
     /// Notes that come with answers.
     pub feedback: bool,
     /// It asks servers after choices.
@@ -39,10 +39,22 @@ pub struct Needs {
     pub timed_answers: bool,
 }
 
+/// When servers tell a node of their own accord how they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// When the last request has left: a random node; and that node when it is no longer so.
+    Idle,
+    /// After one in so many completions, in millionths: a random node.
+    Completions {
+        /// The share [millionths].
+        share_ppm: u32,
+    },
+}
+
 impl Needs {
     /// Servers tell or are asked more than heartbeats say.
     pub const fn messages(self) -> bool {
-        self.notes || self.feedback || self.probes
+        self.notes.is_some() || self.feedback || self.probes
     }
 }
 
@@ -221,6 +233,8 @@ registry! {
         "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
+    join_idle_queue::JoinIdleQueueConfig as JoinIdleQueue = "join_idle_queue":
+        "Join-Idle-Queue: idle servers tell one node each, which sends them its next requests.";
 }
 
 /// The documentation of the switch most policies have.
