@@ -11,31 +11,32 @@ pub mod registry;
 mod custom;
 pub mod least_bad;
 
-mod join_idle_queue;
-mod keyed;
-mod lowest_latency;
-mod maglev;
-mod random;
-mod rendezvous;
-mod ring_hash;
-mod round_robin;
-mod two_choices;
+pub mod join_idle_queue;
+pub mod prequal;
+pub mod keyed;
+pub mod lowest_latency;
+pub mod maglev;
+pub mod random;
+pub mod rendezvous;
+pub mod ring_hash;
+pub mod round_robin;
+pub mod two_choices;
 
-mod roll; // who is in a schedule
-mod alias; // weighted draws
-mod weighted_random;
-mod edf; // earliest deadline first
-mod edf_weighted_round_robin;
-mod static_stride;
-mod least_request;
-mod heap_least_loaded;
-mod haproxy_random;
-mod peak_ewma;
-mod nginx; // what NGINX's balancers share
-mod smooth_weighted_round_robin;
-mod nginx_least_connections;
-mod nginx_random_two;
-mod nginx_least_time;
+pub mod roll; // who is in a schedule
+pub mod alias; // weighted draws
+pub mod weighted_random;
+pub mod edf; // earliest deadline first
+pub mod edf_weighted_round_robin;
+pub mod static_stride;
+pub mod least_request;
+pub mod heap_least_loaded;
+pub mod haproxy_random;
+pub mod peak_ewma;
+pub mod nginx; // what NGINX's balancers share
+pub mod smooth_weighted_round_robin;
+pub mod nginx_least_connections;
+pub mod nginx_random_two;
+pub mod nginx_least_time;
 
 pub use custom::{CustomPolicy, Factory};
 pub use lowest_latency::{LowestLatency, tie_step};

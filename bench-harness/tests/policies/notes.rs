@@ -6,6 +6,7 @@ use sim_core::ids::ServerId;
 use sim_core::notes::Note;
 use sim_core::policy::{Notice, Policy};
 use sim_core::rng::{Purpose, RngExt, Stream, below, mix, stream};
+use sim_core::time::MILLISECOND;
 use sim_core::view::{Belief, Candidates};
 
 /// Gives some scenarios such a policy, from a stream of their own.
@@ -18,8 +19,17 @@ pub fn vary(scenario: &mut Scenario) {
 
 fn policy(rng: &mut Stream) -> PolicyConfig {
     let capacity_gate = rng.random_bool(0.3);
-    match rng.random_range(0..3) {
+    match rng.random_range(0..4) {
         0 => PolicyConfig::JoinIdleQueue(JoinIdleQueueConfig { capacity_gate }),
+        1 => PolicyConfig::Prequal(PrequalConfig {
+            pool: rng.random_range(2..20),
+            probes: rng.random_range(0.0..4.0),
+            removals: rng.random_range(0.0..2.0),
+            max_age_ns: rng.random_range(1..1_000) * MILLISECOND,
+            hot_quantile: [0.0, 0.6, 0.84, 1.0][rng.random_range(0..4)],
+            delta: rng.random_range(0.0..3.0),
+            capacity_gate,
+        }),
         _ => {
             let share_ppm = [0, 300_000, 1_000_000][rng.random_range(0..3)];
             let notes = [None, Some(Notice::Idle), Some(Notice::Completions { share_ppm })];

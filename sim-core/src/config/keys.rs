@@ -368,7 +368,7 @@ mod tests {
              hedge = {}\n[membership]\n[chaos]\n[target]\n[expect]\n",
         );
         for (policy, _) in POLICIES {
-            asked_for.extend(asked(&format!("[policy]\n{policy} = {{}}")));
+            asked_for.extend(asked(&format!("[policy.{policy}]")));
         }
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };

@@ -127,7 +127,7 @@ impl Schedule {
     /// A schedule by these weights, by id. With `random_start` it begins after a random number of picks
     /// below the number of servers.
     pub fn new(weights: Vec<f64>, random_start: bool) -> Self {
-        Self { weights, random_start, roll: Roll::new(), edf: Edf::default() }
+        Self { weights, random_start, roll: Roll::default(), edf: Edf::default() }
     }
 
     /// Picks the next server that is eligible with `gate`; `weight` is told everyone whose turn passes
@@ -142,8 +142,8 @@ impl Schedule {
         let Self { weights, roll, edf, .. } = self;
         if roll.has_changed(candidates) {
             *edf = Edf::new(roll.servers().map(|server| weights[server as usize]));
-            if self.random_start && roll.len() > 0 {
-                for _ in 0..below(stream, roll.len()) {
+            if self.random_start && roll.places() > 0 {
+                for _ in 0..below(stream, roll.places()) {
                     edf.pick(|place| weights[roll.server(place) as usize], |_| true);
                 }
             }

@@ -50,7 +50,7 @@ impl Parameters for HeapLeastLoadedConfig {
         let places =
             Stream::new(u128::from(stream.next_u64()) << 64 | u128::from(stream.next_u64()));
         SelectionIndex::Boxed(Box::new(HeapLeastLoaded {
-            roll: Roll::new(),
+            roll: Roll::default(),
             place_of: vec![NOWHERE; setup.servers as usize],
             heap: LoadHeap::new(0),
             places,
@@ -76,7 +76,7 @@ impl Policy for HeapLeastLoaded {
         let Self { roll, place_of, heap, capacity_gate, .. } = self;
         if roll.has_changed(candidates) {
             place_of.fill(NOWHERE);
-            *heap = LoadHeap::new(roll.len());
+            *heap = LoadHeap::new(roll.places());
             for (place, server) in (0..).zip(roll.servers()) {
                 place_of[server as usize] = place;
                 heap.load(place, candidates.belief(server).own);

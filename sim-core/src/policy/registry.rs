@@ -80,6 +80,11 @@ pub trait Parameters: Clone + Debug + Default + PartialEq {
         true
     }
 
+    /// Servers a node asks for each request, on the mean.
+    fn probes_a_request(&self) -> f64 {
+        0.0
+    }
+
     /// Memory a node's policy keeps of each server [bytes].
     fn server_bytes(&self) -> usize {
         0
@@ -164,6 +169,14 @@ macro_rules! registry {
                 }
             }
 
+            /// Servers a node asks for each request, on the mean; the caller's own policy may ask some.
+            pub fn probes_a_request(&self) -> f64 {
+                match self {
+                    $(Self::$kind(parameters) => parameters.probes_a_request(),)*
+                    Self::Custom(policy) => if policy.needs.probes { 4.0 } else { 0.0 },
+                }
+            }
+
             /// Memory of tables that all nodes share [bytes].
             pub fn shared_bytes(&self, servers: f64) -> f64 {
                 match self {
@@ -202,12 +215,6 @@ registry! {
         "Eligible servers in turn.";
     two_choices::TwoChoicesConfig as TwoChoices = "two_choices":
         "The least loaded of a few servers drawn at random.";
-    ring_hash::RingHashConfig as RingHash = "ring_hash":
-        "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
-    maglev::MaglevConfig as Maglev = "maglev":
-        "By key: Maglev's table, with an optional bound on load (Envoy).";
-    rendezvous::RendezvousConfig as Rendezvous = "rendezvous":
-        "By key: the server with the highest random weight.";
     weighted_random::WeightedRandomConfig as WeightedRandom = "weighted_random":
         "An eligible server drawn in proportion to its weight.";
     smooth_weighted_round_robin::SmoothWeightedRoundRobinConfig as SmoothWeightedRoundRobin =
@@ -233,8 +240,16 @@ registry! {
         "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
+    prequal::PrequalConfig as Prequal = "prequal":
+        "Prequal: answers to probes, the fastest of those not hot, else the least loaded.";
     join_idle_queue::JoinIdleQueueConfig as JoinIdleQueue = "join_idle_queue":
         "Join-Idle-Queue: idle servers tell one node each, which sends them its next requests.";
+    ring_hash::RingHashConfig as RingHash = "ring_hash":
+        "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
+    maglev::MaglevConfig as Maglev = "maglev":
+        "By key: Maglev's table, with an optional bound on load (Envoy).";
+    rendezvous::RendezvousConfig as Rendezvous = "rendezvous":
+        "By key: the server with the highest random weight.";
 }
 
 /// The documentation of the switch most policies have.

@@ -5,8 +5,8 @@
 
 use crate::view::Candidates;
 
-/// See the module documentation.
-#[derive(Clone, Debug)]
+/// See the module documentation. By default nobody.
+#[derive(Clone, Debug, Default)]
 pub struct Roll {
     /// Changes of the part seen; `None`: nobody has looked.
     changes: Option<u32>,
@@ -16,11 +16,6 @@ pub struct Roll {
 }
 
 impl Roll {
-    /// Nobody yet.
-    pub const fn new() -> Self {
-        Self { changes: None, members: None, len: 0 }
-    }
-
     /// Looks who is there; true if that has changed, and at first.
     #[inline]
     pub fn has_changed(&mut self, candidates: &Candidates<'_>) -> bool {
@@ -47,7 +42,7 @@ impl Roll {
     }
 
     /// Number of places.
-    pub const fn len(&self) -> u32 {
+    pub const fn places(&self) -> u32 {
         self.len
     }
 }

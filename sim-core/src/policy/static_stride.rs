@@ -63,7 +63,7 @@ impl Parameters for StaticStrideConfig {
         let counter = if self.random_start { stream.next_u32() } else { 0 };
         SelectionIndex::Boxed(Box::new(StaticStride {
             weights: setup.weights(),
-            roll: Roll::new(),
+            roll: Roll::default(),
             strides: Strides::new(&[], counter),
             capacity_gate: self.capacity_gate,
         }))
@@ -126,7 +126,7 @@ impl Strides {
     }
 
     /// The next server, eligible or not.
-    pub fn next(&mut self) -> u32 {
+    pub fn step(&mut self) -> u32 {
         loop {
             let step = u64::from(self.counter);
             self.counter = self.counter.wrapping_add(1);
@@ -150,7 +150,7 @@ impl Strides {
         }
         let mut last = 0;
         for _ in 0..BLIND_DRAWS {
-            last = self.next();
+            last = self.step();
             if is_eligible(last) {
                 return Some(last);
             }
@@ -188,7 +188,7 @@ mod tests {
             let given: Vec<f64> = weights.iter().map(|&weight| weight as f64).collect();
             let mut strides = Strides::new(&given, from);
             prop_assume!(!strides.weights.is_empty());
-            let picks: Vec<u32> = (0..200).map(|_| strides.next()).collect();
+            let picks: Vec<u32> = (0..200).map(|_| strides.step()).collect();
             prop_assert_eq!(picks, sequence(&weights, from.into(), 200));
         }
     }
@@ -201,7 +201,7 @@ mod tests {
         let mut counts = [0_u32; 5];
         let picks = weights.iter().sum::<f64>() as usize;
         for _ in 0..picks {
-            counts[strides.next() as usize] += 1;
+            counts[strides.step() as usize] += 1;
         }
         assert_eq!(counts, [65_535, 32_768, 7, 40_000, 1]);
     }
@@ -210,7 +210,7 @@ mod tests {
     fn a_few_known_weights_and_equal_ones_are_round_robin() {
         for weights in [[0.0; 3], [0.0, 7.0, 0.0], [4.0; 3]] {
             let mut strides = Strides::new(&weights, 0);
-            let picks: Vec<u32> = (0..6).map(|_| strides.next()).collect();
+            let picks: Vec<u32> = (0..6).map(|_| strides.step()).collect();
             assert_eq!(picks, [0, 1, 2, 0, 1, 2], "{weights:?}");
         }
         // Who has none stands for the mean: (65535 + 21845) / 2.

@@ -74,7 +74,7 @@ impl WeightedDraw {
 
     /// A draw by these weights, by id.
     pub fn new(weights: Vec<f64>) -> Self {
-        Self { weights, roll: Roll::new(), table: AliasTable::default() }
+        Self { weights, roll: Roll::default(), table: AliasTable::default() }
     }
 
     /// The weight of a server.
@@ -88,7 +88,7 @@ impl WeightedDraw {
             let weights: Vec<f64> = self.roll.servers().map(|server| self.weight(server)).collect();
             self.table = AliasTable::new(&weights);
         }
-        (self.roll.len() > 0).then(|| self.roll.server(self.table.draw(stream)))
+        (self.roll.places() > 0).then(|| self.roll.server(self.table.draw(stream)))
     }
 
     /// A server that passes `is_in`; O(1) expected while a fair share of the weight does.

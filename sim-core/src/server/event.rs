@@ -77,6 +77,10 @@ impl EventServers {
     pub(crate) const NAME_BYTES: usize = cancelling::NAME_BYTES;
     /// Memory a step takes that is on its way [bytes].
     pub(crate) const STEP_BYTES: usize = size_of::<Due>();
+    /// Memory a server takes to tell nodes how it is [bytes].
+    pub(crate) const fn signals_bytes(setup: &Setup) -> usize {
+        signals::Signals::bytes(setup)
+    }
     /// Memory an attempt in service takes besides where the speed can change [bytes].
     pub(crate) const PACED_BYTES: usize = Pace::FINISH_BYTES;
 
