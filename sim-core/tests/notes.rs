@@ -34,7 +34,7 @@ fn sojourn(result: &RunResult) -> f64 {
 #[test]
 fn join_idle_queue_is_near_its_mean_field() {
     for (load, limit, share) in [(0.7, 1.179_250_387, 0.02), (0.9, 1.765_374_723, 0.03)] {
-        let result = run("\"join_idle_queue\"", 400, 40, load, 120);
+        let result = run("\"join_idle_queue\"", 400, 40, load, 60);
         let mean = sojourn(&result);
         assert!((mean / limit - 1.0).abs() < share, "load {load}: {mean}, limit {limit}");
         let (notes, requests) = result.nodes.iter().fold((0, 0), |(notes, requests), node| {

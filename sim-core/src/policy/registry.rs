@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 
 use super::SelectionIndex;
+use super::tiered::Tiered;
 use crate::config::keys::Key;
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::NodeId;
@@ -16,6 +17,7 @@ use crate::setup::Setup;
 pub use super::custom::CustomPolicy;
 pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
+pub use super::load_interpretation::Interpretation;
 pub use super::lowest_latency::LatencyTies;
 pub use super::nginx::Failing;
 pub use super::two_choices::{Choices, DrawTies, LoadSignal};
@@ -197,6 +199,14 @@ macro_rules! registry {
         impl SelectionIndex {
             /// The policy of the run, for one node; first states are drawn from `stream`.
             pub fn new(setup: &Setup, node: NodeId, stream: &mut Stream) -> Self {
+                match &setup.tiers {
+                    None => Self::of_one_tier(setup, node, stream),
+                    Some(tiers) => Self::Boxed(Box::new(Tiered::new(setup, tiers, node, stream))),
+                }
+            }
+
+            /// The policy of the run without regard for tiers of servers.
+            pub(super) fn of_one_tier(setup: &Setup, node: NodeId, stream: &mut Stream) -> Self {
                 match &setup.policy {
                     $(PolicyConfig::$kind(parameters) => parameters.build(setup, node, stream),)*
                     PolicyConfig::Custom(policy) => Self::Boxed(policy.build(setup, node, stream)),
@@ -240,6 +250,8 @@ registry! {
         "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
+    load_interpretation::LoadInterpretationConfig as LoadInterpretation = "load_interpretation":
+        "Dahlin's: reported loads read with their age, so that all servers end up level.";
     prequal::PrequalConfig as Prequal = "prequal":
         "Prequal: answers to probes, the fastest of those not hot, else the least loaded.";
     join_idle_queue::JoinIdleQueueConfig as JoinIdleQueue = "join_idle_queue":
