@@ -6,7 +6,6 @@
 //! There is a wheel a shard of servers, and only where the policy of the run asks for notes.
 
 use crate::ids::ServerId;
-use crate::policy::Notice;
 use crate::rng::{Purpose, RngExt, Stream, below};
 use crate::setup::Setup;
 use crate::ticks::Ticks;
@@ -15,6 +14,18 @@ use crate::wheel::Wheel;
 
 /// Size of a note or a probe on its own [bytes]: 20 of payload, 28 of IPv4 and UDP headers.
 pub const NOTE_BYTES: u64 = 48;
+
+/// When servers tell a node of their own accord how they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// When the last request has left: a random node; and that node when it is no longer so.
+    Idle,
+    /// After one in so many completions, in millionths: a random node.
+    Completions {
+        /// The share [millionths].
+        share_ppm: u32,
+    },
+}
 
 /// What a note is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +60,8 @@ pub struct Note {
     pub attempt: u32,
     /// Requests in service and waiting when it was sent.
     pub load: u32,
+    /// Of those, waiting.
+    pub waiting: u32,
     /// Probe: how long requests took that came at about the present load [ns], 0 if it is not known.
     /// Answer: how long the request was in service [ns].
     pub latency_ns: f32,

@@ -13,6 +13,8 @@ pub mod least_bad;
 
 pub mod join_idle_queue;
 pub mod prequal;
+pub mod c3;
+pub mod local_shortest_queue;
 pub mod keyed;
 pub mod lowest_latency;
 pub mod maglev;
@@ -44,7 +46,8 @@ pub use custom::{CustomPolicy, Factory};
 pub use load_interpretation::LoadInterpretation;
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
-pub use registry::{Needs, Notice, Parameters};
+pub use crate::notes::Notice;
+pub use registry::{Needs, Parameters};
 pub use round_robin::RoundRobin;
 pub use two_choices::TwoChoices;
 

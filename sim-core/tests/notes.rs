@@ -44,3 +44,28 @@ fn join_idle_queue_is_near_its_mean_field() {
         assert!(notes <= 2 * requests, "{notes} notes for {requests} requests");
     }
 }
+
+/// Goal: policies that hear from servers use it. Method: at a load of 0.8 random choice makes M/M/1 queues
+/// of 5 services; each of these must stay below half of that on the same fleet, and pay for it in messages
+/// as its parameters say: one note a probe, one a completion, none beside answers.
+#[test]
+fn who_hears_from_servers_is_far_better_than_chance() {
+    let queues = "{ local_shortest_queue = { refresh = \"completions\", share = 1.0 } }";
+    for (policy, notes_a_request, probes_a_request) in [
+        ("\"prequal\"", 3.0, 3.0),
+        ("\"local_shortest_queue\"", 1.0, 1.0),
+        (queues, 1.0, 0.0),
+        ("\"c3\"", 0.0, 0.0),
+    ] {
+        let result = run(policy, 50, 5, 0.8, 80);
+        let mean = sojourn(&result);
+        assert!(mean < 2.5, "{policy}: {mean}");
+        let sum = |of: &dyn Fn(&sim_core::result::NodeResult) -> u64| -> f64 {
+            result.nodes.iter().map(of).sum::<u64>() as f64
+        };
+        let requests = sum(&|node| node.dispatched);
+        let (notes, probes) = (sum(&|node| node.notes), sum(&|node| node.probes));
+        assert!((notes / requests - notes_a_request).abs() < 0.01, "{policy}: {notes} notes");
+        assert!((probes / requests - probes_a_request).abs() < 0.01, "{policy}: {probes} probes");
+    }
+}

@@ -2,8 +2,7 @@
 
 use super::model::{ALLOCATION_BYTES, Load, Model, peak};
 use crate::network::Dispatch;
-use crate::notes::Notes;
-use crate::policy::Notice;
+use crate::notes::{Notes, Notice};
 use crate::server::event::EventServers;
 use crate::simulation;
 

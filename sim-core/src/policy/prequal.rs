@@ -3,7 +3,7 @@
 //! Source: Wydrowski, Kleinberg, Rumble, Archer, "Load is not what you should balance: Introducing
 //! Prequal", NSDI 2024, asynchronous mode; the rounding of numbers and the words marked (ours) are not
 //! in it. Signal: probes; a server answers with its requests in flight (RIF, in service and waiting) and
-//! its latency at about that RIF ([`crate::server::samples`]).
+//! the latency it had at about that RIF lately.
 //!
 //! * **Pool.** At most `pool` (16) answers, one a server: a newer answer replaces an older one (ours). Out
 //!   goes an answer that is the oldest when the pool overflows, that is older than `max_age` (1 s),

@@ -11,12 +11,14 @@ use super::tiered::Tiered;
 use crate::config::keys::Key;
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::NodeId;
+use crate::notes::Notice;
 use crate::rng::Stream;
 use crate::setup::Setup;
 
 pub use super::custom::CustomPolicy;
 pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
+pub use super::local_shortest_queue::Refresh;
 pub use super::load_interpretation::Interpretation;
 pub use super::lowest_latency::LatencyTies;
 pub use super::nginx::Failing;
@@ -39,18 +41,6 @@ pub struct Needs {
     pub keys: bool,
     /// When the attempt left, in every answer.
     pub timed_answers: bool,
-}
-
-/// When servers tell a node of their own accord how they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// When the last request has left: a random node; and that node when it is no longer so.
-    Idle,
-    /// After one in so many completions, in millionths: a random node.
-    Completions {
-        /// The share [millionths].
-        share_ppm: u32,
-    },
 }
 
 impl Needs {
@@ -254,6 +244,10 @@ registry! {
         "Dahlin's: reported loads read with their age, so that all servers end up level.";
     prequal::PrequalConfig as Prequal = "prequal":
         "Prequal: answers to probes, the fastest of those not hot, else the least loaded.";
+    c3::C3Config as C3 = "c3":
+        "C3: of a few the lowest score of response time, service time and estimated queue.";
+    local_shortest_queue::LocalShortestQueueConfig as LocalShortestQueue = "local_shortest_queue":
+        "LSQ: the shortest queue as the node remembers it, refreshed by a few messages.";
     join_idle_queue::JoinIdleQueueConfig as JoinIdleQueue = "join_idle_queue":
         "Join-Idle-Queue: idle servers tell one node each, which sends them its next requests.";
     ring_hash::RingHashConfig as RingHash = "ring_hash":

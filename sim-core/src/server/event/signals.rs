@@ -3,8 +3,7 @@
 use super::{EventServers, Job};
 use crate::ids::ServerId;
 use crate::network::{Responses, Stage};
-use crate::notes::{Note, NoteKind, Postman};
-use crate::policy::Notice;
+use crate::notes::{Note, NoteKind, Notice, Postman};
 use crate::server::Delivery;
 use crate::server::samples::LatencySamples;
 use crate::setup::Setup;
@@ -46,11 +45,13 @@ impl Signals {
         self.samples.iter_mut().for_each(LatencySamples::clear);
     }
 
-    const fn write(&mut self, node: u32, kind: NoteKind, load: u32) -> Note {
+    /// Writes a note, with the number of requests in service and waiting.
+    const fn write(&mut self, node: u32, kind: NoteKind, (active, waiting): (u32, u32)) -> Note {
         let number = self.written;
         self.written = self.written.wrapping_add(1);
-        let (server, attempt) = (self.server, 0);
-        Note { node, offset_ns: 0, server, number, kind, attempt, load, latency_ns: 0.0 }
+        let (server, load) = (self.server, active + waiting);
+        let (offset_ns, attempt, latency_ns) = (0, 0, 0.0);
+        Note { node, offset_ns, server, number, kind, attempt, load, waiting, latency_ns }
     }
 
     /// Sends a note on its own.
@@ -71,10 +72,11 @@ impl EventServers {
         delivery: &Delivery,
         out: &mut Responses,
     ) {
+        let load = self.load(setup, delivery.server);
         let server = &mut self.servers[delivery.server as usize];
-        let (load, is_up) = (server.in_server(), server.is_up());
+        let (in_server, is_up) = (server.in_server(), server.is_up());
         let Some(signals) = server.signals.as_mut().filter(|_| is_up) else { return };
-        let latency_ns = signals.samples.as_ref().map_or(0.0, |samples| samples.estimate_ns(load));
+        let latency_ns = signals.samples.as_ref().map_or(0.0, |samples| samples.estimate_ns(in_server));
         let note = signals.write(delivery.node, NoteKind::Probe, load);
         signals.send(setup, at_ns, Note { attempt: delivery.attempt, latency_ns, ..note }, out);
     }
@@ -88,9 +90,8 @@ impl EventServers {
         job: &Job,
         out: &mut Responses,
     ) {
-        let server = &mut self.servers[index as usize];
-        let load = server.in_server();
-        let Some(signals) = &mut server.signals else { return };
+        let load = self.load(setup, index);
+        let Some(signals) = &mut self.servers[index as usize].signals else { return };
         if let Some(samples) = &mut signals.samples {
             samples.add(job.met, (at_ns - job.arrived_ns) as f32);
         }
@@ -122,9 +123,9 @@ impl EventServers {
         if setup.needs.notes != Some(Notice::Idle) {
             return;
         }
+        let load = self.load(setup, index);
         let server = &mut self.servers[index as usize];
-        let load = server.in_server();
-        let is_idle = load == 0 && server.is_up() && server.stage == Stage::Serving;
+        let is_idle = load == (0, 0) && server.is_up() && server.stage == Stage::Serving;
         let Some(signals) = &mut server.signals else { return };
         match signals.told {
             None if is_idle => {
