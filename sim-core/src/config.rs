@@ -59,6 +59,8 @@ pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
 pub use trace::{CsvColumns, TraceConfig, TraceFormat};
 
+pub(crate) use policy::preset_defaults;
+
 pub use crate::policy::registry::*;
 
 use crate::law::{DelayLaw, ServiceLaw};

@@ -9,6 +9,8 @@
 
 pub mod registry;
 mod custom;
+mod preset;
+mod presets;
 pub mod least_bad;
 
 pub mod join_idle_queue;

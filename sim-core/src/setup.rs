@@ -259,7 +259,7 @@ impl Setup {
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
             clients: scenario.workload.clients.clone(),
             needs: scenario.policies[policy].needs(),
-            policy: scenario.policies[policy].clone(),
+            policy: scenario.policies[policy].plain().clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
             reports_a_request: reports_a_request(scenario),
             places: Places::default(),

@@ -194,6 +194,7 @@ const BEFORE_POLICIES: &[Key] = &[
 /// The keys after those of the policies.
 #[rustfmt::skip] // As above.
 const AFTER_POLICIES: &[Key] = &[
+    key("policy.preset", "", "none", "names of presets, see `lbsim list presets`", "Policies with the exact defaults of a system, under its name; also [policy.NAME] with what is to differ.", "Each is one more policy to compare."),
     key("heartbeat.interval", "time", "100ms", "at least the quantum", "Mean time between two heartbeats of a server.", "Shorter: fresher views, more messages."),
     key("heartbeat.failure_timeout", "time", "3.5 intervals", "above interval x (1 + jitter)", "Silence after which a node takes a server for failed.", "Shorter: faster detection, more false alarms."),
     key("heartbeat.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: heartbeats spread out."),
