@@ -44,11 +44,11 @@ pub mod nginx_random_two;
 pub mod nginx_least_time;
 pub mod load_interpretation;
 
+pub use crate::notes::Notice;
 pub use custom::{CustomPolicy, Factory};
 pub use load_interpretation::LoadInterpretation;
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
-pub use crate::notes::Notice;
 pub use registry::{Needs, Parameters};
 pub use round_robin::RoundRobin;
 pub use two_choices::TwoChoices;

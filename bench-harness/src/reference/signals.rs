@@ -61,12 +61,13 @@ impl Reference {
         let server = &self.servers[id as usize];
         if server.is_up() && !self.links.cut_to_server(node, id) {
             let load = server.load();
+            let (_, waiting) = server.parts(&self.setup);
             let latency_ns = server.signals.estimate_ns(load);
             let kind = NoteKind::Probe;
             self.post_alone(
                 at_ns,
                 id,
-                Note { node, kind, attempt, load, latency_ns, ..Note::default() },
+                Note { node, kind, attempt, load, waiting, latency_ns, ..Note::default() },
             );
         }
     }
@@ -74,9 +75,10 @@ impl Reference {
     pub(super) fn tell_of_completion(&mut self, at_ns: Nanos, id: u32, job: &Job) {
         let server = &mut self.servers[id as usize];
         let load = server.load();
+        let (_, waiting) = server.parts(&self.setup);
         server.signals.completions.push((job.met, (at_ns - job.arrived_ns) as f32));
         let node = job.node;
-        let mut note = Note { node, load, attempt: job.attempt, ..Note::default() };
+        let mut note = Note { node, load, waiting, attempt: job.attempt, ..Note::default() };
         if self.setup.needs.feedback {
             note.kind = NoteKind::Answer;
             note.latency_ns = (at_ns - job.started_ns) as f32;
@@ -85,7 +87,7 @@ impl Reference {
         let postman = &mut self.servers[id as usize].signals.postman;
         if let Some(node) = postman.draw_listener(self.setup.needs.notes) {
             let kind = NoteKind::Completion;
-            self.post_alone(at_ns, id, Note { node, kind, load, ..Note::default() });
+            self.post_alone(at_ns, id, Note { node, kind, load, waiting, ..Note::default() });
         }
     }
 
@@ -96,13 +98,14 @@ impl Reference {
         }
         let server = &mut self.servers[id as usize];
         let (told, load) = (server.signals.told, server.load());
+        let (_, waiting) = server.parts(&self.setup);
         if server.is_idle() && told.is_none() {
             let node = server.signals.postman.draw_node();
             server.signals.told = Some(node);
             self.post_alone(
                 at_ns,
                 id,
-                Note { node, kind: NoteKind::Idle, load, ..Note::default() },
+                Note { node, kind: NoteKind::Idle, load, waiting, ..Note::default() },
             );
         } else if !server.is_idle() && told.is_some() {
             server.signals.told = None;
@@ -110,7 +113,7 @@ impl Reference {
                 && told != from
             {
                 let kind = NoteKind::Busy;
-                self.post_alone(at_ns, id, Note { node, kind, load, ..Note::default() });
+                self.post_alone(at_ns, id, Note { node, kind, load, waiting, ..Note::default() });
             }
         }
     }

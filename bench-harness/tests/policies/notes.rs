@@ -19,7 +19,7 @@ pub fn vary(scenario: &mut Scenario) {
 
 fn policy(rng: &mut Stream) -> PolicyConfig {
     let capacity_gate = rng.random_bool(0.3);
-    match rng.random_range(0..4) {
+    match rng.random_range(0..6) {
         0 => PolicyConfig::JoinIdleQueue(JoinIdleQueueConfig { capacity_gate }),
         1 => PolicyConfig::Prequal(PrequalConfig {
             pool: rng.random_range(2..20),
@@ -28,6 +28,17 @@ fn policy(rng: &mut Stream) -> PolicyConfig {
             max_age_ns: rng.random_range(1..1_000) * MILLISECOND,
             hot_quantile: [0.0, 0.6, 0.84, 1.0][rng.random_range(0..4)],
             delta: rng.random_range(0.0..3.0),
+            capacity_gate,
+        }),
+        2 => PolicyConfig::LocalShortestQueue(LocalShortestQueueConfig {
+            refresh: [Refresh::Sample, Refresh::Completions][rng.random_range(0..2)],
+            samples: rng.random_range(1..4),
+            share: [0.0, 0.2, 1.0][rng.random_range(0..3)],
+            capacity_gate,
+        }),
+        3 => PolicyConfig::C3(C3Config {
+            replicas: [None, Some(1), Some(3)][rng.random_range(0..3)],
+            alpha: rng.random_range(0.05..1.0),
             capacity_gate,
         }),
         _ => {
@@ -78,9 +89,19 @@ impl Policy for Listener {
     }
 
     fn on_note(&mut self, note: &Note, at_ns: u64) {
-        let Note { node: _, offset_ns: _, server, number, kind, attempt, load, latency_ns } = *note;
+        let Note {
+            node: _,
+            offset_ns: _,
+            server,
+            number,
+            kind,
+            attempt,
+            load,
+            waiting,
+            latency_ns,
+        } = *note;
         self.hear(&[server.into(), number.into(), kind as u64, attempt.into(), load.into()]);
-        self.hear(&[latency_ns.to_bits().into(), at_ns]);
+        self.hear(&[latency_ns.to_bits().into(), waiting.into(), at_ns]);
     }
 
     fn probes(

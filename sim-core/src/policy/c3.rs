@@ -126,10 +126,12 @@ impl Policy for C3 {
         let gate = self.parameters.capacity_gate;
         let score = |server| self.score(candidates, server);
         let Some(replicas) = self.parameters.replicas else {
-            let eligible = candidates.servers().filter(|&server| candidates.is_eligible(server, gate));
+            let eligible =
+                candidates.servers().filter(|&server| candidates.is_eligible(server, gate));
             let lowest = eligible.map(score).min_by(f64::total_cmp)?;
-            let is_lowest =
-                |server| candidates.is_eligible(server, gate) && score(server).total_cmp(&lowest).is_eq();
+            let is_lowest = |server| {
+                candidates.is_eligible(server, gate) && score(server).total_cmp(&lowest).is_eq()
+            };
             return candidates.draw_by_scan(stream, is_lowest).map(ServerId);
         };
         let mut drawn: Vec<u32> = Vec::with_capacity(replicas as usize);

@@ -144,11 +144,15 @@ impl Policy for LocalShortestQueue {
         }
     }
 
-    fn probes(&mut self, candidates: &Candidates<'_>, stream: &mut Stream, out: &mut Vec<ServerId>) {
+    fn probes(
+        &mut self,
+        candidates: &Candidates<'_>,
+        stream: &mut Stream,
+        out: &mut Vec<ServerId>,
+    ) {
         for _ in 0..self.samples {
-            let is_new = |server| {
-                candidates.is_eligible(server, false) && !out.contains(&ServerId(server))
-            };
+            let is_new =
+                |server| candidates.is_eligible(server, false) && !out.contains(&ServerId(server));
             let Some(server) = candidates.draw_where(stream, is_new) else { break };
             out.push(ServerId(server));
         }

@@ -76,7 +76,8 @@ impl EventServers {
         let server = &mut self.servers[delivery.server as usize];
         let (in_server, is_up) = (server.in_server(), server.is_up());
         let Some(signals) = server.signals.as_mut().filter(|_| is_up) else { return };
-        let latency_ns = signals.samples.as_ref().map_or(0.0, |samples| samples.estimate_ns(in_server));
+        let latency_ns =
+            signals.samples.as_ref().map_or(0.0, |samples| samples.estimate_ns(in_server));
         let note = signals.write(delivery.node, NoteKind::Probe, load);
         signals.send(setup, at_ns, Note { attempt: delivery.attempt, latency_ns, ..note }, out);
     }
