@@ -174,6 +174,7 @@ macro_rules! registry {
             pub fn probes_a_request(&self) -> f64 {
                 match self {
                     $(Self::$kind(parameters) => parameters.probes_a_request(),)*
+                    Self::Preset(preset) => preset.policy.probes_a_request(),
                     Self::Custom(policy) => if policy.needs.probes { 4.0 } else { 0.0 },
                 }
             }
