@@ -132,10 +132,10 @@ impl Reference {
             sums.complete(&self.setup, self.jobs[job].arrived_ns, begin_ns, at_ns);
             sums.add_to(&mut self.meters);
             self.jobs[job].served_ns = spent_ns;
-            let served = self.jobs[job];
+            let finished = self.jobs[job];
             self.answer(at_ns, job, Status::Ok);
             self.start_next(at_ns, id);
-            self.tell_of_completion(at_ns, id, &served);
+            self.tell_of_completion(at_ns, id, &finished);
             self.settle(at_ns, id, None);
         }
     }

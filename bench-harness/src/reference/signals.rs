@@ -77,11 +77,11 @@ impl Reference {
         let load = server.load();
         let (_, waiting) = server.parts(&self.setup);
         server.signals.completions.push((job.met, (at_ns - job.arrived_ns) as f32));
-        let node = job.node;
-        let mut note = Note { node, load, waiting, attempt: job.attempt, ..Note::default() };
+        let Job { node, attempt, .. } = *job;
         if self.setup.needs.feedback {
-            note.kind = NoteKind::Answer;
-            note.latency_ns = (at_ns - job.started_ns) as f32;
+            let latency_ns = (at_ns - job.started_ns) as f32;
+            let kind = NoteKind::Answer;
+            let note = Note { node, kind, attempt, load, waiting, latency_ns, ..Note::default() };
             self.post(at_ns + job.answer_delay_ns, id, note);
         }
         let postman = &mut self.servers[id as usize].signals.postman;
@@ -119,12 +119,12 @@ impl Reference {
     }
 
     pub(super) fn note(&mut self, at_ns: Nanos, note: &Note) {
-        let node = &mut self.nodes[note.node as usize];
-        if !node.bench.rules.is_running || self.links.cut_to_node(note.server, note.node) {
+        let listener = &mut self.nodes[note.node as usize];
+        if !listener.bench.rules.is_running || self.links.cut_to_node(note.server, note.node) {
             return;
         }
-        node.meters.notes += u64::from(note.kind != NoteKind::Answer);
-        if let Chooser::Shared(index) = &mut node.chooser {
+        listener.meters.notes += u64::from(note.kind != NoteKind::Answer);
+        if let Chooser::Shared(index) = &mut listener.chooser {
             index.on_note(note, at_ns);
         }
     }

@@ -127,7 +127,7 @@ mod tests {
     use crate::view::fixture::{candidates, view};
 
     fn note(kind: NoteKind, server: u32, number: u32) -> Note {
-        Note { kind, server, number, ..Note::default() }
+        Note { server, number, kind, ..Note::default() }
     }
 
     #[test]

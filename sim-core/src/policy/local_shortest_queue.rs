@@ -1,7 +1,7 @@
 //! Local shortest queue: the shortest of the queues as the node remembers them, refreshed now and then.
 //!
 //! Source: Vargaftik, Keslassy, Orda, "LSQ: Load balancing in large-scale heterogeneous systems with
-//! multiple dispatchers", IEEE/ACM ToN 2020. Signal: the node's own memory of each server's requests (in
+//! multiple dispatchers", IEEE/ACM Transactions on Networking 2020. Signal: the node's own memory of each server's requests (in
 //! service and waiting). It adds 1 with everything the node sends there, and becomes the truth of a
 //! moment ago with a note; in between nothing lowers it, and it need not be close: it is enough for
 //! stability that its mean error is bounded. Of two notes of one server the newer holds.
@@ -167,7 +167,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn note(kind: NoteKind, server: u32, number: u32, load: u32) -> Note {
-        Note { kind, server, number, load, ..Note::default() }
+        Note { server, number, kind, load, ..Note::default() }
     }
 
     #[test]

@@ -130,15 +130,15 @@ impl EventServers {
         let Some(signals) = &mut server.signals else { return };
         match signals.told {
             None if is_idle => {
-                let node = signals.postman.draw_node();
-                signals.told = Some(node);
-                let note = signals.write(node, NoteKind::Idle, load);
+                let listener = signals.postman.draw_node();
+                signals.told = Some(listener);
+                let note = signals.write(listener, NoteKind::Idle, load);
                 signals.send(setup, at_ns, note, out);
             }
-            Some(node) if !is_idle => {
+            Some(listener) if !is_idle => {
                 signals.told = None;
-                if from != Some(node) {
-                    let note = signals.write(node, NoteKind::Busy, load);
+                if from != Some(listener) {
+                    let note = signals.write(listener, NoteKind::Busy, load);
                     signals.send(setup, at_ns, note, out);
                 }
             }
