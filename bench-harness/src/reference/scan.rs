@@ -5,7 +5,7 @@ use sim_core::ids::ServerId;
 use sim_core::policy;
 use sim_core::rng::{Rng, Stream};
 use sim_core::setup::Setup;
-use sim_core::tiers::{Share, Tier, share_out};
+use sim_core::tiers::{Share, Tier, Tiers, share_out};
 use sim_core::view::barred::Reasons;
 use sim_core::view::{Candidates, View};
 use sim_core::ziggurat::unit;
