@@ -332,7 +332,7 @@ fn random_scenarios_survive_being_written_and_name_every_fault() {
         let Case { mut scenario, .. } = random_case(seed);
         if matches!(scenario.policies[0], PolicyConfig::Custom(_)) {
             // No file can name it.
-            scenario.policies = vec![fleet::TWO_CHOICES];
+            scenario.policies = vec![PolicyConfig::named("random").expect("a policy")];
         }
         let text = scenario.to_toml();
         match Scenario::parse(&text, &[], &|file| Err(format!("no file {file}"))) {

@@ -7,11 +7,12 @@ use crate::time::seconds;
 
 use super::getters::{
     connections, count, dispatched, found, little_ratio, mean_ms, members, membership,
-    milliseconds, offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
-    reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, time_share,
-    utilisations, window_ns, window_s,
+    milliseconds, notes_per_s, offered_load, outcome, peer_bytes_per_s, peer_messages_per_s,
+    quantile_ms, ratio, reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate,
+    time_share, utilisations, window_ns, window_s,
 };
 use super::{HEARTBEAT_BYTES, Metric, efforts, run};
+use crate::notes::NOTE_BYTES;
 
 /// Every figure of a run, in column order.
 pub static METRICS: &[Metric] = &[
@@ -474,17 +475,26 @@ pub static METRICS: &[Metric] = &[
         peer_bytes_per_s,
     ).less_is_better(),
     run(
+        "notes_per_s",
+        "1/s",
+        "Probes that nodes sent, and notes of servers that came on their own, a second.",
+        notes_per_s,
+    ).less_is_better(),
+    run(
         "control_messages_per_s",
         "1/s",
-        "`reports_per_s` and `peer_messages_per_s` together.",
-        |s, r| Some(reports_per_s(s, r)? + peer_messages_per_s(s, r)?),
+        "`reports_per_s`, `notes_per_s` and `peer_messages_per_s` together.",
+        |s, r| Some(reports_per_s(s, r)? + notes_per_s(s, r)? + peer_messages_per_s(s, r)?),
     ).less_is_better(),
     run(
         "control_bytes_per_s",
         "bytes/s",
-        "`peer_bytes_per_s`, and `reports_per_s` at 72 bytes a heartbeat: 44 of payload and 28 of \
-         IPv4 and UDP headers.",
-        |s, r| Some(reports_per_s(s, r)? * HEARTBEAT_BYTES as f64 + peer_bytes_per_s(s, r)?),
+        "`peer_bytes_per_s`, `reports_per_s` at 72 bytes a heartbeat (44 of payload and 28 of \
+         IPv4 and UDP headers) and `notes_per_s` at 48.",
+        |s, r| {
+            let reports = reports_per_s(s, r)? * HEARTBEAT_BYTES as f64;
+            Some(reports + notes_per_s(s, r)? * NOTE_BYTES as f64 + peer_bytes_per_s(s, r)?)
+        },
     ).less_is_better(),
     run(
         "decisions_per_s",
