@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::sweep::args::SweepArgs;
+use crate::validate::ValidateArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::compare::{METRIC, POLICY};
@@ -27,6 +28,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say which policy wins where, with confidence intervals
     Compare(CompareArgs),
+    /// Hold the simulator to known results
+    Validate(ValidateArgs),
     /// List what a scenario file may contain
     List {
         /// What to list.
