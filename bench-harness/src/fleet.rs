@@ -1,7 +1,7 @@
 //! The workload on which speed is measured, at any size.
 
 use sim_core::config::{
-    Arrivals, Choices, DrawTies, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+    Arrivals, Choices, Conduct, DrawTies, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
     LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig, PolicyConfig,
     Retries, Scenario, ServerGroup, TwoChoicesConfig, WorkloadConfig,
 };
@@ -68,6 +68,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: SERVICE_NS as f64 },
             speed: 1.0,
+            conduct: Conduct::default(),
             weight: 1.0,
         }],
         workload: WorkloadConfig {
@@ -88,6 +89,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             latency_decay_ns: Some(10 * SECOND),
         },
         gossip: None,
+        subset: None,
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

@@ -12,8 +12,11 @@ mod agenda;
 mod arrivals;
 mod judge;
 mod node;
+mod pace;
 mod peers;
 mod server;
+mod serving;
+mod subsets;
 
 use std::cmp::Reverse;
 
@@ -26,14 +29,13 @@ use sim_core::links::Links;
 use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan, sample_members};
 use sim_core::misreport::{self, Misreport};
-use sim_core::network::{Report, Status};
+use sim_core::network::Report;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
-use sim_core::plan::Change;
-use sim_core::result::{Bin, RunResult};
+use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
-use sim_core::server::{Meters, TickSums};
+use sim_core::server::Meters;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::truth::Truth;
@@ -174,6 +176,7 @@ impl Reference {
             }
         }
         self.plan_rounds();
+        self.plan_subsets();
         self.look_from(0);
         self.agenda.add(0, Event::Judge, &self.jobs);
         if traced {
@@ -198,6 +201,7 @@ impl Reference {
                 }
                 Event::Fault(index) => self.fault(at_ns, index),
                 Event::NodeFaults => self.node_faults(at_ns),
+                Event::Listed => self.renew_subsets(at_ns / self.setup.ticks.quantum_ns),
                 Event::Heartbeat { server, due_ns } => self.heartbeat(at_ns, server, due_ns),
                 Event::ReportFault(index) => {
                     let planned = self.setup.plan.reports[index].clone();
@@ -235,6 +239,10 @@ impl Reference {
                 Event::Serve { node } => self.serve(at_ns, node),
                 Event::Completion { server, admission, job } => {
                     self.complete(at_ns, server, admission, job);
+                }
+                Event::Pace { server, generation } => self.look_at(at_ns, server, generation),
+                Event::Expiry { server, admission, job } => {
+                    self.expire(at_ns, server, admission, job);
                 }
                 Event::Attempt { server, job } => self.attempt(at_ns, server, job),
                 Event::Cancel { server, node, attempt } => {
@@ -286,31 +294,6 @@ impl Reference {
         }
     }
 
-    /// Sends an answer and forgets the job.
-    fn answer(&mut self, at_ns: Nanos, id: u32, status: Status) {
-        let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[id];
-        let response = Event::Response { node, slot, attempt, status };
-        self.agenda.add(at_ns + answer_delay_ns, response, &self.jobs);
-        self.jobs.remove(id);
-    }
-
-    fn fault(&mut self, at_ns: Nanos, index: usize) {
-        let fault = self.setup.plan.servers[index].clone();
-        let silent = matches!(fault.change, Change::Crash { silent: true });
-        for id in fault.first..fault.end {
-            let server = &mut self.servers[id as usize];
-            for job in server.change(&self.setup, at_ns, fault.change, &self.jobs) {
-                if silent {
-                    self.jobs.remove(job);
-                } else {
-                    self.answer(at_ns, job, Status::Lost);
-                }
-            }
-            // More slots than before take in what waits.
-            while self.start_next(at_ns, id) {}
-        }
-    }
-
     /// Of what one server said that arrives at one moment, the agenda knows no order: two reports
     /// may bear the same version.
     fn hear(&mut self, at_ns: Nanos, node: u32, report: Report) {
@@ -353,57 +336,6 @@ impl Reference {
         self.agenda.add(next, Event::Heartbeat { server: id, due_ns }, &self.jobs);
     }
 
-    fn attempt(&mut self, at_ns: Nanos, id: u32, job: u32) {
-        if self.links.cut_to_server(self.jobs[job].node, id) {
-            self.cut_off += 1;
-            self.jobs.remove(job);
-            return;
-        }
-        let server = &mut self.servers[id as usize];
-        match server.arrive(&self.setup, at_ns, job, &mut self.jobs[job]) {
-            Some(status) => self.answer(at_ns, job, status),
-            None => {
-                self.start_next(at_ns, id);
-            }
-        }
-    }
-
-    /// Moves the head of a server's queue into a free slot; false when there is none of either.
-    fn start_next(&mut self, at_ns: Nanos, id: u32) -> bool {
-        let server = &mut self.servers[id as usize];
-        let started = server.start_next(&self.setup, at_ns, &mut self.jobs);
-        if let Some((finish_ns, job)) = started {
-            let admission = self.jobs[job].admission;
-            let completion = Event::Completion { server: id, admission, job };
-            self.agenda.add(finish_ns, completion, &self.jobs);
-        }
-        started.is_some()
-    }
-
-    /// A node no longer waits for an attempt; a cut link keeps it from saying so.
-    fn cancel(&mut self, at_ns: Nanos, id: u32, (node, attempt): (u32, u32)) {
-        if self.links.cut_to_server(node, id) {
-            return;
-        }
-        let server = &mut self.servers[id as usize];
-        if let Some(job) = server.cancel(&self.setup, at_ns, (node, attempt), &self.jobs) {
-            self.jobs.remove(job);
-            self.start_next(at_ns, id);
-        }
-    }
-
-    fn complete(&mut self, at_ns: Nanos, id: u32, admission: u32, job: u32) {
-        let server = &mut self.servers[id as usize];
-        if server.complete(&self.setup, at_ns, admission, job, &self.jobs) {
-            let Job { arrived_ns, begin_ns, .. } = self.jobs[job];
-            let mut sums = TickSums::default();
-            sums.complete(&self.setup, arrived_ns, begin_ns, at_ns);
-            sums.add_to(&mut self.meters);
-            self.answer(at_ns, job, Status::Ok);
-            self.start_next(at_ns, id);
-        }
-    }
-
     fn observe(&mut self, at_ns: Nanos) {
         let setup = &self.setup;
         let quantum = at_ns / setup.ticks.quantum_ns;
@@ -417,8 +349,9 @@ impl Reference {
             let plan = SamplePlan::new(setup, quantum);
             let mut bin = Bin::default();
             for server in &self.servers {
-                bin.active += server.active.len() as u64;
-                bin.waiting += server.waiting.len() as u64;
+                let (active, waiting) = server.parts(setup);
+                bin.active += u64::from(active);
+                bin.waiting += u64::from(waiting);
             }
             let loads: Vec<u32> =
                 plan.servers().map(|id| self.servers[id as usize].load()).collect();
@@ -432,8 +365,8 @@ impl Reference {
             self.observations.close_bin(bin, meters, &mut self.recent);
             if at_ns >= setup.window_start_ns {
                 let held = |node: usize, server: u32| {
-                    let versions = &self.nodes[node].view.versions;
-                    self.roster.is_running(node as u32).then(|| versions[ServerId(server)])
+                    let held = self.nodes[node].view.held(ServerId(server));
+                    held.filter(|_| self.roster.is_running(node as u32))
                 };
                 self.observations.consistency.watch(setup, quantum, held);
                 self.look_from(at_ns + self.setup.ticks.quantum_ns);
@@ -454,7 +387,7 @@ impl Reference {
         self.looking = false;
         let Self { setup, roster, nodes, observations, .. } = self;
         let held = |node: usize, server: u32| {
-            roster.is_running(node as u32).then(|| nodes[node].view.versions[ServerId(server)])
+            nodes[node].view.held(ServerId(server)).filter(|_| roster.is_running(node as u32))
         };
         observations.consistency.look(setup, at_ns / quantum_ns, held);
         let takes =
@@ -473,9 +406,12 @@ impl Reference {
         let on_their_way = self.agenda.0.iter();
         let on_their_way =
             on_their_way.filter(|entry| matches!(entry.0.1, Event::Attempt { .. })).count();
+        let connections: Vec<_> = (0..setup.servers).map(|id| self.connections(id)).collect();
+        let servers = self.servers.iter_mut().zip(connections).map(|(server, connections)| {
+            ServerResult { connections, ..server.result(setup, end_ns, &self.jobs) }
+        });
+        let servers = servers.collect();
         let nodes = self.nodes.iter_mut().map(|node| node.result(&now)).collect();
-        let servers =
-            self.servers.iter().map(|server| server.result(setup, end_ns, &self.jobs)).collect();
         let [_, latency] = self.latency;
         outcome::assemble(
             policy,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use sim_core::config::{
-    Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, WorkloadConfig,
+    Arrivals, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
+    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
+    WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -44,6 +45,7 @@ pub fn scenario() -> Scenario {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed: 1.0,
+            conduct: Conduct::default(),
             weight: 1.0,
         }],
         workload: WorkloadConfig {
@@ -67,6 +69,7 @@ pub fn scenario() -> Scenario {
             latency_decay_ns: None,
         },
         gossip: None,
+        subset: None,
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

@@ -157,11 +157,11 @@ const fn part(
 #[cfg(test)]
 pub(crate) mod fixture {
     use super::Scenario;
-    use crate::config::ServerGroup;
     use crate::config::{
         Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
         NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, WorkloadConfig,
     };
+    use crate::config::{Conduct, ServerGroup};
     use crate::latency_table::LatencyTable;
     use crate::law::{DelayLaw, ServiceLaw};
     use crate::result::{
@@ -178,6 +178,7 @@ pub(crate) mod fixture {
             backlog: Some(4),
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed,
+            conduct: Conduct::default(),
             weight: 1.0,
         };
         let delay = DelayLaw::Constant { mean_ns: 500 * MICROSECOND };
@@ -228,6 +229,7 @@ pub(crate) mod fixture {
                 latency_decay_ns: None,
             },
             gossip: None,
+            subset: None,
             judgement: JudgementConfig::default(),
             membership: None,
             faults: Vec::new(),

@@ -15,6 +15,7 @@ mod values; // values out of the tree
 mod laws; // delays and service times
 mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
+mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
 mod policy; // the policies to compare
 mod parameters; // what they may be told
@@ -22,6 +23,7 @@ mod heartbeat; // reports
 mod membership; // who is a node
 mod gossip; // what nodes tell each other
 mod judgement; // what nodes make of servers
+mod subset; // which servers a node knows
 mod breaking; // what can break
 mod targets; // whom it hits
 mod faults; // what breaks, read
@@ -36,6 +38,9 @@ pub mod keys; // every key there is
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
 pub(crate) use chaos::all_faults;
 pub use chaos::{ChaosConfig, ChaosKind};
+pub use conduct::{
+    AdaptiveLifo, Antagonist, CoDel, ColdStart, Conduct, Crowding, Discipline, Pauses, Shedding,
+};
 pub use fault::{ConfigFault, Origin};
 pub use gossip::{GossipConfig, GossipMode, GossipPayload};
 pub use judgement::{
@@ -94,6 +99,8 @@ pub struct Scenario {
     pub heartbeat: HeartbeatConfig,
     /// What nodes tell each other of the servers; `None`: nothing.
     pub gossip: Option<GossipConfig>,
+    /// Which servers a node knows; `None`: all.
+    pub subset: Option<SubsetConfig>,
     /// What nodes make of the servers beyond their reports.
     pub judgement: JudgementConfig,
     /// How nodes find each other; `None`: every node knows all nodes for ever.
@@ -155,6 +162,8 @@ pub struct ServerGroup {
     pub service: ServiceLaw,
     /// Work done in one second of service, relative to speed 1. Above 0.
     pub speed: f64,
+    /// Order of service, shedding, and what ages.
+    pub conduct: Conduct,
     /// What an operator says of the server's strength, relative to others; known to every node from
     /// the start, and no part of reports. Only weighted policies look at it. Above 0.
     pub weight: f64,
@@ -280,6 +289,26 @@ pub enum Fanout {
     /// The same `k` nodes every time: server `s` reports to nodes `s, s + 1, ... s + k - 1`
     /// (modulo the node count).
     Home(u32),
+}
+
+/// Which of the servers a node knows; see [`crate::subset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubsetConfig {
+    /// This many, drawn anew whenever servers come or go.
+    Random {
+        /// At least 1.
+        size: u32,
+    },
+    /// Those that suit the node best by a hash.
+    Rendezvous {
+        /// At least 1.
+        size: u32,
+    },
+    /// A slice of a circle of all servers.
+    DeterministicAperture {
+        /// Servers it holds at least, at least 1.
+        aperture: u32,
+    },
 }
 
 /// What a scenario must show: a bound on a metric's mean over the replications.

@@ -41,6 +41,7 @@ pub mod misreport; // heartbeats that are not what they should be
 pub mod server; // servers and their two kernels
 pub mod view; // what a node believes
 pub mod judge; // what a node makes of the servers beyond that
+pub mod subset; // which servers a node uses
 pub mod truth; // which servers are really up
 pub mod policy; // how a node chooses
 pub mod answer; // what a policy hears of an attempt that has ended
@@ -51,6 +52,8 @@ pub mod trace_feed; // recorded arrivals
 pub mod owners; // shards and nodes as slices
 
 pub mod places; // where columns about servers keep their entries
+pub mod hashing; // keys to servers: ring, Maglev's table
+pub mod tiers; // shares of tiers of servers
 pub mod tree; // 16-ary tree of least latencies
 pub mod heap; // lazy min-heap of latencies
 pub mod wheel; // timing wheel

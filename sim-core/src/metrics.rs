@@ -237,7 +237,7 @@ pub fn run(
         clusters[observer as usize].takes_for_live(node)
     });
     let held = |node: usize, server: u32| {
-        roster.is_running(node as u32).then(|| views[node].versions[ServerId(server)])
+        views[node].held(ServerId(server)).filter(|_| roster.is_running(node as u32))
     };
     if observations.consistency.is_watching() {
         observations.consistency.look(setup, quantum, held);

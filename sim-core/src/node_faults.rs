@@ -1,4 +1,5 @@
-//! Node faults: LB nodes crash, recover, join and leave on quantum boundaries.
+//! Node faults: LB nodes crash, recover, join and leave on quantum boundaries; and where nodes know a
+//! part of the servers, which part that is changes when servers come or go.
 //!
 //! A node that stops takes its requests in flight with it: they end `lost`. What it has sent goes
 //! on: servers serve its attempts, and their answers find nobody. Its attempts are numbered on, so
@@ -16,6 +17,7 @@ use crate::request::InFlight;
 use crate::result::Outcome;
 use crate::roster::Roster;
 use crate::setup::Setup;
+use crate::subset;
 use crate::view::View;
 
 /// What changes when a node stops or starts: equal-length slices.
@@ -45,14 +47,32 @@ pub fn run(
     mut nodes: FragileColumns<'_>,
     mut fresh: impl FnMut(usize) -> SelectionIndex,
 ) {
-    if setup.plan.nodes.is_empty() {
-        return;
+    if !setup.plan.nodes.is_empty() {
+        roster.settle(clock.now_ns(setup));
+        let Some(quantum) = clock.boundary else { return };
+        while roster.change(setup, quantum, |node, change, starts| {
+            apply(setup, quantum, node as usize, (change, starts), &mut nodes, &mut fresh);
+        }) {}
     }
-    roster.settle(clock.now_ns(setup));
-    let Some(quantum) = clock.boundary else { return };
-    while roster.change(setup, quantum, |node, change, starts| {
-        apply(setup, quantum, node as usize, (change, starts), &mut nodes, &mut fresh);
-    }) {}
+    if setup.subset.is_some()
+        && let Some(quantum) = clock.boundary
+        && subset::changes_on(setup, quantum)
+    {
+        narrow(setup, quantum, &mut nodes);
+    }
+}
+
+/// The name service's list has changed: nodes work out anew which servers they know.
+fn narrow(setup: &Setup, quantum: u64, nodes: &mut FragileColumns<'_>) {
+    let FragileColumns { views, judges, sharings, .. } = nodes;
+    for ((view, judge), sharing) in views.iter_mut().zip(&mut **judges).zip(&mut **sharings) {
+        if judge.rules.is_running {
+            let left = judge.rules.narrow(setup, quantum, view);
+            for server in left {
+                sharing.forget(server);
+            }
+        }
+    }
 }
 
 fn apply(
@@ -83,6 +103,7 @@ fn apply(
         nodes.sharings[node].reset(setup, starts, quantum);
         nodes.clusters[node].start(setup, starts, quantum);
         nodes.views[node] = View::empty(setup, setup.policy.corrects_own_sends());
+        rules.narrow(setup, quantum, &mut nodes.views[node]);
         nodes.indexes[node] = fresh(node);
     }
 }

@@ -14,6 +14,7 @@ use crate::network::Report;
 use crate::policy::{Policy, SelectionIndex, with_policy};
 use crate::server::{Servers, Snapshot};
 use crate::setup::Setup;
+use crate::view::barred::Reasons;
 use crate::view::{Belief, View};
 
 /// What the nodes saw last, by server.
@@ -49,20 +50,28 @@ impl Oracle {
     /// The same; `tell` hears of every change.
     pub fn show_to(&self, view: &mut View, mut tell: impl FnMut(ServerId, &Belief)) {
         let knows_nobody = view.known() == 0;
-        let mut see = |(report, up): (Report, bool)| {
-            view.see(&report, up);
+        let widened = view.take_widened();
+        let mut see = |view: &mut View, (report, up): (Report, bool)| {
             let server = ServerId(report.server);
+            if view.is_shut(server) {
+                return;
+            }
+            view.see(&report, up);
             tell(server, &view.beliefs[server]);
         };
-        // A node that knows nobody has just started: what it sees has not changed, and is news.
-        if knows_nobody {
-            (0..).zip(&self.shown).for_each(|(server, shown)| {
-                if let Some(snapshot) = shown {
-                    see(sight(ServerId(server), snapshot));
+        // What a node that has just started sees has not changed, and is news; so with a server that
+        // has come into its subset.
+        if knows_nobody || widened {
+            (0..).map(ServerId).zip(&self.shown).for_each(|(server, shown)| {
+                if let Some(snapshot) = shown
+                    && view.reasons(server).has(Reasons::UNKNOWN)
+                {
+                    see(view, sight(server, snapshot));
                 }
             });
-        } else {
-            self.news.iter().copied().for_each(see);
+        }
+        if !knows_nobody {
+            self.news.iter().for_each(|&news| see(view, news));
         }
     }
 
@@ -75,7 +84,7 @@ impl Oracle {
 /// What a node sees of a server: versions and stamps that no heartbeat can reach, and whether it is
 /// up.
 fn sight(server: ServerId, snapshot: &Snapshot) -> (Report, bool) {
-    (snapshot.report(server, u64::from(u32::MAX)), snapshot.up)
+    (snapshot.report(server, u64::from(u32::MAX - 1)), snapshot.up)
 }
 
 /// Shows every node the truth, when the present tick starts on a boundary.

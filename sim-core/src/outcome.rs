@@ -106,6 +106,7 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
     let end_ns = world.resource::<Clock>().now_ns(&setup);
     let mut on_their_way = 0;
     let mut nodes = Vec::with_capacity(setup.nodes as usize);
+    let mut connections = vec![0; setup.servers as usize];
     let mut truth = world.resource::<Truth>().clone();
     let quantum = end_ns / setup.ticks.quantum_ns;
     truth.advance(&setup, quantum);
@@ -114,6 +115,9 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
     for (meters, in_flight, dispatches, mut judge, view) in query.iter_mut(world) {
         let left = in_flight.iter().map(|request| request.arrived_ns);
         let left = left.chain(in_flight.waiting.iter().map(|waiter| waiter.arrived_ns));
+        if judge.rules.is_running {
+            view.count_pool(&mut connections);
+        }
         let findings = judge.rules.finish(&now, view);
         nodes.push(node_result(&setup, meters.clone(), findings, left));
         on_their_way += dispatches.pending() as u64;
@@ -126,6 +130,9 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
         cut_off += arrivals.cut_off;
         servers.extend(shard.results(&setup, end_ns));
         meters.add(shard.meters());
+    }
+    for (server, nodes) in servers.iter_mut().zip(connections) {
+        server.connections = nodes;
     }
     let mut latency = LatencyTable::default();
     for lane in &world.resource::<Lanes>().lanes {

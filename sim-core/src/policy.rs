@@ -11,8 +11,12 @@ pub mod registry;
 mod custom;
 pub mod least_bad;
 
+mod keyed;
 mod lowest_latency;
+mod maglev;
 mod random;
+mod rendezvous;
+mod ring_hash;
 mod round_robin;
 mod two_choices;
 

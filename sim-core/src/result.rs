@@ -153,6 +153,8 @@ pub struct ServerResult {
     pub completed: u64,
     /// Attempts that a crash took, admitted ones only, total.
     pub lost: u64,
+    /// Attempts turned away though they had been let in, total.
+    pub shed: u64,
     /// Attempts that their sender took back while they waited or were in service, total.
     pub cancelled: u64,
     /// Attempts that arrived while the server was down, total.
@@ -166,15 +168,21 @@ pub struct ServerResult {
     /// Slot-time in service inside the measurement window [ns].
     pub busy_ns: u128,
     /// Of that, spent on attempts that were then cancelled [ns].
-    pub cancelled_ns: u128,
+    pub cancelled_ns: Nanos,
+    /// Time inside the measurement window in which an antagonist took speed [ns].
+    pub slowed_ns: Nanos,
+    /// Time inside the measurement window in pauses [ns].
+    pub paused_ns: Nanos,
     /// Attempts that arrived (admitted or not) inside the measurement window.
     pub picks: u64,
+    /// Nodes in whose subset it is when the run ends; 0 where nodes know all servers.
+    pub connections: u64,
 }
 
 impl ServerResult {
     /// Conservation: every attempt that was let in has left in one way, or is there.
     pub const fn is_conserved(&self) -> bool {
-        let left = self.completed + self.lost + self.cancelled;
+        let left = self.completed + self.lost + self.cancelled + self.shed;
         self.admitted == left + self.active + self.waiting
     }
 }

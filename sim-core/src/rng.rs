@@ -45,8 +45,18 @@ pub enum Purpose {
     HealthChecks = 40,
     /// Which picks of servers that are eased in stand, at one node.
     SlowStart = 41,
+    /// One server's antagonist: its state at the start, its stays.
+    Antagonist = 90,
+    /// One server's pauses: when, how long.
+    Pauses = 91,
     /// The keys of one node's requests.
     Keys = 70,
+    /// Where servers and keys stand in the tables of hash policies.
+    Layout = 71,
+    /// Which servers one node knows.
+    Subset = 72,
+    /// One node's seed for hashes of servers.
+    SubsetSeed = 73,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

@@ -231,7 +231,11 @@ impl<P: Policy> Desk<'_, P> {
         if self.setup.retries_max > 0 {
             self.in_flight.earn(self.setup.retry_budget_ppm);
         }
-        match self.choose(at_ns, 0, None) {
+        // No key and no pool: with either, nodes work carefully.
+        let candidates = Candidates::new(self.view, self.freshness, at_ns, None);
+        let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
+        debug_assert!(chosen.is_none_or(|server| candidates.is_eligible(server.0, false)));
+        match chosen {
             Some(server) => {
                 let demand = arrival.demand;
                 let (slot, attempt) = self.in_flight.open(at_ns, demand, server.0);
@@ -241,10 +245,10 @@ impl<P: Policy> Desk<'_, P> {
         }
     }
 
-    /// Chooses a server for a request about `key`; where requests have keys, nodes work carefully.
-    #[inline]
+    /// Chooses a server for a request about `key`.
     fn choose(&mut self, at_ns: Nanos, key: u64, exclude: Option<ServerId>) -> Option<ServerId> {
-        let candidates = Candidates::new(self.view, self.freshness, at_ns, exclude).with_key(key);
+        let candidates =
+            Candidates::new(self.view, self.freshness, at_ns, exclude).with_key(key).within_pool();
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
         debug_assert!(chosen.is_none_or(|server| candidates.is_eligible(server.0, false)));
         chosen

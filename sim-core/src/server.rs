@@ -321,7 +321,7 @@ impl Servers {
     pub fn load(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> (u32, u32) {
         match &mut self.kernel {
             Kernel::Fifo(k) => k.load(setup, index, at_ns),
-            Kernel::Event(k) => k.load(index),
+            Kernel::Event(k) => k.load(setup, index),
         }
     }
 

@@ -1,11 +1,14 @@
 //! Everything about a run that never changes while it goes on, worked out once from the scenario.
 
+pub mod conduct; // how servers serve
+
 use bevy_ecs::prelude::Resource;
 
 use crate::config::{
     Arrivals, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig,
-    Scenario, Slowdown,
+    Scenario, Slowdown, SubsetConfig,
 };
+use crate::hashing::{Hasher, SharedTable};
 use crate::ids::{NodeId, ServerId};
 use crate::law::{DelaySampler, ServiceSampler};
 use crate::membership::rules::Rules;
@@ -13,9 +16,11 @@ use crate::places::Places;
 use crate::plan::Plan;
 use crate::policy::Needs;
 use crate::popularity::KeySampler;
-use crate::rng::{Purpose, Stream, stream};
+use crate::rng::{Purpose, Rng, Stream, stream};
 use crate::ticks::Ticks;
 use crate::time::{Nanos, rounded, seconds};
+
+use conduct::ConductSetup;
 
 /// See the module documentation.
 #[derive(Clone, Debug, Resource)]
@@ -50,8 +55,12 @@ pub struct Setup {
     pub node_node: DelaySampler,
     /// Mean delay there and back [ns].
     pub round_trip_ns: f64,
+    /// Nodes know a part of the servers.
+    pub subset: Option<SubsetConfig>,
     /// The law of keys; `None` where a trace brings them or there are none.
     pub keys: Option<KeySampler>,
+    /// Where the policy spreads keys by a table: the table, built by the first node.
+    pub table: SharedTable,
     /// Requests have keys.
     pub has_keys: bool,
     /// Demand bits are service times in ns.
@@ -106,6 +115,8 @@ pub struct GroupSetup {
     pub service: ServiceSampler,
     /// Service time is multiplied by this.
     pub inverse_speed: f64,
+    /// How it serves, where that is not plain.
+    pub conduct: Option<Box<ConductSetup>>,
     /// Weight of each server.
     pub weight: f64,
 }
@@ -156,6 +167,12 @@ fn reports_a_request(scenario: &Scenario) -> f64 {
 }
 
 impl Setup {
+    /// From here on nothing happens any more [ns]: the run ends on the boundary after its window at the
+    /// earliest.
+    pub const fn over_ns(&self) -> Nanos {
+        self.limit_ns.saturating_add(self.ticks.quantum_ns)
+    }
+
     /// Nodes hear more often than they choose. It decides what is faster, and no result.
     pub fn hears_much(&self) -> bool {
         self.reports_a_request > MUCH_REPORTS
@@ -173,6 +190,7 @@ impl Setup {
                 room: group.backlog.map_or(u32::MAX, |b| group.capacity.saturating_add(b)),
                 service: group.service.sampler(),
                 inverse_speed: 1.0 / group.speed,
+                conduct: ConductSetup::new(group),
                 weight: group.weight,
             };
             first += group.count;
@@ -204,7 +222,9 @@ impl Setup {
             node_node: scenario.network.node_node.sampler(),
             round_trip_ns: scenario.network.node_server.mean_ns()
                 + scenario.network.server_node.mean_ns(),
+            subset: scenario.subset,
             keys: scenario.workload.keys.map(|keys| keys.sampler()),
+            table: SharedTable::default(),
             has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
@@ -231,8 +251,10 @@ impl Setup {
     }
 
     /// Whether servers must be simulated completion by completion.
-    pub const fn needs_events(&self) -> bool {
-        !self.plan.servers.is_empty() || self.needs.messages()
+    pub fn needs_events(&self) -> bool {
+        !self.plan.servers.is_empty()
+            || self.needs.messages()
+            || self.groups.iter().any(|group| group.conduct.is_some())
     }
 
     /// Whether nodes judge servers by the rhythm of their reports.
@@ -248,6 +270,16 @@ impl Setup {
     /// The stream of one server for one purpose.
     pub fn server_stream(&self, purpose: Purpose, server: ServerId) -> Stream {
         stream(self.seed, self.replication, purpose, server.0)
+    }
+
+    /// Policies choose among a part of the servers.
+    pub const fn is_layered(&self) -> bool {
+        self.subset.is_some()
+    }
+
+    /// Where servers and keys stand in the tables of this run.
+    pub fn hasher(&self) -> Hasher {
+        Hasher::new(stream(self.seed, self.replication, Purpose::Layout, 0).next_u64())
     }
 
     /// The configured weight of every server, by id.

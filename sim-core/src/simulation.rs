@@ -190,8 +190,10 @@ impl Simulation {
             let cluster = Cluster::new(&setup, node, &roster);
             let mut judge = Judge::new(&setup, node);
             judge.rules.is_running = roster.is_running(node.0);
+            let mut view = View::new(&setup, setup.policy.corrects_own_sends());
+            judge.rules.narrow(&setup, 0, &mut view);
             world.spawn((
-                View::new(&setup, setup.policy.corrects_own_sends()),
+                view,
                 SelectionIndex::new(&setup, node, &mut streams.policy),
                 InFlight::new(&setup),
                 Traffic::new(&setup, &scenario.workload.arrivals, node),

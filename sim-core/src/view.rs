@@ -13,6 +13,7 @@ pub mod barred;
 mod candidates;
 pub mod inspector;
 pub mod news;
+mod pool;
 
 pub use candidates::Candidates;
 
@@ -22,6 +23,7 @@ use crate::ids::ServerId;
 use crate::network::{Report, Stage};
 use crate::places::ByServer;
 use crate::setup::Setup;
+use crate::subset::Pool;
 use crate::ticks::Ticks;
 use crate::time::Nanos;
 
@@ -71,6 +73,10 @@ pub struct View {
     barred: Barred,
     /// What merges tell, and to whom nothing is new.
     news: News,
+    /// The servers the node knows of; `None`: all.
+    pool: Option<Pool>,
+    /// Somebody has come into the pool.
+    widened: bool,
     /// Correct the reported load by the change of the node's own in-flight requests since the
     /// report was merged.
     pub own_sends: bool,
@@ -154,6 +160,8 @@ impl View {
             versions: ByServer::new(&setup.places, setup.servers, 0),
             barred: Barred::default(),
             news: News::new(setup),
+            pool: None,
+            widened: false,
             own_sends,
         }
     }
@@ -227,6 +235,8 @@ mod tests {
             versions: ByServer::new(&Places::default(), 1, 0),
             barred: Barred::default(),
             news: News::default(),
+            pool: None,
+            widened: false,
             own_sends,
         }
     }

@@ -4,7 +4,9 @@ mod common;
 
 use common::{DELAY_NS, POLICIES, TWO_CHOICES, crash, fleet, run, slow};
 use sim_core::columns;
-use sim_core::config::{Arrivals, PolicyConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig};
+use sim_core::config::{
+    Arrivals, Conduct, PolicyConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig,
+};
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::{Counts, Outcome, RunResult};
 use sim_core::rng::{Purpose, RngExt, stream};
@@ -30,6 +32,7 @@ fn random_scenario(seed: u64) -> Scenario {
             backlog: [None, Some(0), Some(5)][rng.random_range(0..3)],
             service: ServiceLaw::Lognormal { mean_ns: 1e7, cv: 1.5 },
             speed: [0.5, 1.0, 3.0][rng.random_range(0..3)],
+            conduct: Conduct::default(),
             weight: 1.0,
         })
         .collect();

@@ -39,8 +39,19 @@ const UNFINISHED: [&str; 4] = [
 /// lower ones.
 const ROWS: [&[&str]; 8] = [
     &["ids", "time", "rng", "ziggurat", "stats"],
-    &["law", "popularity", "latency_table", "places", "heap", "tree", "wheel", "order"],
-    &["config", "ticks", "workload", "result", "plan", "setup", "membership"],
+    &[
+        "law",
+        "popularity",
+        "hashing",
+        "tiers",
+        "latency_table",
+        "places",
+        "heap",
+        "tree",
+        "wheel",
+        "order",
+    ],
+    &["config", "ticks", "workload", "result", "plan", "setup", "subset", "membership"],
     &[
         "network",
         "misreport",

@@ -16,6 +16,7 @@ pub enum Event {
     ReportFault(usize),
     NodeFaults,
     Cut,
+    Listed,
     Heartbeat {
         server: u32,
         due_ns: Nanos,
@@ -43,6 +44,15 @@ pub enum Event {
         node: u32,
     },
     Completion {
+        server: u32,
+        admission: u32,
+        job: u32,
+    },
+    Pace {
+        server: u32,
+        generation: u32,
+    },
+    Expiry {
         server: u32,
         admission: u32,
         job: u32,
@@ -112,6 +122,7 @@ impl Agenda {
             Event::ReportFault(index) => (1, 1, index as u32, 0),
             Event::NodeFaults => (1, 2, 0, 0),
             Event::Cut => (1, 3, 0, 0),
+            Event::Listed => (1, 4, 0, 0),
             Event::Heartbeat { server, .. } => (2, server, 0, 0),
             Event::Report { node, report } => (3, node, report.server, report.version),
             Event::Message { node, from, sequence, .. } => (4, node, from, sequence),
@@ -122,6 +133,9 @@ impl Agenda {
             Event::Observe => (8, 0, 0, 0),
             Event::Serve { node } => (9, node, 0, 0),
             Event::Completion { server, admission, .. } => (10, server, admission, 0),
+            Event::Pace { server, generation } => (10, server, 0, generation),
+            // After whatever is done at this server at this moment.
+            Event::Expiry { server, admission, .. } => (10, server, u32::MAX, admission),
             Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),

@@ -167,7 +167,7 @@ impl Node {
                 return None;
             }
             let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
-            let candidates = Candidates::new(&self.view, &freshness, at_ns, None);
+            let candidates = Candidates::new(&self.view, &freshness, at_ns, None).within_pool();
             let stream = &mut self.streams.policy;
             let server = least_bad::choose(&self.view, &candidates, stream)?;
             self.bench.rules.findings().least_bad += 1;

@@ -145,15 +145,18 @@ impl Node {
         choice: LatencyChoice,
         roster: &Roster,
     ) -> Self {
+        let mut view = View::new(setup, setup.policy.corrects_own_sends());
+        let mut bench = Bench::new(setup, id);
+        bench.rules.narrow(setup, 0, &mut view);
         let mut streams = NodeStreams::new(setup, id);
         let chooser = Chooser::new(setup, id, choice, &mut streams.policy);
         Self {
             id,
-            view: View::new(setup, setup.policy.corrects_own_sends()),
+            view,
             meters: NodeMeters::default(),
             traffic: Traffic::new(setup, arrivals, id),
             talk: Talk::new(setup, id, roster),
-            bench: Bench::new(setup, id),
+            bench,
             chooser,
             streams,
             requests: Vec::new(),
@@ -205,6 +208,7 @@ impl Node {
     pub fn start(&mut self, setup: &Setup, choice: LatencyChoice, starts: u32, quantum: u64) {
         self.bench.rules.start(quantum);
         self.view = View::empty(setup, setup.policy.corrects_own_sends());
+        self.bench.rules.narrow(setup, quantum, &mut self.view);
         self.chooser = Chooser::new(setup, self.id, choice, &mut self.streams.policy);
         self.talk.start(setup, starts, quantum);
     }
@@ -265,7 +269,8 @@ impl Node {
         exclude: Option<ServerId>,
     ) -> Option<ServerId> {
         let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
-        let candidates = Candidates::new(&self.view, &freshness, at_ns, exclude).with_key(key);
+        let candidates =
+            Candidates::new(&self.view, &freshness, at_ns, exclude).with_key(key).within_pool();
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),
             Chooser::Scan(scan) => scan.choose(&candidates, &mut self.streams.policy),

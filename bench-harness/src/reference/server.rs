@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sim_core::config::Slowdown;
+use sim_core::config::{AdaptiveLifo, CoDel, Discipline, Slowdown};
 use sim_core::ids::ServerId;
 use sim_core::network::{Stage, Status};
 use sim_core::plan::Change;
@@ -10,7 +10,10 @@ use sim_core::result::ServerResult;
 use sim_core::rng::{Purpose, RngExt, Stream};
 use sim_core::server::{LatencyMean, Snapshot, overlap_ns};
 use sim_core::setup::Setup;
+use sim_core::setup::conduct::ConductSetup;
 use sim_core::time::Nanos;
+
+use super::pace::{Load, Pace};
 
 /// An attempt at a server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +24,7 @@ pub struct Job {
     pub demand: u64,
     pub admission: u32,
     pub arrived_ns: Nanos,
+    /// Where slots are shared, the slot-time given to everybody by then.
     pub begin_ns: Nanos,
     pub answer_delay_ns: Nanos,
 }
@@ -60,9 +64,49 @@ impl std::ops::IndexMut<u32> for Jobs {
     }
 }
 
+/// What becomes of the next that waits.
+pub enum Start {
+    /// There is no slot for it, or there is none.
+    Nothing,
+    /// It runs; the time of its end, where that is known [ns].
+    Runs(u32, Option<Nanos>),
+    Shed(u32),
+}
+
+/// Controlled delay, with the variables of `folly::Codel`.
+struct Waits {
+    min_delay_ns: Nanos,
+    interval_time_ns: Nanos,
+    reset_delay: bool,
+    overloaded: bool,
+}
+
+impl Waits {
+    const fn new() -> Self {
+        Self { min_delay_ns: 0, interval_time_ns: 0, reset_delay: true, overloaded: false }
+    }
+
+    const fn sheds(&mut self, codel: CoDel, now_ns: Nanos, delay_ns: Nanos) -> bool {
+        if now_ns > self.interval_time_ns && !self.reset_delay {
+            self.reset_delay = true;
+            self.interval_time_ns = now_ns + codel.interval_ns;
+            self.overloaded = self.min_delay_ns > codel.target_ns;
+        }
+        if self.reset_delay {
+            self.reset_delay = false;
+            self.min_delay_ns = delay_ns;
+            return false;
+        }
+        if delay_ns < self.min_delay_ns {
+            self.min_delay_ns = delay_ns;
+        }
+        self.overloaded && delay_ns > 2 * codel.target_ns
+    }
+}
+
 pub struct Server {
-    pub active: Vec<u32>,
-    pub waiting: VecDeque<u32>,
+    active: Vec<u32>,
+    waiting: VecDeque<u32>,
     /// Arrivals in the present herd interval.
     pub herd: u32,
     group: usize,
@@ -79,6 +123,11 @@ pub struct Server {
     stage: Stage,
     latency: LatencyMean,
     result: ServerResult,
+    /// Since when somebody has been waiting.
+    queued_since_ns: Nanos,
+    started_ns: Nanos,
+    waits: Waits,
+    pace: Option<Pace>,
 }
 
 impl Server {
@@ -98,11 +147,70 @@ impl Server {
             stage: Stage::Serving,
             latency: LatencyMean::default(),
             result: ServerResult::default(),
+            queued_since_ns: 0,
+            started_ns: 0,
+            waits: Waits::new(),
+            pace: setup.groups[setup.group_of(id)]
+                .conduct
+                .as_ref()
+                .filter(|conduct| conduct.has_pace())
+                .map(|conduct| Pace::new(setup, conduct, id)),
         }
     }
 
     pub fn load(&self) -> u32 {
         (self.active.len() + self.waiting.len()) as u32
+    }
+
+    fn conduct<'a>(&self, setup: &'a Setup) -> Option<&'a ConductSetup> {
+        setup.groups[self.group].conduct.as_deref()
+    }
+
+    fn shares(&self, setup: &Setup) -> bool {
+        self.conduct(setup).is_some_and(ConductSetup::shares)
+    }
+
+    /// In service and waiting; whoever shares a slot with another one is half in service.
+    pub fn parts(&self, setup: &Setup) -> (u32, u32) {
+        let active = self.active.len() as u32;
+        let served = if self.shares(setup) { active.min(self.slots) } else { active };
+        (served, self.load() - served)
+    }
+
+    /// Works on up to `at_ns`: to be called before anything happens here.
+    pub fn advance(&mut self, setup: &Setup, at_ns: Nanos) {
+        let (load, conduct) = (self.pace_load(), self.conduct(setup));
+        if let (Some(pace), Some(conduct)) = (&mut self.pace, conduct) {
+            pace.advance(setup, conduct, load, at_ns);
+        }
+    }
+
+    fn pace_load(&self) -> Load {
+        Load { slots: self.slots, active: self.active.len() as u32, in_server: self.load() }
+    }
+
+    /// Where the speed can change: when to look at the server next, and the number of that look.
+    pub fn next_look(&mut self, setup: &Setup) -> Option<(Nanos, u32)> {
+        let (load, conduct) = (self.pace_load(), self.conduct(setup));
+        let pace = self.pace.as_mut()?;
+        pace.generation += 1;
+        Some((pace.next_ns(conduct?, load)?, pace.generation))
+    }
+
+    /// Where the speed can change: the job that is done by now, if the look of this number still
+    /// counts. The second part is false if it does not.
+    pub fn look(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        generation: u32,
+        jobs: &Jobs,
+    ) -> (Option<u32>, bool) {
+        if self.pace.as_ref().is_none_or(|pace| pace.generation != generation) {
+            return (None, false);
+        }
+        self.advance(setup, at_ns);
+        (self.pace.as_ref().and_then(|pace| pace.finished(jobs)), true)
     }
 
     /// Takes an attempt into the queue, or says why not. A silent death says nothing, ever: its
@@ -146,31 +254,77 @@ impl Server {
         }
         self.result.admitted += 1;
         job.admission = self.result.admitted as u32;
+        if self.waiting.is_empty() {
+            self.queued_since_ns = at_ns;
+        }
         self.waiting.push_back(id);
         None
     }
 
-    /// Moves the head of the queue into a free slot, if there are both; returns when it finishes.
-    pub fn start_next(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        jobs: &mut Jobs,
-    ) -> Option<(Nanos, u32)> {
-        let group = &setup.groups[self.group];
-        if self.active.len() >= self.slots as usize {
-            return None;
+    /// How long one may wait here [ns].
+    pub fn longest_wait_ns(&self, setup: &Setup) -> Option<Nanos> {
+        self.conduct(setup)?.shed.queue_timeout_ns
+    }
+
+    /// Sheds a job that has waited too long, if it still waits.
+    pub fn expire(&mut self, id: u32, admission: u32, jobs: &Jobs) -> bool {
+        let waits = self.waiting.contains(&id) && jobs[id].admission == admission;
+        if waits {
+            self.waiting.retain(|&waiting| waiting != id);
+            self.result.shed += 1;
         }
-        let id = self.waiting.pop_front()?;
+        waits
+    }
+
+    /// Moves who is next into a free slot, if there are both.
+    pub fn start_next(&mut self, setup: &Setup, at_ns: Nanos, jobs: &mut Jobs) -> Start {
+        let group = &setup.groups[self.group];
+        let conduct = group.conduct.as_deref();
+        if self.active.len() >= self.slots as usize && !self.shares(setup) {
+            return Start::Nothing;
+        }
+        let shed = conduct.map(|conduct| conduct.shed).unwrap_or_default();
+        let newest_first = match shed.adaptive_lifo {
+            Some(AdaptiveLifo::Above(most)) => self.waiting.len() > most as usize,
+            Some(AdaptiveLifo::After(ns)) => at_ns - self.queued_since_ns >= ns,
+            None => conduct.is_some_and(|conduct| conduct.discipline == Discipline::Lifo),
+        };
+        let next = if newest_first { self.waiting.pop_back() } else { self.waiting.pop_front() };
+        let Some(id) = next else { return Start::Nothing };
+        if let Some(codel) = shed.codel
+            && self.waits.sheds(codel, at_ns, at_ns - jobs[id].arrived_ns)
+        {
+            self.result.shed += 1;
+            return Start::Shed(id);
+        }
         self.active.push(id);
         let job = &mut jobs[id];
         job.begin_ns = at_ns;
-        let service_ns = group.service_ns(job.demand, setup.demand_is_service, self.slow);
-        Some((at_ns + service_ns, id))
+        let mut service_ns = group.service_ns(job.demand, setup.demand_is_service, self.slow);
+        if let Some(conduct) = conduct {
+            service_ns = conduct.cold_ns(service_ns, at_ns - self.started_ns);
+        }
+        let Some(pace) = &mut self.pace else {
+            return Start::Runs(id, Some(at_ns + service_ns));
+        };
+        pace.begin(id, service_ns);
+        if conduct.is_some_and(ConductSetup::shares) {
+            job.begin_ns = pace.given_ns();
+        }
+        Start::Runs(id, None)
     }
 
-    /// Ends a job; false when a crash or a cancellation has taken it before. The number of its
-    /// admission tells it from a later one that is kept in the same place.
+    /// Slot-time in the window that a job in service has been given [ns].
+    fn spent_ns(&self, setup: &Setup, at_ns: Nanos, job: &Job) -> Nanos {
+        match &self.pace {
+            Some(pace) if self.shares(setup) => pace.given_ns() - job.begin_ns,
+            _ => overlap_ns(setup, job.begin_ns, at_ns),
+        }
+    }
+
+    /// Ends a job and returns when its service began; `None` when a crash or a cancellation has taken
+    /// it before. The number of its admission tells it from a later one that is kept in the same
+    /// place. Where slots are shared, its service is taken to be the last it had of its stay.
     pub fn complete(
         &mut self,
         setup: &Setup,
@@ -178,17 +332,28 @@ impl Server {
         admission: u32,
         id: u32,
         jobs: &Jobs,
-    ) -> bool {
+    ) -> Option<Nanos> {
         let job = &jobs[id];
         if !self.active.contains(&id) || job.admission != admission {
-            return false;
+            return None;
         }
-        self.active.retain(|&active| active != id);
+        let spent_ns = self.spent_ns(setup, at_ns, job);
+        self.leave_slot(id);
         self.result.completed += 1;
-        self.result.busy_ns += u128::from(overlap_ns(setup, job.begin_ns, at_ns));
         let alpha = setup.heartbeat.latency_alpha as f32;
         self.latency.observe(at_ns, (at_ns - job.arrived_ns) as f32, alpha);
-        true
+        if self.shares(setup) {
+            return Some(at_ns - spent_ns);
+        }
+        self.result.busy_ns += u128::from(spent_ns);
+        Some(job.begin_ns)
+    }
+
+    fn leave_slot(&mut self, id: u32) {
+        self.active.retain(|&active| active != id);
+        if let Some(pace) = &mut self.pace {
+            pace.remove(id);
+        }
     }
 
     /// Takes back the attempt of this number, if it is here; returns its job.
@@ -203,16 +368,20 @@ impl Server {
         let id = *self.active.iter().chain(&self.waiting).find(is_it)?;
         self.result.cancelled += 1;
         if self.active.contains(&id) {
-            let spent_ns = u128::from(overlap_ns(setup, jobs[id].begin_ns, at_ns));
-            self.result.busy_ns += spent_ns;
+            let spent_ns = self.spent_ns(setup, at_ns, &jobs[id]);
             self.result.cancelled_ns += spent_ns;
+            self.result.busy_ns += if self.shares(setup) { 0 } else { u128::from(spent_ns) };
         }
-        self.active.retain(|&active| active != id);
+        self.leave_slot(id);
         self.waiting.retain(|&waiting| waiting != id);
         Some(id)
     }
 
+    /// Slot-time in the window of the jobs in service, where it is not counted for all together.
     fn busy_ns(&self, setup: &Setup, until_ns: Nanos, jobs: &Jobs) -> u128 {
+        if self.shares(setup) {
+            return 0;
+        }
         let busy = self.active.iter().map(|&id| overlap_ns(setup, jobs[id].begin_ns, until_ns));
         busy.map(u128::from).sum()
     }
@@ -222,12 +391,18 @@ impl Server {
         match change {
             Change::Slow(slowdown) => self.slow = Some(slowdown),
             Change::Heal => self.slow = None,
-            Change::Recover => self.down = None,
+            Change::Recover => {
+                self.down = None;
+                self.started_ns = at_ns;
+            }
             Change::FailFast(share) => self.fail_share = share,
             Change::Sound => self.fail_share = 0.0,
             Change::Slots(slots) => self.slots = slots,
             Change::AllSlots => self.slots = setup.groups[self.group].capacity,
-            Change::Join => self.absent = false,
+            Change::Join => {
+                self.absent = false;
+                self.started_ns = at_ns;
+            }
             Change::Drain => self.stage = Stage::Draining,
             Change::Resume => self.stage = Stage::Serving,
             Change::Leave => self.stage = Stage::Leaving,
@@ -239,6 +414,8 @@ impl Server {
                 self.latency = LatencyMean::default();
                 self.result.busy_ns += self.busy_ns(setup, at_ns, jobs);
                 self.result.lost += u64::from(self.load());
+                self.waits = Waits::new();
+                self.pace.iter_mut().for_each(Pace::clear);
                 return self.active.drain(..).chain(self.waiting.drain(..)).collect();
             }
         }
@@ -250,9 +427,10 @@ impl Server {
     }
 
     pub fn snapshot(&self, setup: &Setup, at_ns: Nanos) -> Snapshot {
+        let (active, waiting) = self.parts(setup);
         Snapshot {
-            active: self.active.len() as u32,
-            waiting: self.waiting.len() as u32,
+            active,
+            waiting,
             capacity: self.slots,
             stage: self.stage,
             latency_ns: self.latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
@@ -260,11 +438,20 @@ impl Server {
         }
     }
 
-    pub fn result(&self, setup: &Setup, end_ns: Nanos, jobs: &Jobs) -> ServerResult {
+    pub fn result(&mut self, setup: &Setup, end_ns: Nanos, jobs: &Jobs) -> ServerResult {
+        self.advance(setup, end_ns);
+        let (active, waiting) = self.parts(setup);
+        let (slowed_ns, paused_ns) = self.pace.as_ref().map_or((0, 0), Pace::taken_ns);
+        let shared_ns = match &self.pace {
+            Some(pace) if self.shares(setup) => pace.busy_ns,
+            _ => 0,
+        };
         ServerResult {
-            active: self.active.len() as u64,
-            waiting: self.waiting.len() as u64,
-            busy_ns: self.result.busy_ns + self.busy_ns(setup, end_ns, jobs),
+            active: u64::from(active),
+            waiting: u64::from(waiting),
+            busy_ns: self.result.busy_ns + self.busy_ns(setup, end_ns, jobs) + shared_ns,
+            slowed_ns,
+            paused_ns,
             ..self.result.clone()
         }
     }

@@ -1,8 +1,12 @@
-//! Random keys for requests, drawn apart from the rest of a case.
+//! Random keys for requests and random subsets of servers, drawn apart from the rest of a case.
 
-use sim_core::config::{Arrivals, Scenario};
+use sim_core::config::{
+    Arrivals, BoundConfig, MaglevConfig, PolicyConfig, RendezvousConfig, RingHashConfig, Scenario,
+    SubsetConfig,
+};
+use sim_core::hashing::bound::Overflow;
 use sim_core::popularity::Popularity;
-use sim_core::rng::{Purpose, RngExt, stream};
+use sim_core::rng::{Purpose, RngExt, Stream, stream};
 use sim_core::workload::TraceRecord;
 
 /// Gives the requests of some cases keys: by a law, or from the trace.
@@ -14,6 +18,9 @@ pub fn add(scenario: &mut Scenario, trace: &mut [TraceRecord]) {
         1 => Popularity::Zipf { count, exponent: [0.0, 0.9, 1.0, 2.5][rng.random_range(0..4)] },
         _ => return,
     };
+    if rng.random_bool(0.7) {
+        scenario.policies = vec![by_key(&mut rng, scenario.server_count())];
+    }
     if let Arrivals::Trace(config) = &mut scenario.workload.arrivals
         && rng.random_bool(0.7)
     {
@@ -25,4 +32,45 @@ pub fn add(scenario: &mut Scenario, trace: &mut [TraceRecord]) {
         return;
     }
     scenario.workload.keys = Some(law);
+}
+
+/// Lets the nodes of some cases know a part of the servers.
+pub fn narrow(scenario: &mut Scenario) {
+    let mut rng = stream(scenario.seed, 0, Purpose::Subset, 0);
+    if rng.random_bool(0.7) {
+        return;
+    }
+    let size = rng.random_range(1..=scenario.server_count() + 2);
+    scenario.subset = Some(match rng.random_range(0..3) {
+        0 => SubsetConfig::Random { size },
+        1 => SubsetConfig::Rendezvous { size },
+        _ => SubsetConfig::DeterministicAperture { aperture: size },
+    });
+}
+
+/// A policy that routes by key.
+fn by_key(rng: &mut Stream, servers: u32) -> PolicyConfig {
+    let capacity_gate = rng.random_bool(0.3);
+    let bound = BoundConfig {
+        hash_balance_factor: rng.random_bool(0.6).then(|| rng.random_range(100..200)),
+        overflow: [Overflow::Next, Overflow::Jump][rng.random_range(0..2)],
+    };
+    match rng.random_range(0..5) {
+        0 => PolicyConfig::Rendezvous(RendezvousConfig { capacity_gate }),
+        1 | 2 => {
+            let minimum_ring_size = rng.random_range(1..300);
+            // Some servers have no points.
+            let maximum_ring_size = minimum_ring_size + rng.random_range(0..servers);
+            PolicyConfig::RingHash(RingHashConfig {
+                minimum_ring_size,
+                maximum_ring_size,
+                bound,
+                capacity_gate,
+            })
+        }
+        _ => {
+            let table_size = [1_009, 65_537][rng.random_range(0..2)];
+            PolicyConfig::Maglev(MaglevConfig { table_size, bound, capacity_gate })
+        }
+    }
 }

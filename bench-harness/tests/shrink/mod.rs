@@ -44,6 +44,10 @@ fn candidates(case: &Case) -> Vec<Case> {
     with(&|s, _| s.judgement = JudgementConfig::default());
     with(&|s, _| s.servers.truncate(1));
     with(&|s, trace| {
+        // Below a few quanta, nothing much can happen.
+        if s.duration_ns < 20 * s.engine.quantum_ns {
+            return;
+        }
         s.duration_ns /= 2;
         s.warmup_ns /= 2;
         let Scenario { duration_ns, .. } = *s;
@@ -58,6 +62,13 @@ fn candidates(case: &Case) -> Vec<Case> {
         });
     }
     for index in 0..case.scenario.servers.len() {
+        with(&|s, _| s.servers[index].conduct = Conduct::default());
+        with(&|s, _| s.servers[index].conduct.discipline = Discipline::Fifo);
+        with(&|s, _| s.servers[index].conduct.shed = Shedding::default());
+        with(&|s, _| s.servers[index].conduct.antagonist = None);
+        with(&|s, _| s.servers[index].conduct.cold_start = None);
+        with(&|s, _| s.servers[index].conduct.pauses = None);
+        with(&|s, _| s.servers[index].conduct.slowdown = None);
         with(&|s, _| s.servers[index].count = s.servers[index].count.div_ceil(2));
     }
     with(&|s, _| s.workload.timeout_ns = None);

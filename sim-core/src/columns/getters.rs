@@ -166,3 +166,14 @@ pub(super) fn span_ms_quantile(result: &RunResult, q: f64, get: Spans) -> Option
     }
     quantile_ms(&table, q)
 }
+
+/// Mean and coefficient of variation of the number of nodes that know a server.
+pub(super) fn connections(scenario: &Scenario, result: &RunResult) -> Option<(f64, Option<f64>)> {
+    scenario.subset?;
+    let servers = result.servers.get(..scenario.configured_count() as usize)?;
+    let number = servers.len() as f64;
+    let mean = servers.iter().map(|server| server.connections as f64).sum::<f64>() / number;
+    let square = |server: &ServerResult| (server.connections as f64 - mean).powi(2);
+    let variance = servers.iter().map(square).sum::<f64>() / number;
+    Some((mean, ratio(variance.sqrt(), mean)))
+}

@@ -6,8 +6,8 @@ use crate::stats;
 use crate::time::seconds;
 
 use super::getters::{
-    count, dispatched, found, little_ratio, mean_ms, members, membership, milliseconds,
-    offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
+    connections, count, dispatched, found, little_ratio, mean_ms, members, membership,
+    milliseconds, offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
     reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, utilisations,
     window_ns, window_s,
 };
@@ -408,6 +408,19 @@ pub static METRICS: &[Metric] = &[
         "bytes/s",
         "Bytes of those packets, headers included, a second.",
         |s, r| ratio(members(s, r, |members| members.bytes)?, seconds(r.end_ns)),
+    ).less_is_better(),
+    run(
+        "connections_mean",
+        "nodes",
+        "LB nodes that have a server in their subset when the run ends, mean over the configured \
+         servers; unknown without `[subset]`.",
+        |s, r| connections(s, r).map(|(mean, _)| mean),
+    ),
+    run(
+        "connections_cv",
+        "ratio",
+        "Their standard deviation over servers, divided by the mean.",
+        |s, r| connections(s, r)?.1,
     ).less_is_better(),
     run("reports_per_s", "1/s", "Heartbeats that arrived at all nodes, a second.", reports_per_s),
     run(

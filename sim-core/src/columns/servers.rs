@@ -31,6 +31,12 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
         let all: u64 = r.servers.iter().map(|server| server.picks).sum();
         ratio(server(r, i)?.picks as f64, all as f64)
     }),
+    part(
+        "connections",
+        "nodes",
+        "LB nodes that have it in their subset when the run ends; unknown without `[subset]`.",
+        |s, r, i| s.subset.and_then(|_| count(server(r, i)?.connections)),
+    ),
     part("admitted_total", "attempts", "Attempts let in, in the whole run.", |_, r, i| {
         count(server(r, i)?.admitted)
     }),

@@ -5,7 +5,7 @@ use super::suggest::nearest;
 use super::targets::{nodes, servers};
 use super::values::{count, duration, flag, number, text, word};
 use super::walk::{Item, Section, Walk, list};
-use super::{Fault, FaultKind, Inconsistency, Lie, ServerGroup, Side, Slowdown, Targets};
+use super::{Conduct, Fault, FaultKind, Inconsistency, Lie, ServerGroup, Side, Slowdown, Targets};
 use crate::time::{MILLISECOND, Nanos, SECOND};
 
 /// Every kind of fault there is.
@@ -235,6 +235,7 @@ fn added(walk: &mut Walk<'_>, s: &mut Section<'_>, fleet: &[ServerGroup]) -> Ser
         backlog: None,
         service: crate::law::ServiceLaw::Constant { mean_ns: MILLISECOND as f64 },
         speed: 1.0,
+        conduct: Conduct::default(),
         weight: 1.0,
     };
     ServerGroup { name: own_name, count, ..named.cloned().unwrap_or_else(stand_in) }

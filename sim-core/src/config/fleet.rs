@@ -1,5 +1,6 @@
 //! Reads what the fleet is made of: links, nodes, servers; and the engine's windows.
 
+use super::conduct::conduct_keys;
 use super::laws::{delay, service};
 use super::tree::Value;
 use super::values::{Limit, count, duration, number, text, word};
@@ -52,7 +53,7 @@ fn group(walk: &mut Walk<'_>, item: &Item<'_>) -> ServerGroup {
 /// The keys of a group of servers.
 pub(super) fn group_keys(walk: &mut Walk<'_>, s: &mut Section<'_>) -> ServerGroup {
     let stand_in = ServiceLaw::Constant { mean_ns: MILLISECOND as f64 };
-    let group = ServerGroup {
+    ServerGroup {
         name: s.read(walk, "name", text),
         count: s.read(walk, "count", count).unwrap_or(1),
         capacity: s.need(walk, "capacity", "4", count).unwrap_or(1),
@@ -62,20 +63,8 @@ pub(super) fn group_keys(walk: &mut Walk<'_>, s: &mut Section<'_>) -> ServerGrou
             .unwrap_or(stand_in),
         speed: s.read(walk, "speed", number).unwrap_or(1.0),
         weight: s.read(walk, "weight", number).unwrap_or(1.0),
-    };
-    s.read(walk, "discipline", discipline);
-    group
-}
-
-/// One discipline so far; the key is there so that scenarios can say so.
-fn discipline(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<()> {
-    let before = walk.faults.len();
-    let read = word(walk, item, &[("fifo", ())]);
-    if let Some(fault) = walk.faults.get_mut(before) {
-        // Whoever writes "lifo" means it.
-        fault.fix = Some("there is no other discipline yet".into());
+        conduct: conduct_keys(walk, s),
     }
-    read
 }
 
 /// A number of requests, or `"unbounded"`.

@@ -71,7 +71,21 @@ const BEFORE_POLICIES: &[Key] = &[
     key("servers.N.count", "servers", "1", "1 or more", "Servers that are alike; several groups make an uneven fleet.", "More: more capacity, and more to know."),
     key("servers.N.capacity", "requests", "required", "1 to 65535", "Requests in service at once, each at full speed.", "More: more capacity, less waiting."),
     key("servers.N.backlog", "requests", "16", "0 or more, or unbounded", "Requests waiting; the next one is refused.", "More: fewer refusals, longer tails."),
-    key("servers.N.discipline", "", "fifo", "fifo", "Who is served next.", "One choice so far."),
+    key("servers.N.discipline", "", "fifo", "fifo, lifo, processor_sharing", "Who is served next: who waits longest, who came last, or all at once, sharing the slots.", "processor_sharing: short requests overtake long ones."),
+    key("servers.N.shed.queue_timeout", "time", "none", "above 0", "Who has waited this long is turned away at that moment.", "Shorter: less work for clients that gave up, more refusals."),
+    key("servers.N.shed.codel.target", "time", "5ms", "above 0", "Controlled delay: a wait that is fine for ever. While overloaded, who has waited twice as long is turned away instead of started.", "Lower: sheds sooner."),
+    key("servers.N.shed.codel.interval", "time", "100ms", "above the target", "Overloaded is who let nobody start within the target in so long.", "Longer: bears longer bursts."),
+    key("servers.N.shed.adaptive_lifo.above", "requests", "none", "0 or more", "Who came last is served first while more than this many wait.", "Lower: more requests overtake, and those behind wait for ever."),
+    key("servers.N.shed.adaptive_lifo.after", "time", "none", "above 0", "Who came last is served first while the queue has not been empty for this long.", "Shorter: more requests overtake."),
+    key("servers.N.antagonist.factor", "", "required", "1 to 1000000", "Others' work divides the speed by this at times; work in progress slows down too.", "Higher: slower while it lasts."),
+    key("servers.N.antagonist.normal", "time", "required", "above 0", "Mean stay at full speed, exponential.", "Longer: slow less often."),
+    key("servers.N.antagonist.slow", "time", "required", "above 0", "Mean stay at the slower speed, exponential.", "Longer: slow for longer."),
+    key("servers.N.cold_start.factor", "", "required", "1 to 1000000", "Service that starts right after the server's start, its addition or its recovery takes so much longer.", "Higher: new servers hurt more."),
+    key("servers.N.cold_start.decay", "time", "required", "above 0", "Time in which the excess falls to 37 %.", "Longer: cold for longer."),
+    key("servers.N.pauses.rate", "1/time", "required", "above 0, to 1000000/s", "Pauses in a time of running; all work in progress stands still in one.", "Higher: more of the time is lost."),
+    key("servers.N.pauses.length", "law", "required", "as servers.N.service", "How long a pause takes.", "Longer: longer tails."),
+    key("servers.N.slowdown.knee", "requests", "required", "0 or more", "Requests in the server, waiting or in service, that cost no speed.", "Higher: bears more."),
+    key("servers.N.slowdown.slope", "", "required", "above 0, to 1000000", "What each further request adds to the divisor of the speed.", "Higher: collapses sooner."),
     key("servers.N.speed", "", "1.0", "0.000001 to 1000000", "Work done in a second of service.", "Higher: shorter service times."),
     key("servers.N.weight", "", "1.0", "0.000001 to 1000000", "The server's weight, known to every node; only weighted policies look at it.", "Higher: more requests under a weighted policy."),
     key("servers.N.service.constant.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
@@ -115,6 +129,9 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.timeout", "time", "never", "above 0, or never", "The client gives up this long after arrival.", "Shorter: more timed_out, and served work that nobody waits for."),
     key("workload.retries.max", "retries", "0", "0 to 100", "Most retries of one request, at once, on another server.", "More: fewer failures, more load when load hurts most."),
     key("workload.retries.budget", "", "0.2", "0 to 100", "Retries a node may spend, as a share of its requests.", "Higher: retry storms become possible."),
+    key("subset.random.size", "servers", "required", "1 or more", "Each node knows this many servers, drawn anew whenever servers come or go.", "Fewer: fewer connections, less even; each node sees more of its servers."),
+    key("subset.rendezvous.size", "servers", "required", "1 or more", "Each node knows the servers that suit it best by a hash (gRPC A68): changes move little.", "Fewer: fewer connections, less even."),
+    key("subset.deterministic_aperture.aperture", "servers", "12", "1 or more", "Each node knows a slice of a circle of the servers with at least so many in it (Finagle): connections are even.", "Fewer: fewer connections."),
 ];
 
 /// The keys after those of the policies.
@@ -211,8 +228,13 @@ const AFTER_POLICIES: &[Key] = &[
     key("faults.N.add.backlog", "requests", "16", "0 or more, or unbounded", "As servers.N.backlog.", "More: fewer refusals, longer tails."),
     key("faults.N.add.service", "law", "required without group", "as servers.N.service", "Service time at speed 1.", "Higher: less capacity, more latency."),
     key("faults.N.add.speed", "", "1.0", "0.000001 to 1000000", "As servers.N.speed.", "Higher: shorter service times."),
+    key("faults.N.add.discipline", "", "fifo", "as servers.N.discipline", "Who is served next.", "As servers.N.discipline."),
+    key("faults.N.add.shed", "", "none", "as servers.N.shed", "What is turned away though it was let in.", "As servers.N.shed."),
+    key("faults.N.add.antagonist", "", "none", "as servers.N.antagonist", "Others' work on the same machine.", "As servers.N.antagonist."),
+    key("faults.N.add.cold_start", "", "none", "as servers.N.cold_start", "Slow service right after the addition.", "As servers.N.cold_start."),
+    key("faults.N.add.pauses", "", "none", "as servers.N.pauses", "Moments in which nothing goes on.", "As servers.N.pauses."),
+    key("faults.N.add.slowdown", "", "none", "as servers.N.slowdown", "Slower the fuller.", "As servers.N.slowdown."),
     key("faults.N.add.weight", "", "1.0", "0.000001 to 1000000", "As servers.N.weight.", "Higher: more requests under a weighted policy."),
-    key("faults.N.add.discipline", "", "fifo", "fifo", "Who is served next.", "One choice so far."),
     key("faults.N.drain.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
     key("faults.N.remove.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
     key("faults.N.heartbeat_loss.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
@@ -288,10 +310,12 @@ mod tests {
     #[test]
     fn table_and_parser_know_the_same_keys() {
         let mut asked_for = asked(
-            "heartbeat.fanout.random = 1\n[policy]\nlowest_latency = {}\nrandom = {}\n\
-             round_robin = {}\ntwo_choices = {}\n[workload]\nretries = {}\n[membership]\n\
-             [chaos]\n[target]\n[expect]\n",
+            "heartbeat.fanout.random = 1\n[workload]\nretries = {}\n[membership]\n[chaos]\n\
+             [target]\n[expect]\n",
         );
+        for (policy, _) in POLICIES {
+            asked_for.extend(asked(&format!("[policy.{policy}]")));
+        }
         for kind in FAULTS {
             let inner = if *kind == "partition" { "a = {}\nb = {}" } else { "" };
             asked_for.extend(asked(&format!("[[faults]]\n[faults.{kind}]\n{inner}")));
@@ -301,6 +325,10 @@ mod tests {
             "on_no_server.queue = {}\n[discovery]\nslow_start = {}\nprior.penalty = \"1s\"\n\
              [detection]\nphi_accrual = {}\n[health_checks]\n[outlier_ejection]\n\
              success_rate = {}\n[trust]\n[view]\n",
+        ));
+        asked_for.extend(asked(
+            "[[servers]]\nshed = { codel = {}, adaptive_lifo = {} }\nantagonist = {}\n\
+             cold_start = {}\npauses = {}\nslowdown = {}\n",
         ));
         for law in ["constant", "uniform", "exponential", "lognormal"] {
             asked_for.extend(asked(&format!(
@@ -320,6 +348,9 @@ mod tests {
                     asked_for.extend(asked(&format!("{law} = {{}}")));
                 }
             }
+        }
+        for kind in ["random", "rendezvous", "deterministic_aperture"] {
+            asked_for.extend(asked(&format!("subset.{kind} = {{}}")));
         }
         asked_for.extend(asked("workload.keys.zipf = {}"));
         asked_for.extend(asked("workload.keys.uniform = {}"));

@@ -58,6 +58,7 @@ pub(super) fn capacity_per_s(groups: &[ServerGroup]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Conduct;
     use crate::law::ServiceLaw;
 
     /// Mean by the midpoint rule over the quantile function, the slow and obvious way.
@@ -98,6 +99,7 @@ mod tests {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 10e6 },
             speed,
+            conduct: Conduct::default(),
             weight: 1.0,
         };
         assert!((capacity_per_s(&[group(10, 1.0), group(5, 2.0)]) - 8_000.0).abs() < 1e-9);

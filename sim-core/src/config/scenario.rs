@@ -12,6 +12,7 @@ use super::load::{capacity_per_s, lookahead_ns};
 use super::membership::membership;
 use super::overrides::{Overlay, apply, apply_overlay, written};
 use super::policy::policies;
+use super::subset::subset;
 use super::target::targets;
 use super::tree::{Node, Text, parse_file};
 use super::validate::Checker;
@@ -154,6 +155,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let policies = policies(walk, &mut s);
     let heartbeat = heartbeat(walk, &mut s);
     let gossip = gossip(walk, &mut s);
+    let subset = subset(walk, &mut s);
     let judgement = judgement(walk, &mut s);
     let membership = membership(walk, &mut s, nodes.count);
     let talk = gossip.is_some() || membership.is_some();
@@ -181,6 +183,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         policies,
         heartbeat,
         gossip,
+        subset,
         judgement,
         membership,
         faults,

@@ -6,11 +6,13 @@
 
 mod network;
 mod engine;
+mod conduct;
 mod fleet;
 mod workload;
 mod policy;
 mod heartbeat;
 mod gossip;
+mod subset;
 mod judgement;
 mod membership;
 mod faults;
@@ -60,6 +62,7 @@ impl Checker {
             policies,
             heartbeat,
             gossip,
+            subset,
             judgement,
             membership,
             faults,
@@ -94,6 +97,7 @@ impl Checker {
         self.workload(workload, nodes.count);
         self.policies(scenario, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
+        self.subset(subset.as_ref());
         self.judgement(judgement, engine);
         if let Some(membership) = membership {
             self.membership(membership, engine, nodes.count);

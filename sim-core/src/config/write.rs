@@ -6,7 +6,9 @@
 //! comments, and times of laws are rounded to nanoseconds.
 
 mod judgement; // what nodes make of servers
+mod subset; // which servers a node knows
 mod breaking; // what breaks
+mod conduct; // how servers serve
 
 use std::fmt::Write;
 
@@ -42,6 +44,7 @@ impl Scenario {
             policies,
             heartbeat,
             gossip,
+            subset,
             judgement,
             membership,
             faults,
@@ -74,6 +77,9 @@ impl Scenario {
         file.heartbeat(heartbeat);
         if let Some(gossip) = gossip {
             file.gossip(gossip);
+        }
+        if let Some(subset) = subset {
+            file.subset(*subset);
         }
         file.judgement_tables(judgement);
         if let Some(membership) = membership {
@@ -145,7 +151,7 @@ fn inline(keys: &[(&str, String)]) -> String {
 
 /// The keys of a group of servers.
 fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
-    let ServerGroup { name, count, capacity, backlog, service, speed, weight } = group;
+    let ServerGroup { name, count, capacity, backlog, service, speed, weight, conduct } = group;
     let mut keys = Vec::new();
     keys.extend(name.as_ref().map(|name| ("name", quote(name))));
     keys.extend([
@@ -156,6 +162,7 @@ fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
         ("speed", number(*speed)),
         ("weight", number(*weight)),
     ]);
+    keys.extend(conduct::keys(conduct));
     keys
 }
 

@@ -1,7 +1,10 @@
 //! What takes how much memory: a run as far as its memory depends on it.
 
 use super::{Footprint, Part, What};
-use crate::config::{Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario};
+use crate::config::{
+    Arrivals, Detector, Fanout, GossipPayload, OnNoServer, Prior, Scenario, ServerGroup,
+    SubsetConfig,
+};
 use crate::exchange::Sharing;
 use crate::exchange::log::ChangeLog;
 use crate::heartbeat::{self, Heartbeats};
@@ -20,7 +23,8 @@ use crate::rng::Stream;
 use crate::server::Delivery;
 use crate::server::event::EventServers;
 use crate::server::fifo::FifoServers;
-use crate::setup::Setup;
+use crate::setup::conduct::ConductSetup;
+use crate::setup::{GroupSetup, Setup};
 use crate::simulation;
 use crate::time::seconds;
 use crate::truth::Truth;
@@ -130,10 +134,21 @@ impl<'a> Model<'a> {
         let noted = if all_noted { size_of::<Heard>() as f64 } else { 0.0 };
         let heard = if self.setup.gossip.is_some() { size_of::<Report>() as f64 } else { 0.0 };
         let judge = Judge::bytes(setup, self.servers);
+        // Each node notes its part of the servers; who is in is worked out one node at a time.
+        let pool = match setup.subset {
+            None => 0.0,
+            Some(SubsetConfig::Random { size } | SubsetConfig::Rendezvous { size }) => {
+                f64::from(size).min(self.servers)
+            }
+            Some(SubsetConfig::DeterministicAperture { aperture }) => {
+                (f64::from(aperture) + self.servers / self.nodes + 2.0).min(self.servers)
+            }
+        };
         // What is out of bounds waits in a tree besides.
         let added = f64::from(self.setup.servers - self.setup.configured) * self.scale;
         let pair = pair as f64 + 2.0 * self.at_once() * (noted + heard);
-        self.nodes * (self.servers * pair + judge + added * 32.0)
+        let shared = setup.policy.shared_bytes(self.servers);
+        self.nodes * (self.servers * pair + judge + added * 32.0 + pool * 4.0) + shared
     }
 
     /// The share of servers whose heartbeats fall on one boundary.
@@ -147,6 +162,24 @@ impl<'a> Model<'a> {
 
     fn is_event_kernel(&self) -> bool {
         self.setup.needs_events()
+    }
+
+    /// Servers whose group answers yes.
+    fn servers_that(&self, asks: impl Fn(&ConductSetup) -> bool) -> f64 {
+        let groups = self.setup.groups.iter();
+        let groups = groups.filter(|group| group.conduct.as_deref().is_some_and(&asks));
+        groups.map(|group| f64::from(group.count)).sum::<f64>() * self.scale
+    }
+
+    /// What antagonists and pauses leave of the fleet's speed in the long run.
+    fn speed_left(&self) -> f64 {
+        let left = |(group, config): (&GroupSetup, &ServerGroup)| {
+            let work = f64::from(group.count) * f64::from(group.capacity) / group.inverse_speed;
+            (work, work * config.conduct.mean_speed())
+        };
+        let groups = self.setup.groups.iter().zip(self.scenario.all_groups()).map(left);
+        let (full, left) = groups.fold((0.0, 0.0), |sum, group| (sum.0 + group.0, sum.1 + group.1));
+        left / full
     }
 
     fn of_servers(&self, load: &Load) -> f64 {
@@ -174,7 +207,14 @@ impl<'a> Model<'a> {
         } else {
             bytes += FifoServers::SERVER_BYTES as f64;
         }
-        self.servers * bytes
+        let tempers =
+            self.servers_that(|_| true) * (EventServers::TEMPER_BYTES as f64 + ALLOCATION_BYTES);
+        let waiting = (load.busy + load.waiting) / self.servers;
+        // Who waits for the clock of work: a list that doubles.
+        let places = (waiting.max(4.0) as u64).next_power_of_two() as f64;
+        let paced = self.servers_that(ConductSetup::has_pace)
+            * (places * EventServers::PACED_BYTES as f64 + ALLOCATION_BYTES);
+        self.servers * bytes + tempers + paced
     }
 
     fn slots(&self) -> f64 {
@@ -194,6 +234,7 @@ impl<'a> Model<'a> {
         };
         // A trace that states no rate is taken to fill the fleet.
         let rate = if rate.is_nan() { capacity } else { rate * self.scale };
+        let capacity = capacity * self.speed_left();
         let rho = rate / capacity;
         let slots = self.slots();
         let room = setup.groups.iter().try_fold(0.0, |sum, group| {
@@ -307,7 +348,10 @@ impl<'a> Model<'a> {
             peak(within_ns(tick_ns)) * (size_of::<Delivery>() + 2 * size_of::<Response>()) as f64;
         let at_servers = if self.is_event_kernel() {
             let jobs = (load.busy + load.waiting) * EventServers::JOB_BYTES as f64;
-            jobs + load.busy * EventServers::COMPLETION_BYTES as f64
+            // Finish times, and when those who wait have waited too long.
+            let expires = |conduct: &ConductSetup| conduct.shed.queue_timeout_ns.is_some();
+            let expiring = load.waiting * self.servers_that(expires) / self.servers;
+            jobs + (load.busy + expiring) * EventServers::STEP_BYTES as f64
         } else {
             // Beyond what has its place beside the server.
             let spilled = (load.busy + load.waiting - 16.0 * self.servers).max(0.0);

@@ -14,6 +14,7 @@ use crate::ids::{NodeId, ServerId};
 use crate::network::Status;
 use crate::result::Findings;
 use crate::setup::Setup;
+use crate::subset::{self, Subset};
 use crate::time::Nanos;
 use crate::view::View;
 use crate::view::barred::Reasons;
@@ -55,6 +56,8 @@ pub struct Rules {
     /// By slot of a request: when its attempt was sent [ns]. Kept where answers are measured.
     sent_ns: Vec<Nanos>,
     keeps_sent: bool,
+    /// Which servers the node knows, where it knows a part.
+    subset: Option<Subset>,
     /// Answers and choices concern the rules.
     pub is_careful: bool,
     /// The node is there.
@@ -80,6 +83,7 @@ impl Rules {
                 || slow_start.is_some()
                 || judgement.trust.is_some()
                 || setup.has_keys
+                || setup.subset.is_some()
                 || judgement.on_no_server != OnNoServer::Reject
                 || setup.needs.messages(),
             rhythms,
@@ -96,8 +100,22 @@ impl Rules {
             unsettled: false,
             sent_ns: Vec::new(),
             keeps_sent: judgement.trust.is_some(),
+            subset: Subset::new(setup, node),
             is_running: true,
         }
+    }
+
+    /// Works out which servers the node knows, as of the boundary `quantum`. Returns who is forgotten.
+    pub fn narrow(&mut self, setup: &Setup, quantum: u64, view: &mut View) -> Vec<ServerId> {
+        let Some(subset) = &mut self.subset else { return Vec::new() };
+        let (left, entered) = view.narrow(subset.pick(subset::listed(setup, quantum)));
+        for &server in &left {
+            self.track.forget(server);
+        }
+        for server in entered {
+            self.track.enter(server, quantum);
+        }
+        left
     }
 
     /// True when something may have to be decided though nothing was heard.

@@ -33,6 +33,8 @@ pub struct Track {
     /// Servers that rhythm or checks have put out: since when [quanta], and from when on the server
     /// must have been up for this to be false.
     out: BTreeMap<(u32, Cause), (u64, u32)>,
+    /// Servers the node has been told to know, and since when [quanta].
+    entered: BTreeMap<u32, u64>,
     /// The node knows nothing from before this [quanta].
     started: u64,
     findings: Findings,
@@ -91,7 +93,8 @@ impl Track {
         let Heard { server, reasons, stamp, version } = *heard;
         let quantum_ns = now.setup.ticks.quantum_ns;
         if reasons.has(Reasons::UNKNOWN) {
-            let there = u64::from(now.truth.since(server)).max(self.started);
+            let told = self.entered.remove(&server.0).unwrap_or(0);
+            let there = u64::from(now.truth.since(server)).max(self.started).max(told);
             self.findings.discovery_ns.push(now.quantum.saturating_sub(there) * quantum_ns);
         }
         let silent_ns = now.silent_ns(stamp);
@@ -184,8 +187,23 @@ impl Track {
         self.detect(server, seen_ns.saturating_sub(since_ns));
     }
 
+    /// The node is not to know a server any more: what it had not noticed of it is nothing.
+    pub fn forget(&mut self, server: ServerId) {
+        self.entered.remove(&server.0);
+        self.pending.remove(&server.0);
+        for cause in [Cause::Rhythm, Cause::Checks] {
+            self.out.remove(&(server.0, cause));
+        }
+    }
+
+    /// The node is to know a server from the boundary `quantum` on.
+    pub fn enter(&mut self, server: ServerId, quantum: u64) {
+        self.entered.insert(server.0, quantum);
+    }
+
     /// The node forgets all it knew.
     pub fn stop(&mut self) {
+        self.entered.clear();
         self.pending.clear();
         self.out.clear();
     }

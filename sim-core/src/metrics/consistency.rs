@@ -51,15 +51,17 @@ impl Consistency {
     ) {
         let views: Vec<&View> = views.collect();
         let stride = views.len().div_ceil(COMPARED_NODES).max(1);
-        let versions: Vec<Vec<u32>> = views
+        let versions: Vec<Vec<Option<u32>>> = views
             .iter()
             .step_by(stride)
-            .map(|view| plan.servers().map(|server| view.versions[ServerId(server)]).collect())
+            .map(|view| plan.servers().map(|server| view.held(ServerId(server))).collect())
             .collect();
         for (i, one) in versions.iter().enumerate() {
             for other in &versions[..i] {
-                let differs = one.iter().zip(other).filter(|(a, b)| a != b).count() as u64;
-                let servers = one.len() as u64;
+                // Servers that both know.
+                let both = one.iter().zip(other).filter(|(a, b)| a.is_some() && b.is_some());
+                let differs = both.clone().filter(|(a, b)| a != b).count() as u64;
+                let servers = both.count() as u64;
                 bin.view_compared += servers;
                 bin.view_divergent += differs;
                 if in_window && servers > 0 {
@@ -74,7 +76,7 @@ impl Consistency {
     }
 
     /// Begins to watch the next change of a few servers. `held(node, server)` is the version a node
-    /// holds, `None` for a node that is down.
+    /// holds, `None` for a node that is down or does not know the server.
     pub fn watch(&mut self, setup: &Setup, quantum: u64, held: impl Fn(usize, u32) -> Option<u32>) {
         if setup.nodes < 2 {
             return;

@@ -33,14 +33,13 @@ impl Best {
 
 /// Chooses, or finds nobody to choose.
 pub fn choose(view: &View, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
-    let servers = candidates.len();
-    if servers > DRAWS {
-        let drawn: Vec<u32> = (0..DRAWS).map(|_| below(stream, servers)).collect();
+    if candidates.choosable() > DRAWS {
+        let drawn: Vec<u32> = (0..DRAWS).map(|_| candidates.draw(stream)).collect();
         if let Some(server) = best(view, candidates, drawn.into_iter(), stream) {
             return Some(server);
         }
     }
-    best(view, candidates, 0..servers, stream)
+    best(view, candidates, candidates.servers(), stream)
 }
 
 fn best(

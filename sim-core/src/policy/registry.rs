@@ -14,6 +14,7 @@ use crate::rng::Stream;
 use crate::setup::Setup;
 
 pub use super::custom::CustomPolicy;
+pub use super::keyed::BoundConfig;
 pub use super::lowest_latency::LatencyTies;
 pub use super::two_choices::{Choices, DrawTies, LoadSignal};
 
@@ -68,6 +69,11 @@ pub trait Parameters: Clone + Debug + Default + PartialEq {
     /// Memory a node's policy keeps of each server [bytes].
     fn server_bytes(&self) -> usize {
         0
+    }
+
+    /// Memory of tables that all nodes share, with so many servers [bytes].
+    fn shared_bytes(&self, _servers: f64) -> f64 {
+        0.0
     }
 
     /// The policy of one node; first states are drawn from `stream`.
@@ -144,6 +150,14 @@ macro_rules! registry {
                 }
             }
 
+            /// Memory of tables that all nodes share [bytes].
+            pub fn shared_bytes(&self, servers: f64) -> f64 {
+                match self {
+                    $(Self::$kind(parameters) => parameters.shared_bytes(servers),)*
+                    Self::Custom(_) => 0.0,
+                }
+            }
+
             /// Memory a node's policy keeps of each server [bytes]; of the caller's own nothing is known.
             pub fn server_bytes(&self) -> usize {
                 match self {
@@ -174,6 +188,12 @@ registry! {
         "Eligible servers in turn.";
     two_choices::TwoChoicesConfig as TwoChoices = "two_choices":
         "The least loaded of a few servers drawn at random.";
+    ring_hash::RingHashConfig as RingHash = "ring_hash":
+        "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
+    maglev::MaglevConfig as Maglev = "maglev":
+        "By key: Maglev's table, with an optional bound on load (Envoy).";
+    rendezvous::RendezvousConfig as Rendezvous = "rendezvous":
+        "By key: the server with the highest random weight.";
 }
 
 /// The documentation of the switch most policies have.

@@ -73,10 +73,12 @@ impl RoundRobin {
 impl Policy for RoundRobin {
     #[inline]
     fn choose(&mut self, candidates: &Candidates<'_>, _stream: &mut Stream) -> Option<ServerId> {
-        let servers = candidates.len();
+        let servers = candidates.choosable();
         for _ in 0..servers {
-            let server = self.next;
-            self.next = if server + 1 == servers { 0 } else { server + 1 };
+            // The list may be shorter than it was.
+            let place = if self.next < servers { self.next } else { self.next % servers };
+            let server = candidates.server_at(place);
+            self.next = if place + 1 == servers { 0 } else { place + 1 };
             if candidates.is_eligible(server, self.capacity_gate) {
                 return Some(ServerId(server));
             }

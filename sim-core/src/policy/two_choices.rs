@@ -101,9 +101,11 @@ impl Parameters for TwoChoicesConfig {
         self.signal != LoadSignal::Reported
     }
 
-    fn build(&self, _: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
+    fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
         let Self { choices, replacement, signal, ties, capacity_gate } = *self;
-        let policy = TwoChoices::new(choices, replacement, signal, ties, capacity_gate);
+        let mut policy = TwoChoices::new(choices, replacement, signal, ties, capacity_gate);
+        // A pair is drawn at once out of all servers, or not at all.
+        policy.distinct_pair &= !setup.is_layered();
         SelectionIndex::TwoChoices(policy)
     }
 }

@@ -97,7 +97,7 @@ impl<P: Policy> Desk<'_, P> {
         if self.setup.judgement.on_no_server != OnNoServer::LeastBad {
             return None;
         }
-        let candidates = Candidates::new(self.view, self.freshness, at_ns, None);
+        let candidates = Candidates::new(self.view, self.freshness, at_ns, None).within_pool();
         let server = least_bad::choose(self.view, &candidates, &mut self.streams.policy)?;
         rules.findings().least_bad += 1;
         Some(server)

@@ -311,6 +311,8 @@ mod tests {
             versions: ByServer::new(&places, SERVERS as u32, 0),
             barred: Barred::default(),
             news: if close { News::of_all() } else { News::default() },
+            pool: None,
+            widened: false,
             own_sends: true,
         };
         (known..SERVERS).for_each(|server| view.forget(ServerId(server as u32)));

@@ -7,6 +7,7 @@
 use super::{Belief, Freshness, View};
 use crate::ids::ServerId;
 use crate::rng::{Stream, below, distinct_pair};
+use crate::subset::Pool;
 use crate::time::Nanos;
 
 /// Blind draws before a scan settles it. With half of the fleet eligible, one draw in 2^16 scans.
@@ -20,6 +21,7 @@ pub struct Candidates<'a> {
     exclude: u32,
     at_ns: Nanos,
     key: u64,
+    pool: Option<&'a Pool>,
 }
 
 impl<'a> Candidates<'a> {
@@ -37,7 +39,16 @@ impl<'a> Candidates<'a> {
             exclude: exclude.map_or(u32::MAX, |server| server.0),
             at_ns,
             key: 0,
+            pool: None,
         }
+    }
+
+    /// The same of the servers of the view's pool alone, where it has one: who draws, draws from there.
+    /// All others are not eligible in any case.
+    #[inline]
+    #[must_use]
+    pub const fn within_pool(self) -> Self {
+        Self { pool: self.view.pool(), ..self }
     }
 
     /// The same for a request about `key`.
@@ -123,20 +134,43 @@ impl<'a> Candidates<'a> {
 
     /// All servers the node may choose among, by id, eligible or not.
     #[inline]
-    pub fn servers(&self) -> impl DoubleEndedIterator<Item = u32> + Clone + use<> {
-        0..self.len()
+    pub fn servers(&self) -> impl DoubleEndedIterator<Item = u32> + Clone + use<'a> {
+        let pool = self.pool;
+        (0..self.choosable())
+            .map(move |place| pool.map_or(place, |pool| pool.members[place as usize]))
+    }
+
+    /// Number of servers the node may choose among, eligible or not.
+    #[inline]
+    pub const fn choosable(&self) -> u32 {
+        match self.pool {
+            None => self.len(),
+            Some(pool) => pool.members.len() as u32,
+        }
+    }
+
+    /// The server at a place below [`Self::choosable`], in the order of [`Self::servers`].
+    #[inline]
+    pub fn server_at(&self, place: u32) -> u32 {
+        self.pool.map_or(place, |pool| pool.members[place as usize])
     }
 
     /// A uniformly random server, eligible or not.
     #[inline]
     pub fn draw(&self, stream: &mut Stream) -> u32 {
-        below(stream, self.len())
+        match self.pool {
+            None => below(stream, self.len()),
+            Some(pool) => pool.draw(stream),
+        }
     }
 
     /// A uniformly random ordered pair of distinct servers, eligible or not; of less than two, none.
     #[inline]
     pub fn draw_pair(&self, stream: &mut Stream) -> Option<(u32, u32)> {
-        (self.len() >= 2).then(|| distinct_pair(stream, self.len()))
+        match self.pool {
+            None => (self.len() >= 2).then(|| distinct_pair(stream, self.len())),
+            Some(pool) => pool.draw_pair(stream),
+        }
     }
 
     /// A uniformly random eligible server: draws until one is eligible, and after a few misses picks

@@ -200,7 +200,11 @@ impl View {
     #[cold]
     pub(super) fn turn_away(&mut self, report: &Report) -> bool {
         if let Some(inspector) = &mut self.news.inspector {
-            inspector.turn_away(report, self.versions[ServerId(report.server)]);
+            let held = self.versions[ServerId(report.server)];
+            // The highest version is that of a server the node is not to know.
+            if held != u32::MAX {
+                inspector.turn_away(report, held);
+            }
         }
         false
     }

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use sim_core::config::{
-    Arrivals, Choices, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
+    Arrivals, Choices, Conduct, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
     JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig,
     PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, Slowdown,
     Targets, TwoChoicesConfig, WorkloadConfig,
@@ -78,6 +78,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             backlog: None,
             service: ServiceLaw::Exponential { mean_ns: 1e7 },
             speed: 1.0,
+            conduct: Conduct::default(),
             weight: 1.0,
         }],
         workload: WorkloadConfig {
@@ -98,6 +99,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             latency_decay_ns: Some(10 * SECOND),
         },
         gossip: None,
+        subset: None,
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

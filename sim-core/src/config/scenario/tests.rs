@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Arrivals, ChaosConfig, ChaosKind, Choices, Fanout, FaultKind, LatencyTies, LoadSignal,
+    Arrivals, ChaosConfig, ChaosKind, Choices, CoDel, Fanout, FaultKind, LatencyTies, LoadSignal,
     LowestLatencyConfig, PolicyConfig, Slowdown, Targets, TwoChoicesConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
@@ -222,7 +222,20 @@ const IMPOSSIBLE: &[(&str, &str, &str, &str)] = &[
     ("servers.0.capacity", "65536", "servers.0.capacity", "range"),
     ("servers.0.backlog", "-1", "servers.0.backlog", "range"),
     ("servers.0.backlog", "endless", "servers.0.backlog", "unknown choice"),
-    ("servers.0.discipline", "lifo", "servers.0.discipline", "unknown choice"),
+    ("servers.0.discipline", "random", "servers.0.discipline", "unknown choice"),
+    ("servers.0.shed", "{ queue_timeout = \"0s\" }", "servers.0.shed.queue_timeout", "above 0"),
+    ("servers.0.shed", "{ codel = { interval = \"5ms\" } }", "servers.0.shed.codel.interval", "no longer than the target"),
+    ("servers.0.shed", "{ adaptive_lifo = {} }", "servers.0.shed.adaptive_lifo", "nothing is chosen"),
+    ("servers.0.shed", "{ adaptive_lifo = { after = \"0s\" } }", "servers.0.shed.adaptive_lifo.after", "above 0"),
+    ("servers.0.antagonist", "{ factor = 0.5, normal = \"1s\", slow = \"1s\" }", "servers.0.antagonist.factor", "range"),
+    ("servers.0.antagonist", "{ factor = 2, slow = \"1s\" }", "servers.0.antagonist.normal", "missing"),
+    ("servers.0.antagonist", "{ factor = 2, normal = \"1s\", slow = \"0s\" }", "servers.0.antagonist.slow", "above 0"),
+    ("servers.0.cold_start", "{ factor = 1e7, decay = \"1s\" }", "servers.0.cold_start.factor", "range"),
+    ("servers.0.cold_start", "{ factor = 2, decay = \"0s\" }", "servers.0.cold_start.decay", "above 0"),
+    ("servers.0.pauses", "{ rate = \"5%\", length = { constant = { mean = \"1s\" } } }", "servers.0.pauses.rate", "no rate of pauses"),
+    ("servers.0.pauses", "{ rate = \"1e9/s\", length = { constant = { mean = \"1s\" } } }", "servers.0.pauses.rate", "range"),
+    ("servers.0.pauses", "{ rate = \"1/s\", length = { constant = { mean = \"0s\" } } }", "servers.0.pauses.length.constant.mean", "above 0"),
+    ("servers.0.slowdown", "{ knee = 2, slope = 0 }", "servers.0.slowdown.slope", "range"),
     ("servers.0.speed", "0", "servers.0.speed", "range"),
     ("servers.0.speed", "nan", "servers.0.speed", "finite"),
     ("servers.0.service", "{}", "servers.0.service", "nothing is chosen"),
@@ -617,4 +630,24 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn shedding_needs_a_queue_in_order_of_arrival() {
+    for (discipline, shed, blamed) in [
+        ("processor_sharing", "{ queue_timeout = \"1s\" }", "servers.0.shed.queue_timeout"),
+        ("processor_sharing", "{ codel = {} }", "servers.0.shed.codel"),
+        ("processor_sharing", "{ adaptive_lifo = { above = 2 } }", "servers.0.shed.adaptive_lifo"),
+        ("lifo", "{ adaptive_lifo = { above = 2 } }", "servers.0.shed.adaptive_lifo"),
+    ] {
+        let set = [("servers.0.discipline", discipline), ("servers.0.shed", shed)];
+        let faults = with(RICH, &set).expect_err(shed);
+        let blame: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(blame, [blamed], "{discipline}, {shed}: {faults:#?}");
+        assert!(faults[0].fix.is_some());
+    }
+    let set = [("servers.0.discipline", "lifo"), ("servers.0.shed.codel", "{}")];
+    let shed = with(RICH, &set).expect("LIFO has a queue").servers[0].conduct.shed;
+    let folly = CoDel { target_ns: 5 * MILLISECOND, interval_ns: 100 * MILLISECOND };
+    assert_eq!(shed.codel, Some(folly));
 }

@@ -51,7 +51,8 @@ impl Checker {
     }
 
     pub(super) fn group(&mut self, key: &str, group: &ServerGroup) {
-        let ServerGroup { name, count, capacity, backlog: _, service, speed, weight } = group;
+        let ServerGroup { name, count, capacity, backlog: _, service, speed, weight, conduct } =
+            group;
         if let Some(name) = name {
             let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             let fine = name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -68,11 +69,12 @@ impl Checker {
         self.service(&format!("{key}.service"), service);
         let fine = (1e-6..=1e6).contains(speed);
         self.number(&format!("{key}.speed"), *speed, fine, "0.000001 to 1000000");
+        self.conduct(key, conduct);
         let fine = (1e-6..=1e6).contains(weight);
         self.number(&format!("{key}.weight"), *weight, fine, "0.000001 to 1000000");
     }
 
-    fn service(&mut self, key: &str, law: &ServiceLaw) {
+    pub(super) fn service(&mut self, key: &str, law: &ServiceLaw) {
         match law {
             ServiceLaw::Constant { mean_ns } => {
                 self.mean(&format!("{key}.constant.mean"), *mean_ns);

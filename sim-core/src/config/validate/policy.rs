@@ -16,6 +16,13 @@ impl Checker {
                 ConfigFault::new("", "is there twice: its results would share a name")
                     .fix("run the variants one by one, with --set")
             });
+            let keyed = !policy.needs().keys || scenario.workload.has_keys();
+            self.check(keyed, &format!("policy.{name}"), &["workload"], || {
+                ConfigFault::new("", "routes requests by their keys, and they have none").fix(
+                    "add keys.zipf = { count = 10000, exponent = 1.0 } to [workload], or name a \
+                     trace's `key` column",
+                )
+            });
             policy.check(&mut ParameterCheck { checker: self, name, servers, scenario });
         }
     }

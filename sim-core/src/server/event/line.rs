@@ -50,6 +50,13 @@ impl Line {
         Some(job)
     }
 
+    /// Takes the job that came last.
+    pub fn pop_last(&mut self) -> Option<u32> {
+        let job = self.jobs.pop_back()?;
+        self.trim();
+        Some(job)
+    }
+
     /// Takes a job out, wherever it stands.
     pub fn remove(&mut self, jobs: &[Job], job: u32) {
         let at = jobs[job as usize].position.wrapping_sub(self.base) as usize;
@@ -98,6 +105,11 @@ mod tests {
             let mut list: Vec<u32> = Vec::new();
             for step in 0..2_000 {
                 match rng.random_range(0..5) {
+                    0 if step % 3 == 0 => {
+                        let newest = line.pop_last();
+                        assert_eq!(newest, list.pop());
+                        free.extend(newest);
+                    }
                     0 => {
                         let first = line.pop_first();
                         assert_eq!(first, (!list.is_empty()).then(|| list.remove(0)));

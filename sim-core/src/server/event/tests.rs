@@ -109,7 +109,7 @@ fn a_cancelled_attempt_leaves_its_slot_or_the_queue() {
     let counts = [result.admitted, result.refused, result.completed, result.cancelled];
     assert_eq!(counts, [4, 1, 2, 2], "{result:?}");
     assert_eq!(result.busy_ns, u128::from(24 * ms));
-    assert_eq!(result.cancelled_ns, u128::from(4 * ms));
+    assert_eq!(result.cancelled_ns, 4 * ms);
     assert_eq!(bench.servers.take_picks(), (5, 5), "only attempts are picks");
 }
 
