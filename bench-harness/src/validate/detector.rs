@@ -55,7 +55,7 @@ pub const TABLE: Table = Table {
 fn experiment(row: &Row, variant: &str) -> Result<Experiment, &'static str> {
     let (timeout, loss) = (row.number("timeout"), row.number("loss"));
     let is_crash = variant == "crash";
-    let servers = if is_crash { 2_000.0 } else { 50.0 };
+    let servers = if is_crash { 12_000.0 } else { 50.0 };
     let heartbeat =
         format!("interval = \"1s\"\nfailure_timeout = \"{timeout}s\"\nloss = {loss}\n");
     // A request a second: what is looked at are the views.
@@ -66,13 +66,13 @@ fn experiment(row: &Row, variant: &str) -> Result<Experiment, &'static str> {
     if is_crash {
         // The answers of those that crash never come: the client does not wait for them.
         body = body.replace("[workload]\n", "[workload]\ntimeout = \"1s\"\n")
-            + "[[faults]]\nat = \"60s\"\ncrash = { servers = \"0%..\", silent = true }\n"
+            + "[[faults]]\nat = \"20s\"\ncrash = { servers = \"0%..\", silent = true }\n"
                 .replace("0%..", &format!("0..{servers}"))
                 .as_str();
     }
-    let mut experiment = Experiment::new(HOP_NS, &body, 30.0 * SECOND, servers / SECOND);
+    let mut experiment = Experiment::new(HOP_NS, &body, 10.0 * SECOND, servers / SECOND);
     experiment.is_scalable = !is_crash;
-    experiment.pilot = if is_crash { 40.0 * SECOND } else { 2_000.0 * SECOND };
+    experiment.pilot = if is_crash { 20.0 * SECOND } else { 2_000.0 * SECOND };
     Ok(experiment)
 }
 

@@ -13,7 +13,7 @@ use super::table::{Case, Target};
 use crate::sweep::identity::digest;
 
 /// The measured window is longer than the first look asks for, by this: a guess of a spread is rough.
-const MARGIN: f64 = 1.4;
+const MARGIN: f64 = 2.0;
 /// What missed is run again for so many times as long.
 const AGAIN: f64 = 4.0;
 
@@ -67,7 +67,8 @@ impl Effort<'_> {
             Verdict::TooWide => line.half_width <= AGAIN.sqrt() * line.widest,
         };
         if lines.iter().any(may_help) {
-            let window = window * AGAIN;
+            // What cannot be longer is done again as it is.
+            let window = if experiment.is_scalable { window * AGAIN } else { window };
             let second = self.replicate(case, &targets, window, 2)?;
             for ((target, values), line) in targets.iter().zip(&second).zip(&mut lines) {
                 if may_help(line) {

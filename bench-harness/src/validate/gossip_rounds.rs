@@ -14,7 +14,7 @@ pub const TABLE: Table = Table {
     name: "gossip_rounds",
     file: "p15_gossip_sync.csv",
     text: include_str!("../../../data/oracles/p15_gossip_sync.csv"),
-    model: "One of N nodes hears of something; in every round each node that knows tells `fanout` others. Counted are the rounds until all know.",
+    model: "One of N nodes hears of something; in every round each node that knows tells `fanout` others all it knows (payload `full`: one message; a delta asks first and takes three). Counted are the rounds until all know.",
     source: "The Markov chain of the number of nodes that know, solved exactly.",
     bias: "None: gossip and its messages happen on the boundaries of a quantum, and with one round in each \
            quantum the rounds of all nodes are in step.",
@@ -48,7 +48,7 @@ fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
             .replace("interval = \"100s\"\n", &heartbeat)
         + RANDOM
         + &format!(
-            "[gossip]\ninterval = \"{round_ns}ns\"\nfanout = {fanout}\nmode = \"push\"\n"
+            "[gossip]\ninterval = \"{round_ns}ns\"\nfanout = {fanout}\nmode = \"push\"\npayload = \"full\"\n"
         );
     let mut experiment = Experiment::new(round_ns / 10, &body, 3.0 * ROUNDS as f64, nodes);
     experiment.quantum_ns = round_ns;
