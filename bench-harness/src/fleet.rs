@@ -1,9 +1,9 @@
 //! The workload on which speed is measured, at any size.
 
 use sim_core::config::{
-    Arrivals, Choices, Conduct, DrawTies, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
-    LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    Retries, Scenario, ServerGroup, TwoChoicesConfig, WorkloadConfig,
+    Arrivals, Choices, ClientsConfig, Conduct, DrawTies, EngineConfig, Fanout, HeartbeatConfig,
+    JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig,
+    PolicyConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
@@ -76,6 +76,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![policy],
         heartbeat: HeartbeatConfig {

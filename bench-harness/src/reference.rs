@@ -6,14 +6,18 @@
 //!
 //! Total order of events: time; at one moment first what happens on a boundary (the end, faults,
 //! heartbeats, reports, messages of nodes by sender, rounds, observation), then servers (completions
-//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; arrivals).
+//! by admission, attempts by node), then nodes (responses by status, attempt; deadlines; attempts given
+//! up, retries, hedges; waits; clients; arrivals).
 
 mod agenda;
 mod arrivals;
+mod budgets;
+mod clients;
 mod judge;
 mod node;
 mod pace;
 mod peers;
+mod requests;
 mod server;
 mod serving;
 mod subsets;
@@ -42,6 +46,7 @@ use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
 
 use agenda::{Agenda, Entry, Event};
+use clients::Clients;
 pub use node::LatencyChoice;
 use node::Node;
 use peers::Post;
@@ -52,6 +57,7 @@ struct Reference {
     setup: Setup,
     agenda: Agenda,
     jobs: Jobs,
+    clients: Clients,
     servers: Vec<Server>,
     heartbeat_streams: Vec<Stream>,
     misreports: Vec<Misreport>,
@@ -95,6 +101,7 @@ pub fn simulate(
     let mut reference = Reference {
         agenda: Agenda::default(),
         jobs: Jobs::default(),
+        clients: Clients::new(&setup),
         servers: (0..setup.servers).map(|id| Server::new(&setup, ServerId(id))).collect(),
         heartbeat_streams: Vec::new(),
         misreports: (0..setup.servers)
@@ -175,6 +182,7 @@ impl Reference {
                 self.agenda.add(node.traffic.next_ns(), Event::Arrival { node: id }, &self.jobs);
             }
         }
+        self.start_clients();
         self.plan_rounds();
         self.plan_subsets();
         self.look_from(0);
@@ -248,26 +256,13 @@ impl Reference {
                 Event::Cancel { server, node, attempt } => {
                     self.cancel(at_ns, server, (node, attempt));
                 }
-                Event::Response { node, slot, attempt, status } => {
-                    let at = &mut self.nodes[node as usize];
-                    let tables = (&mut self.latency, &mut self.recent);
-                    let server = at.awaits(slot, attempt);
-                    let cut = server.is_some_and(|server| self.links.cut_to_node(server, node));
-                    at.meters.answers_cut += u64::from(cut);
-                    if server.is_some() && !cut {
-                        let sent = at.respond(&self.setup, at_ns, (slot, attempt), status, tables);
-                        self.send(node, sent);
-                        self.serve(at_ns, node);
-                    }
-                }
-                Event::Deadline { node, slot, name } => {
-                    if self.nodes[node as usize].give_up(&self.setup, at_ns, slot, name) {
-                        self.serve(at_ns, node);
-                    }
-                }
-                Event::WaitEnd { node, serial } => {
-                    self.nodes[node as usize].send_away(&self.setup, serial);
-                }
+                Event::Response { .. }
+                | Event::Deadline { .. }
+                | Event::GiveUp { .. }
+                | Event::Retry { .. }
+                | Event::Hedge { .. }
+                | Event::WaitEnd { .. } => self.request(at_ns, event),
+                Event::Client { client } => self.client(at_ns, client),
                 Event::Arrival { node } => {
                     self.arrive(at_ns, node);
                     let next_ns = self.nodes[node as usize].traffic.next_ns();
@@ -287,11 +282,9 @@ impl Reference {
         unreachable!("the check for the end is always on the agenda")
     }
 
-    fn send(&mut self, node: u32, sent: Option<(Nanos, u32, Job)>) {
-        if let Some((at_ns, server, job)) = sent {
-            let job = self.jobs.add(Job { node, ..job });
-            self.agenda.add(at_ns, Event::Attempt { server, job }, &self.jobs);
-        }
+    fn send(&mut self, node: u32, at_ns: Nanos, server: u32, job: Job) {
+        let job = self.jobs.add(Job { node, ..job });
+        self.agenda.add(at_ns, Event::Attempt { server, job }, &self.jobs);
     }
 
     /// Of what one server said that arrives at one moment, the agenda knows no order: two reports

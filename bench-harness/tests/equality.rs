@@ -2,6 +2,7 @@
 
 mod ageing;
 mod breakage;
+mod clients;
 mod judging;
 mod keyed;
 mod nodes;
@@ -88,6 +89,9 @@ fn random_case(seed: u64) -> Case {
     let mut scenario = random_scenario(seed, unit, &mut rng);
     let mut trace =
         if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+    if seed % 5 < 2 {
+        clients::add(seed, unit, &mut scenario);
+    }
     ageing::add(&mut scenario);
     nodes::add_node_faults(&mut scenario);
     policies::vary(&mut scenario);
@@ -116,15 +120,16 @@ fn round_times(scenario: &mut Scenario, rng: &mut Stream) -> Vec<TraceRecord> {
         scenario.workload.timeout_ns = Some(patience_ns);
     }
     let stated = rng.random_bool(0.5);
-    scenario.workload.arrivals = Arrivals::Trace(TraceConfig {
-        file: "memory".into(),
-        time: "at".into(),
-        time_unit_ns: 1,
-        service: stated.then(|| "service".into()),
-        service_unit_ns: 1,
-        key: None,
-        rate: None,
-    });
+    scenario.workload.arrivals = Arrivals::Trace(TraceConfig::new(
+        "memory",
+        TraceFormat::Csv(CsvColumns {
+            time: "at".into(),
+            time_unit_ns: 1,
+            service: stated.then(|| "service".into()),
+            service_unit_ns: 1,
+            ..CsvColumns::default()
+        }),
+    ));
     // Bursts up to the end of the run; a few rows are off the ticks.
     let rows = rng.random_range(100..4_000);
     let burst_share = [0.05, 0.3][rng.random_range(0..2)];
@@ -189,6 +194,7 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
             max: rng.random_range(0..3),
             budget_ppm: rng.random_range(0..3) * 150_000,
         },
+        clients: ClientsConfig::default(),
     };
     // Short ones let nodes hear more than they choose.
     let quanta_below = [6, 300][rng.random_range(0..2)];
@@ -403,6 +409,16 @@ fn random_cases_hear_much_and_little() {
 fn random_scenarios_judge_in_every_way() {
     let mut seen = judging::Seen::default();
     for seed in 0..100 {
+        seen.add(&random_case(seed).windowed(Options::default()));
+    }
+    seen.assert_all();
+}
+
+/// Goal: the random cases let clients do all they can. Method: count what they do.
+#[test]
+fn random_scenarios_retry_and_hedge_in_every_way() {
+    let mut seen = clients::Seen::default();
+    for seed in 0..150 {
         seen.add(&random_case(seed).windowed(Options::default()));
     }
     seen.assert_all();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::sweep::args::SweepArgs;
 use crate::validate::ValidateArgs;
+use crate::trace::command::TraceCommand;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::compare::{METRIC, POLICY};
@@ -30,6 +31,9 @@ pub enum Command {
     Compare(CompareArgs),
     /// Hold the simulator to known results
     Validate(ValidateArgs),
+    /// Look at recorded arrivals: fit laws to them, or convert them
+    #[command(subcommand)]
+    Trace(TraceCommand),
     /// List what a scenario file may contain
     List {
         /// What to list.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sim_core::config::{
-    Arrivals, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
-    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
-    WorkloadConfig,
+    Arrivals, ClientsConfig, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+    NetworkConfig, NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario,
+    ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -53,6 +53,7 @@ pub fn scenario() -> Scenario {
             keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![
             PolicyConfig::Random(RandomConfig { capacity_gate: true }),
@@ -89,7 +90,8 @@ pub fn simulated(scenario: Scenario) -> Simulated {
     let runs = runs(&scenario);
     let (wall, engine) = (Duration::from_secs(1), Duration::from_secs(1));
     let (warmup_found, unsettled) = (false, Vec::new());
-    Simulated { scenario, warmup_found, unsettled, runs, threads: 1, wall, engine }
+    let traces = Vec::new();
+    Simulated { scenario, warmup_found, unsettled, runs, threads: 1, wall, engine, traces }
 }
 
 /// 1 000 requests, 990 of them answered; the latencies depend on the policy and replication.

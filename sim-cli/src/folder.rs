@@ -259,6 +259,7 @@ mod tests {
             threads: 1,
             wall,
             engine,
+            traces: &[],
         };
         Manifest::new(&fixture::scenario(), &[], &making)
     }

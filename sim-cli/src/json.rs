@@ -7,6 +7,7 @@ use sim_core::time::seconds;
 use crate::expect::Check;
 use crate::simulated::Simulated;
 use crate::summary::PolicySummary;
+use crate::trace::Tally;
 
 /// The object, on one line with a line feed at its end.
 ///
@@ -30,6 +31,7 @@ pub fn render(
         metrics: first.map(Metrics),
         policies: Policies(policies),
         expect: checks.iter().map(ExpectJson::from).collect(),
+        traces: &simulated.traces,
     };
     serde_json::to_string(&object).map(|text| text + "\n")
 }
@@ -47,6 +49,8 @@ struct Object<'a> {
     metrics: Option<Metrics<'a>>,
     policies: Policies<'a>,
     expect: Vec<ExpectJson<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    traces: &'a [Tally],
 }
 
 #[derive(serde::Serialize)]

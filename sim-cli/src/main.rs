@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Validate(args) => validate::validate(&args),
+        Command::Trace(command) => trace::command::trace(&command),
         Command::List { what } => list::list(what),
     }
 }

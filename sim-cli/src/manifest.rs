@@ -10,6 +10,8 @@ use sim_core::columns::policy_labels;
 use sim_core::config::Scenario;
 use sim_core::result::RunResult;
 
+use crate::trace::Tally;
+
 /// Name of the file.
 pub const FILE: &str = "manifest.json";
 /// Value of `tool`, by which a manifest is known.
@@ -40,6 +42,8 @@ pub struct Manifest {
     engine_ns_per_request: Option<f64>,
     /// Most memory the process has held [bytes], where the system tells.
     peak_memory_bytes: Option<u64>,
+    /// What was read of a trace and left out of it.
+    traces: Vec<Tally>,
     files: BTreeSet<String>,
 }
 
@@ -60,6 +64,8 @@ pub struct Making<'a> {
     pub wall: Duration,
     /// The engine's own time, summed over the runs.
     pub engine: Duration,
+    /// What was read of a trace and left out of it.
+    pub traces: &'a [Tally],
 }
 
 impl Manifest {
@@ -87,6 +93,7 @@ impl Manifest {
             engine_ns_per_request: (requests > 0)
                 .then(|| making.engine.as_nanos() as f64 / requests as f64),
             peak_memory_bytes: memory::peak_bytes(),
+            traces: making.traces.to_vec(),
             files: BTreeSet::new(),
         }
     }
@@ -126,6 +133,7 @@ mod tests {
             threads: 2,
             wall: Duration::from_secs(1),
             engine: Duration::from_micros(6),
+            traces: &[],
         };
         let manifest = Manifest::new(&scenario, &fixture::runs(&scenario), &making);
         // 6 runs of 1 000 requests in 6 us.

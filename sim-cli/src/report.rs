@@ -86,8 +86,12 @@ pub fn render(simulated: &Simulated, policies: &[PolicySummary], checks: &[Check
 
 /// What keeps the figures from meaning what they say.
 fn warnings(simulated: &Simulated) -> String {
-    let Simulated { scenario, unsettled, .. } = simulated;
+    let Simulated { scenario, unsettled, traces, .. } = simulated;
     let mut text = String::new();
+    for trace in traces.iter().filter(|trace| trace.left_out() > 0) {
+        let kind = if trace.bad_lines > 0 { "warning" } else { "note" };
+        let _ = writeln!(text, "{kind}: trace {trace}");
+    }
     if !unsettled.is_empty() {
         let _ = writeln!(
             text,

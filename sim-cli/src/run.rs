@@ -141,7 +141,8 @@ fn write_folder(
     options: &RunOptions,
     simulated: &Simulated,
 ) -> Result<(), FolderError> {
-    let Simulated { scenario, warmup_found, unsettled, runs, threads, wall, engine } = simulated;
+    let Simulated { scenario, warmup_found, unsettled, runs, threads, wall, engine, traces } =
+        simulated;
     let draft = folder.draft()?;
     draft.write("runs.csv", |writer| tables::write_runs(scenario, runs, writer))?;
     for table in &tables::PART_TABLES {
@@ -161,6 +162,7 @@ fn write_folder(
         threads: *threads,
         wall: *wall,
         engine: *engine,
+        traces,
     };
     draft.publish(Manifest::new(scenario, runs, &making))
 }

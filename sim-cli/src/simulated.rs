@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bench_harness::memory::Memory;
-use bench_harness::warmup::{WarmUp, settle_each};
+use bench_harness::warmup::{OpenTrace, WarmUp, settle_each};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use sim_core::columns::{self, policy_labels};
@@ -19,7 +19,7 @@ use sim_core::stats::target::counts;
 use sim_core::workload::TraceSource;
 
 use crate::progress::Progress;
-use crate::trace::CsvTrace;
+use crate::trace::{Tally, Traces};
 
 /// More threads than this help no run and may be too many for the machine.
 const THREADS_MOST: usize = 1024;
@@ -42,6 +42,8 @@ pub struct Simulated {
     pub wall: Duration,
     /// The engine's own time, summed over the runs.
     pub engine: Duration,
+    /// What was read of the trace and left out of it, where there is one.
+    pub traces: Vec<Tally>,
 }
 
 /// Why not every run could be finished.
@@ -70,7 +72,8 @@ pub fn simulate_all(
     let threads = threads.unwrap_or(0).min(THREADS_MOST);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let threads = pool.current_num_threads();
-    let open = |scenario: &Scenario| open_trace(scenario, file);
+    let traces = Traces::default();
+    let open = |scenario: &Scenario| open_trace(&traces, scenario, file);
     let warmups = pool.install(|| settle_each(scenario, &open))?;
     let labels = policy_labels(scenario).into_iter().zip(&warmups);
     let unsettled = labels.filter(|(_, found)| found.too_short).map(|(label, _)| label).collect();
@@ -83,7 +86,7 @@ pub fn simulate_all(
     let mut engine = Duration::ZERO;
     let mut made = 0;
     for count in counts(scenario.replications, scenario.replications_max) {
-        let round = simulate_round(&scenario, file, made..count, &pool, quiet)?;
+        let round = simulate_round(&scenario, &open, made..count, &pool, quiet)?;
         engine += round.iter().map(|(_, elapsed)| *elapsed).sum::<Duration>();
         runs.extend(round.into_iter().map(|(run, _)| run));
         runs.sort_by_key(|run| (run.policy, run.replication));
@@ -94,7 +97,8 @@ pub fn simulate_all(
     }
     scenario.replications = made;
     let wall = started.elapsed();
-    Ok(Simulated { scenario, warmup_found, unsettled, runs, threads, wall, engine })
+    let traces = traces.tallies();
+    Ok(Simulated { scenario, warmup_found, unsettled, runs, threads, wall, engine, traces })
 }
 
 /// Whether the targets of the scenario were met.
@@ -119,7 +123,7 @@ fn targets_are_met(scenario: &Scenario, runs: &[RunResult]) -> bool {
 /// The given replications of every policy and how long each took, by policy, then by replication.
 fn simulate_round(
     scenario: &Scenario,
-    file: &Path,
+    open: &OpenTrace<'_>,
     replications: Range<u32>,
     pool: &ThreadPool,
     quiet: bool,
@@ -135,7 +139,7 @@ fn simulate_round(
     let progress = Progress::new(jobs.len(), scenario.duration_ns, quiet);
     let simulate_one = |&(policy, replication): &(usize, u32)| {
         let started = Instant::now();
-        let trace = open_trace(scenario, file)?;
+        let trace = open(scenario)?;
         let options = Options { threads: threads_per_run, trace, ..Options::default() };
         let run = simulate(scenario, policy, replication, options, &progress.of_run())?;
         Ok((run, started.elapsed()))
@@ -159,6 +163,7 @@ fn runs_at_once(scenario: &Scenario, runs: usize, memory: Option<Memory>) -> usi
 
 /// The recorded arrivals, where the scenario asks for them: every run reads them by itself.
 fn open_trace(
+    traces: &Traces,
     scenario: &Scenario,
     file: &Path,
 ) -> Result<Option<Box<dyn TraceSource>>, simulation::RunError> {
@@ -166,6 +171,5 @@ fn open_trace(
         return Ok(None);
     };
     let path = file.parent().unwrap_or(Path::new("")).join(&config.file);
-    let trace = CsvTrace::open(&path, config).map_err(simulation::RunError::Trace)?;
-    Ok(Some(Box::new(trace)))
+    traces.open(&path, config).map(Some).map_err(simulation::RunError::Trace)
 }

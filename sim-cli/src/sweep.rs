@@ -25,7 +25,7 @@ use self::args::{SweepArgs, SweepCommand, SweepRunArgs};
 use self::report::Shown;
 use crate::scenario_file::EXIT_BAD_INPUT;
 use crate::signals::{EXIT_TEMPORARY, Signals};
-use crate::trace::CsvTrace;
+use crate::trace::Traces;
 use crate::{diagnostics, output};
 
 /// Parts of the sweep are missing.
@@ -130,9 +130,9 @@ fn execute(
     let jobs = args.jobs.map_or_else(all_cores, |jobs| jobs as usize);
     let disk = Disk { folder: args.file.parent().unwrap_or(Path::new("")).to_owned() };
     let base = plan.file.base.as_ref().map_or("", |base| &base.value);
+    let opened = Traces::default();
     let traces = |config: &TraceConfig| -> Result<Box<dyn TraceSource>, String> {
-        let path = disk.beside_base(base, &config.file);
-        Ok(Box::new(CsvTrace::open(&path, config)?))
+        opened.open(&disk.beside_base(base, &config.file), config)
     };
     let tally = Tally::new(jobs);
     let free = || Memory::now().map_or(u64::MAX, |memory| memory.free_bytes / 5 * 4);
@@ -148,7 +148,11 @@ fn execute(
         tally: &tally,
         pilots: Pilots::default(),
     };
-    watch::while_running(&tally, args.quiet || args.json, || execution.run())
+    let report = watch::while_running(&tally, args.quiet || args.json, || execution.run());
+    for trace in opened.tallies().iter().filter(|trace| trace.left_out() > 0) {
+        eprintln!("warning: trace {trace}");
+    }
+    report
 }
 
 /// What is said when this part is done: the tables if everything is, else what to do next.

@@ -158,8 +158,9 @@ const fn part(
 pub(crate) mod fixture {
     use super::Scenario;
     use crate::config::{
-        Arrivals, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig, NetworkConfig,
-        NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, WorkloadConfig,
+        Arrivals, ClientsConfig, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
+        NetworkConfig, NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig,
+        WorkloadConfig,
     };
     use crate::config::{Conduct, ServerGroup};
     use crate::latency_table::LatencyTable;
@@ -209,6 +210,7 @@ pub(crate) mod fixture {
                 keys: None,
                 timeout_ns: None,
                 retries: Retries { max: 0, budget_ppm: 0 },
+                clients: ClientsConfig::default(),
             },
             policies: vec![
                 PolicyConfig::Random(RandomConfig { capacity_gate: true }),

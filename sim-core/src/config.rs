@@ -17,6 +17,8 @@ mod load; // what a fleet can carry
 mod fleet; // network, nodes, servers, engine
 mod conduct; // how servers serve
 mod workload; // arrivals, timeout, retries
+mod clients; // what clients do beyond waiting
+pub mod trace; // recorded arrivals
 mod policy; // the policies to compare
 mod parameters; // what they may be told
 mod heartbeat; // reports
@@ -38,6 +40,10 @@ pub mod keys; // every key there is
 pub use breaking::{Fault, FaultKind, Inconsistency, Lie, Side, Slowdown};
 pub(crate) use chaos::all_faults;
 pub use chaos::{ChaosConfig, ChaosKind};
+pub use clients::{
+    Avoid, Backoff, ClientsConfig, ClosedLoop, Hedge, HedgeAfter, RETRY_CAUSES, RetryConcurrency,
+    RetryOn,
+};
 pub use conduct::{
     AdaptiveLifo, Antagonist, CoDel, ColdStart, Conduct, Crowding, Discipline, Pauses, Shedding,
 };
@@ -51,6 +57,7 @@ pub use membership::{MembershipConfig, ProbeOrder};
 pub use parameters::{ParameterCheck, ParameterList};
 pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
+pub use trace::{CsvColumns, TraceConfig, TraceFormat};
 
 pub use crate::policy::registry::*;
 
@@ -180,6 +187,8 @@ pub struct WorkloadConfig {
     pub timeout_ns: Option<Nanos>,
     /// Second tries on another server.
     pub retries: Retries,
+    /// What clients do beyond that.
+    pub clients: ClientsConfig,
 }
 
 /// Second tries, made at once on another server when an attempt is refused or lost.
@@ -195,6 +204,8 @@ pub struct Retries {
 /// An arrival process of the whole fleet. Rates are in requests a second, above 0.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arrivals {
+    /// None: all requests come from clients that wait for their answers.
+    Nothing,
     /// Independent exponential interarrival times.
     Poisson {
         /// Mean arrivals a second.
@@ -236,25 +247,6 @@ pub enum Arrivals {
     },
     /// Recorded arrivals, read from a file while the run goes on; nodes take turns.
     Trace(TraceConfig),
-}
-
-/// A recorded workload in a CSV file with a header.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TraceConfig {
-    /// Path as written in the scenario, relative to the scenario file.
-    pub file: String,
-    /// Column with the arrival time. Rows are in this order.
-    pub time: String,
-    /// Unit of `time` [ns].
-    pub time_unit_ns: Nanos,
-    /// Column with the service time; without it demands come from the servers' laws.
-    pub service: Option<String>,
-    /// Unit of `service` [ns].
-    pub service_unit_ns: Nanos,
-    /// Column with the request's key, for policies that route by key.
-    pub key: Option<String>,
-    /// Arrivals a second in the file, where the scenario states it; used for `lbsim check` only.
-    pub rate: Option<f64>,
 }
 
 /// Reports from servers to nodes, and what their absence means.
@@ -341,7 +333,7 @@ impl WorkloadConfig {
     /// Whether requests have keys.
     pub const fn has_keys(&self) -> bool {
         match &self.arrivals {
-            Arrivals::Trace(trace) if trace.key.is_some() => true,
+            Arrivals::Trace(trace) if trace.states_key() => true,
             _ => self.keys.is_some(),
         }
     }

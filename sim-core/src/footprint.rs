@@ -7,6 +7,7 @@
 //! Not foreseen: what piles up in an unbounded backlog while servers are broken, and the memory of the
 //! process itself (code, threads; a few MiB).
 
+mod clients;
 mod model; // what takes how much
 
 use crate::config::{ConfigFault, Scenario};

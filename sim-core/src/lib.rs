@@ -47,6 +47,7 @@ pub mod policy; // how a node chooses
 pub mod answer; // what a policy hears of an attempt that has ended
 pub mod request; // what a node has in flight
 pub mod traffic; // what arrives at a node
+pub mod clients; // who sends only when the last request has ended
 pub mod workload; // arrival processes
 pub mod trace_feed; // recorded arrivals
 pub mod owners; // shards and nodes as slices

@@ -9,7 +9,7 @@ use bevy_ecs::prelude::{Component, Resource};
 use crate::latency_table::{LatencyTable, bucket_of, highest_of};
 use crate::network::Response;
 use crate::order::Sorter;
-use crate::result::{Counts, MemberCounts, Outcome};
+use crate::result::{Counts, Efforts, MemberCounts, Outcome};
 use crate::time::Nanos;
 use crate::traffic::Arrival;
 
@@ -27,6 +27,8 @@ pub struct NodeMeters {
     pub retried: u64,
     /// Retries not made because the budget was spent.
     pub retries_denied: u64,
+    /// What was sent beyond the first attempts.
+    pub efforts: Efforts,
     /// Heartbeats that arrived.
     pub reports: u64,
     /// Answers that were waited for and that a partition kept from the node.
@@ -88,6 +90,10 @@ impl Default for RecentTable {
 }
 
 impl RecentTable {
+    /// Memory it takes [bytes].
+    pub(crate) const BYTES: usize =
+        ((bucket_of(Nanos::MAX) >> RECENT_SHIFT) + 1) * size_of::<u32>();
+
     /// Counts a latency by its bucket in a [`LatencyTable`].
     #[inline]
     pub fn record(&mut self, bucket: usize) {

@@ -209,18 +209,55 @@ pub struct Responses {
     pending: Wheel<Response>,
     due: Sorter<Response>,
     nodes: u32,
+    /// The work behind each good answer, where somebody asks.
+    services: Option<Box<Services>>,
+}
+
+/// The work behind answers; with each it travels along.
+#[derive(Debug)]
+struct Services {
+    pending: Wheel<Service>,
+    /// Those of the present tick, by node and attempt.
+    due: Vec<Service>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Service {
+    node: u32,
+    attempt: u32,
+    /// As far as it lies in the window [ns].
+    work_ns: Nanos,
 }
 
 impl Responses {
     /// Nothing on its way to any of `nodes`; `horizon` ticks ahead are filed without detour.
     pub fn new(nodes: u32, horizon: u64) -> Self {
-        Self { pending: Wheel::new(horizon), due: Sorter::default(), nodes }
+        Self { pending: Wheel::new(horizon), due: Sorter::default(), nodes, services: None }
+    }
+
+    /// The same, with the work behind each answer.
+    #[must_use]
+    pub fn with_services(mut self, horizon: u64) -> Self {
+        let services = Services { pending: Wheel::new(horizon), due: Vec::new() };
+        self.services = Some(Box::new(services));
+        self
+    }
+
+    /// Memory that the work behind answers takes, `records` at most on their way [bytes].
+    pub(crate) fn services_bytes(horizon: u64, records: f64) -> f64 {
+        Wheel::<Service>::bytes(horizon, horizon as f64, records)
     }
 
     /// Opens a tick: sorts what arrives in it, by node and time. Whatever is pushed from now on
     /// arrives later.
     pub fn open(&mut self, ticks: &Ticks, tick: u64) {
-        let Self { pending, due, nodes } = self;
+        let Self { pending, due, nodes, services } = self;
+        if let Some(Services { pending, due }) = services.as_deref_mut() {
+            due.clear();
+            pending.take(tick, due);
+            pending.advance(tick + 1);
+            due.sort_unstable_by_key(|service| (service.node, service.attempt));
+        }
         pending.advance(tick);
         // A key has room for the node and as many leading bits of the offset as still fit.
         let offset_bits = u64::BITS - ticks.tick_ns.leading_zeros();
@@ -250,6 +287,29 @@ impl Responses {
         let tick = ticks.tick_of(at_ns);
         let offset_ns = (at_ns - ticks.start_ns(tick)) as u32;
         self.pending.push(tick, Response::new(node, offset_ns, status, slot, attempt));
+    }
+
+    /// Files the work behind a good answer that has just been filed, if somebody asks for it.
+    #[inline]
+    pub fn note_service(
+        &mut self,
+        ticks: &Ticks,
+        (node, attempt): (u32, u32),
+        at_ns: Nanos,
+        work_ns: Nanos,
+    ) {
+        if let Some(services) = &mut self.services {
+            let service = Service { node, attempt, work_ns };
+            services.pending.push(ticks.tick_of(at_ns), service);
+        }
+    }
+
+    /// The work behind an answer to a node that arrives in the present tick [ns]; 0 if this shard sent
+    /// none, or it was not noted.
+    pub fn service_ns(&self, node: u32, attempt: u32) -> Nanos {
+        let Some(Services { due, .. }) = self.services.as_deref() else { return 0 };
+        let found = due.binary_search_by_key(&(node, attempt), |s| (s.node, s.attempt));
+        found.map_or(0, |place| due[place].work_ns)
     }
 
     /// What arrives at a node in the present tick, in order.

@@ -18,6 +18,7 @@ use crate::result::Outcome;
 use crate::roster::Roster;
 use crate::setup::Setup;
 use crate::subset;
+use crate::traffic::Traffic;
 use crate::view::View;
 
 /// What changes when a node stops or starts: equal-length slices.
@@ -28,6 +29,8 @@ pub struct FragileColumns<'a> {
     pub indexes: &'a mut [SelectionIndex],
     /// Requests.
     pub in_flight: &'a mut [InFlight],
+    /// Who waits for their end.
+    pub traffic: &'a mut [Traffic],
     /// Membership.
     pub clusters: &'a mut [Cluster],
     /// What each has to share.
@@ -83,6 +86,11 @@ fn apply(
     nodes: &mut FragileColumns<'_>,
     fresh: &mut impl FnMut(usize) -> SelectionIndex,
 ) {
+    let starts_now = matches!(change, NodeChange::Recover | NodeChange::Join);
+    let mut clients = nodes.traffic[node].clients.as_deref_mut();
+    if let Some(clients) = &mut clients {
+        clients.set_up(starts_now);
+    }
     if change == NodeChange::Leave {
         nodes.sharings[node].pause();
         nodes.clusters[node].leave();
@@ -90,20 +98,23 @@ fn apply(
     }
     let meters = &mut nodes.meters[node];
     // A node that leaves and starts again at once has not finished.
-    nodes.in_flight[node].abandon(|request| {
-        meters.end(request.arrived_ns >= setup.window_start_ns, Outcome::Lost);
+    nodes.in_flight[node].abandon(setup, |arrived_ns, client| {
+        meters.end(arrived_ns >= setup.window_start_ns, Outcome::Lost);
+        if let (Some(clients), Some(client)) = (&mut clients, client) {
+            clients.think(client, quantum * setup.ticks.quantum_ns);
+        }
     });
     let rules = &mut nodes.judges[node].rules;
     rules.stop(&nodes.views[node]);
-    if change == NodeChange::Crash {
-        nodes.sharings[node].pause();
-        nodes.clusters[node].stop();
-    } else {
+    if starts_now {
         rules.start(quantum);
         nodes.sharings[node].reset(setup, starts, quantum);
         nodes.clusters[node].start(setup, starts, quantum);
         nodes.views[node] = View::empty(setup, setup.policy.corrects_own_sends());
         rules.narrow(setup, quantum, &mut nodes.views[node]);
         nodes.indexes[node] = fresh(node);
+    } else {
+        nodes.sharings[node].pause();
+        nodes.clusters[node].stop();
     }
 }

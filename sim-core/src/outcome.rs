@@ -42,6 +42,7 @@ pub fn node_result(
         dispatched: meters.dispatched,
         retried: meters.retried,
         retries_denied: meters.retries_denied,
+        efforts: meters.efforts,
         reports: meters.reports,
         answers_cut: meters.answers_cut,
         peer_messages: meters.peer_messages,

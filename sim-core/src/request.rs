@@ -1,5 +1,9 @@
 //! The requests one node has in flight, and when it gives up on them.
 
+pub mod attempts;
+pub mod budget;
+pub mod hedge_delay;
+pub mod timers;
 pub mod waiting;
 
 use std::collections::VecDeque;
@@ -9,6 +13,10 @@ use bevy_ecs::prelude::Component;
 use crate::setup::Setup;
 use crate::time::Nanos;
 
+use attempts::Attempts;
+use budget::Budget;
+use hedge_delay::HedgeDelay;
+use timers::Timers;
 use waiting::Waiting;
 
 /// What an answer needs to know of its request. Four fit a cache line.
@@ -66,18 +74,29 @@ pub struct InFlight {
     /// Every request has the same patience, so deadlines come in order of arrival: a queue, not a
     /// heap. Those of requests that ended earlier are dropped when they come up.
     deadlines: VecDeque<Deadline>,
-    /// Retries in hand [millionths].
-    budget_ppm: u64,
+    /// Retries in hand.
+    budget: Budget,
     /// Requests that no server has been found for yet.
     pub waiting: Waiting,
+    /// All attempts of each request: kept by careful nodes alone, which leave `attempt` and `server`
+    /// of a request out of account.
+    pub attempts: Attempts,
+    /// What is to be done at which moment.
+    pub timers: Timers,
+    /// Hedges in hand, and when they are due.
+    pub hedging: Option<Box<Hedging>>,
+    /// Requests that have been retried and have not ended.
+    retrying: u32,
 }
 
-/// A retry costs this much budget [millionths].
-const RETRY_PPM: u64 = 1_000_000;
-/// Retries a node starts with.
-const RETRIES_AT_START: u64 = 10;
-/// Retries a node may save up.
-const RETRIES_SAVED: u64 = 100;
+/// What a node keeps in order to hedge.
+#[derive(Clone, Debug)]
+pub struct Hedging {
+    /// How many it may send.
+    pub budget: Budget,
+    /// After how long.
+    pub delay: HedgeDelay,
+}
 
 impl InFlight {
     /// Memory a request takes that is waited for without end [bytes].
@@ -96,13 +115,20 @@ impl InFlight {
             len: 0,
             next_attempt: 0,
             keys: Vec::new(),
-            keeps_dossiers: setup.retries_max > 0 || setup.timeout_ns.is_some(),
+            keeps_dossiers: setup.keeps_dossiers(),
             sent_ns: Vec::new(),
             keeps_times: setup.needs.timed_answers,
             patience_ns: setup.timeout_ns,
             deadlines: VecDeque::new(),
-            budget_ppm: RETRIES_AT_START * RETRY_PPM,
+            budget: Budget::new(setup.clients.budget_min_per_s),
             waiting: Waiting::new(setup),
+            attempts: Attempts::default(),
+            timers: Timers::default(),
+            hedging: setup.clients.hedge.as_ref().map(|hedge| {
+                let budget = Budget::new(hedge.budget_min_per_s);
+                Box::new(Hedging { budget, delay: HedgeDelay::new(hedge) })
+            }),
+            retrying: 0,
         }
     }
 
@@ -238,33 +264,82 @@ impl InFlight {
     /// Earns the budget of one request.
     #[inline]
     pub fn earn(&mut self, budget_ppm: u32) {
-        self.budget_ppm = (self.budget_ppm + u64::from(budget_ppm)).min(RETRIES_SAVED * RETRY_PPM);
+        self.budget.earn(budget_ppm);
     }
 
     /// Pays for a retry; false when the budget is spent.
-    pub const fn spend(&mut self) -> bool {
-        let enough = self.budget_ppm >= RETRY_PPM;
-        if enough {
-            self.budget_ppm -= RETRY_PPM;
-        }
-        enough
+    pub fn spend(&mut self, at_ns: Nanos) -> bool {
+        self.budget.spend(at_ns)
     }
 
-    /// Ends all requests, calling `each` with every one: the node has stopped. Attempts are
-    /// numbered on, so answers to the old ones fit nothing any more.
-    pub fn abandon(&mut self, mut each: impl FnMut(&Request)) {
-        for slot in 0..self.slots.len() {
-            if self.slots[slot].server != FREE {
-                each(&self.slots[slot]);
-                self.close(slot as u32);
+    /// Number of the first attempt of the request in a slot, which names it, and its demand.
+    pub fn dossier(&self, slot: u32) -> Dossier {
+        self.dossiers[slot as usize]
+    }
+
+    /// Arrival of the request in a slot at the node [ns].
+    pub fn arrived_ns(&self, slot: u32) -> Nanos {
+        self.slots[slot as usize].arrived_ns
+    }
+
+    /// When the client of the request in a slot gives up [ns]; `Nanos::MAX`: never.
+    pub fn deadline_ns(&self, slot: u32) -> Nanos {
+        let arrived_ns = self.arrived_ns(slot);
+        self.patience_ns.map_or(Nanos::MAX, |patience_ns| arrived_ns + patience_ns)
+    }
+
+    /// Whether the request of this name is in a slot.
+    pub fn is_named(&self, slot: u32, name: u32) -> bool {
+        self.holds(slot) && self.dossiers[slot as usize].name == name
+    }
+
+    /// Requests that have been retried and have not ended.
+    pub const fn retrying(&self) -> u32 {
+        self.retrying
+    }
+
+    /// The request in a slot is retried: once more, or for the first time.
+    pub fn note_retry(&mut self, slot: u32) {
+        let story = self.attempts.story_mut(slot);
+        self.retrying += u32::from(story.retries == 0);
+        story.retries += 1;
+    }
+
+    /// Forgets a request of a careful node, with all its attempts; returns who waited for its end.
+    pub fn close_story(&mut self, slot: u32) -> Option<u32> {
+        let story = self.attempts.story(slot);
+        let client = story.client;
+        self.retrying -= u32::from(story.retries > 0);
+        self.attempts.close(slot);
+        self.close(slot);
+        client
+    }
+
+    /// Ends all requests, calling `each` with the arrival of every one and who waited for its end: the
+    /// node has stopped. Attempts are numbered on, so answers to the old ones fit nothing any more.
+    pub fn abandon(&mut self, setup: &Setup, mut each: impl FnMut(Nanos, Option<u32>)) {
+        for slot in 0..self.slots.len() as u32 {
+            if self.holds(slot) {
+                let arrived_ns = self.arrived_ns(slot);
+                if setup.is_careful() {
+                    each(arrived_ns, self.close_story(slot));
+                } else {
+                    each(arrived_ns, None);
+                    self.close(slot);
+                }
             }
         }
         for waiter in self.waiting.iter() {
-            each(&Request { arrived_ns: waiter.arrived_ns, server: FREE, attempt: 0 });
+            each(waiter.arrived_ns, waiter.client);
         }
         self.waiting.clear();
         self.deadlines.clear();
-        self.budget_ppm = RETRIES_AT_START * RETRY_PPM;
+        self.timers.clear();
+        self.budget.reset();
+        if let Some(Hedging { budget, delay }) = self.hedging.as_deref_mut() {
+            budget.reset();
+            delay.reset();
+        }
     }
 
     /// Number of requests in flight, at servers or on their way.

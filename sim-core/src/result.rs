@@ -202,6 +202,8 @@ pub struct NodeResult {
     pub retried: u64,
     /// Retries not made because the budget was spent, total.
     pub retries_denied: u64,
+    /// What it sent beyond the first attempts.
+    pub efforts: Efforts,
     /// Heartbeats that arrived, total.
     pub reports: u64,
     /// Answers that were waited for and that a partition kept from the node, total.
@@ -214,6 +216,54 @@ pub struct NodeResult {
     pub members: MemberCounts,
     /// What it made of the servers.
     pub findings: Findings,
+}
+
+/// Why a request is retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RetryCause {
+    /// The server was full.
+    Refused,
+    /// The server crashed with the attempt.
+    Lost,
+    /// The server answered with an error.
+    Failed,
+    /// The attempt took too long.
+    TimedOut,
+}
+
+impl RetryCause {
+    /// That an attempt ended so, if it is a reason.
+    pub const fn of(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Refused => Some(Self::Refused),
+            Outcome::Lost => Some(Self::Lost),
+            Outcome::Failed => Some(Self::Failed),
+            Outcome::TimedOut => Some(Self::TimedOut),
+            Outcome::Ok | Outcome::Rejected | Outcome::InFlight => None,
+        }
+    }
+}
+
+/// What a node has sent beyond the first attempts, and what came of it, total unless it says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Efforts {
+    /// Retries, by [`RetryCause`].
+    pub retried_for: [u64; 4],
+    /// Attempts given up by their own timeout.
+    pub attempts_timed_out: u64,
+    /// Hedges sent.
+    pub hedges: u64,
+    /// Hedges not sent because the budget was spent.
+    pub hedges_denied: u64,
+    /// Requests answered by a hedge.
+    pub hedges_won: u64,
+    /// Servers told that nobody waits for an attempt.
+    pub cancels: u64,
+    /// Good answers that nobody waited for, where the node looks closely.
+    pub unawaited: u64,
+    /// Service time behind them inside the measurement window [ns].
+    pub wasted_ns: u128,
 }
 
 /// What a node has spent on membership, and where it was wrong.

@@ -57,6 +57,10 @@ pub enum Purpose {
     Subset = 72,
     /// One node's seed for hashes of servers.
     SubsetSeed = 73,
+    /// How long one node's retries wait.
+    Backoff = 80,
+    /// What one client in a closed loop thinks, and asks for.
+    Client = 81,
 }
 
 /// The stream of `entity` for `purpose` in replication `replication` of the run seeded `seed`.

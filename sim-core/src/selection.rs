@@ -10,6 +10,8 @@ mod careful;
 
 use bevy_ecs::prelude::Component;
 
+use careful::Care;
+
 use crate::answer::Answer;
 use crate::clock::Clock;
 use crate::ids::{NodeId, ServerId};
@@ -19,7 +21,7 @@ use crate::network::{Dispatch, Dispatches, Replies, Response, Responses, Status}
 use crate::owners::NodeColumns;
 use crate::policy::{Policy, SelectionIndex, with_policy};
 use crate::request::{InFlight, Request};
-use crate::result::Outcome;
+use crate::result::{Outcome, RetryCause};
 use crate::rng::{Purpose, Stream};
 use crate::setup::Setup;
 use crate::time::Nanos;
@@ -33,6 +35,8 @@ pub struct NodeStreams {
     pub policy: Stream,
     /// Delays to the servers.
     pub network: Stream,
+    /// How long retries wait.
+    pub backoff: Stream,
 }
 
 impl NodeStreams {
@@ -41,6 +45,7 @@ impl NodeStreams {
         Self {
             policy: setup.node_stream(Purpose::Policy, node),
             network: setup.node_stream(Purpose::NetworkOut, node),
+            backoff: setup.node_stream(Purpose::Backoff, node),
         }
     }
 }
@@ -119,7 +124,8 @@ fn decide(
         return;
     }
     let passed: Vec<Response>;
-    let due = if links.are_whole() {
+    // A careful node looks at each answer when it comes.
+    let due = if links.are_whole() || judge.rules.is_careful {
         due
     } else {
         // An answer to an attempt that nobody waits for is let in, and then ignored.
@@ -154,7 +160,10 @@ fn decide(
         };
         if judge.rules.is_careful {
             let boundary_ns = clock.boundary.map(|_| start_ns);
-            desk.work_carefully(&mut judge.rules, due, &arrivals, boundary_ns, end_ns);
+            let clients = traffic.clients.as_deref_mut();
+            let rules = &mut judge.rules;
+            let mut care = Care { rules, clients, links, responses, node };
+            desk.work_carefully(&mut care, due, &arrivals, boundary_ns, end_ns);
         } else {
             desk.work(due, &arrivals, end_ns);
         }
@@ -310,15 +319,24 @@ impl<P: Policy> Desk<'_, P> {
     /// An attempt was refused, lost or failed: another server, if the rules and the budget allow.
     #[cold]
     fn try_again(&mut self, at_ns: Nanos, response: &Response, request: &Request) {
+        let outcome = match response.status() {
+            Status::Ok => Outcome::Ok,
+            Status::Refused => Outcome::Refused,
+            Status::Lost => Outcome::Lost,
+            Status::Failed => Outcome::Failed,
+        };
         let server = ServerId(request.server);
         if response.status() == Status::Refused {
             self.view.mark_full(server);
         }
         if self.in_flight.tries(response.slot) <= self.setup.retries_max {
-            if self.in_flight.spend() {
+            if self.in_flight.spend(at_ns) {
                 let key = self.in_flight.key(response.slot);
                 if let Some(other) = self.choose(at_ns, key, Some(server)) {
                     self.meters.retried += 1;
+                    if let Some(cause) = RetryCause::of(outcome) {
+                        self.meters.efforts.retried_for[cause as usize] += 1;
+                    }
                     let slot = response.slot;
                     let (attempt, demand) = self.in_flight.attempt_again(slot, other.0);
                     self.dispatch(at_ns, other, slot, attempt, demand);
@@ -328,12 +346,6 @@ impl<P: Policy> Desk<'_, P> {
                 self.meters.retries_denied += 1;
             }
         }
-        let outcome = match response.status() {
-            Status::Ok => Outcome::Ok,
-            Status::Refused => Outcome::Refused,
-            Status::Lost => Outcome::Lost,
-            Status::Failed => Outcome::Failed,
-        };
         self.meters.end(self.is_measured(request), outcome);
         self.in_flight.close(response.slot);
     }

@@ -5,8 +5,8 @@ pub mod conduct; // how servers serve
 use bevy_ecs::prelude::Resource;
 
 use crate::config::{
-    Arrivals, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig, PolicyConfig,
-    Scenario, Slowdown, SubsetConfig,
+    Arrivals, ClientsConfig, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig,
+    OnNoServer, PolicyConfig, Scenario, Slowdown, SubsetConfig,
 };
 use crate::hashing::{Hasher, SharedTable};
 use crate::ids::{NodeId, ServerId};
@@ -89,6 +89,8 @@ pub struct Setup {
     pub retries_max: u32,
     /// Budget for retries, millionths of a retry a request.
     pub retry_budget_ppm: u32,
+    /// What clients do beyond that.
+    pub clients: ClientsConfig,
     reports_a_request: f64,
     /// Where columns about servers keep their entries: by id, unless a run lays them out anew.
     pub places: Places,
@@ -162,7 +164,7 @@ fn reports_a_request(scenario: &Scenario) -> f64 {
         Fanout::Random(nodes) | Fanout::Home(nodes) => nodes,
     };
     let reports = f64::from(scenario.configured_count()) * f64::from(hearing);
-    let requests = scenario.workload.arrivals.mean_rate(scenario.duration_ns);
+    let requests = scenario.arrivals_per_s();
     reports / seconds(scenario.heartbeat.interval_ns) / requests
 }
 
@@ -228,7 +230,7 @@ impl Setup {
             has_keys: scenario.workload.has_keys(),
             demand_is_service: matches!(
                 &scenario.workload.arrivals,
-                Arrivals::Trace(trace) if trace.service.is_some()
+                Arrivals::Trace(trace) if trace.states_service()
             ),
             membership: scenario.membership.as_ref().map(|config| Rules::new(config, &ticks)),
             nodes_talk: scenario.nodes_talk(),
@@ -242,6 +244,7 @@ impl Setup {
             timeout_ns: scenario.workload.timeout_ns,
             retries_max: scenario.workload.retries.max,
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
+            clients: scenario.workload.clients.clone(),
             needs: scenario.policies[policy].needs(),
             policy: scenario.policies[policy].clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
@@ -254,7 +257,31 @@ impl Setup {
     pub fn needs_events(&self) -> bool {
         !self.plan.servers.is_empty()
             || self.needs.messages()
+            || self.has_active_clients()
             || self.groups.iter().any(|group| group.conduct.is_some())
+    }
+
+    /// Whether clients do more than wait, and retry at once.
+    pub fn has_active_clients(&self) -> bool {
+        self.clients != ClientsConfig::default()
+    }
+
+    /// Whether nodes look closely at answers and choices, in a loop of its own.
+    pub fn is_careful(&self) -> bool {
+        let judgement = &self.judgement;
+        judgement.outlier_ejection.is_some()
+            || judgement.discovery.slow_start.is_some()
+            || judgement.trust.is_some()
+            || self.has_keys
+            || self.subset.is_some()
+            || judgement.on_no_server != OnNoServer::Reject
+            || self.needs.messages()
+            || self.has_active_clients()
+    }
+
+    /// Whether nodes keep what a retry or a deadline must know of a request.
+    pub fn keeps_dossiers(&self) -> bool {
+        self.retries_max > 0 || self.timeout_ns.is_some() || self.is_careful()
     }
 
     /// Whether nodes judge servers by the rhythm of their reports.

@@ -26,6 +26,7 @@
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings};
 
+use crate::clients::Clients;
 use crate::clock::{Clock, Split};
 use crate::cluster::Cluster;
 use crate::completion::Arrivals;
@@ -153,8 +154,7 @@ impl Simulation {
         });
         let shards = options.shards.unwrap_or(threads as u32).clamp(1, setup.servers);
         let shard_size = setup.servers.div_ceil(shards);
-        let arrivals_a_tick = scenario.workload.arrivals.mean_rate(scenario.duration_ns)
-            * crate::time::seconds(setup.ticks.tick_ns);
+        let arrivals_a_tick = scenario.arrivals_per_s() * crate::time::seconds(setup.ticks.tick_ns);
         let few = arrivals_a_tick < BURST_ARRIVALS;
         let dispatch = options.dispatch.unwrap_or(if few || threads == 1 {
             PhaseDispatch::Burst
@@ -168,10 +168,14 @@ impl Simulation {
         let starts: Vec<u32> = (0..setup.servers).step_by(shard_size as usize).collect();
         for &first in &starts {
             let len = shard_size.min(setup.servers - first);
+            let mut responses = Responses::new(setup.nodes, horizon);
+            if setup.has_active_clients() {
+                responses = responses.with_services(horizon);
+            }
             world.spawn((
                 Servers::new(&setup, first, len, kernel),
                 Arrivals::default(),
-                Responses::new(setup.nodes, horizon),
+                responses,
                 Heartbeats::new(&setup, first, len),
                 Reports {
                     broadcast: Wheel::new(64),
@@ -188,6 +192,8 @@ impl Simulation {
                 sharing.pause();
             }
             let cluster = Cluster::new(&setup, node, &roster);
+            let mut traffic = Traffic::new(&setup, &scenario.workload.arrivals, node);
+            traffic.clients = Clients::new(&setup, node, roster.is_up(node.0)).map(Box::new);
             let mut judge = Judge::new(&setup, node);
             judge.rules.is_running = roster.is_running(node.0);
             let mut view = View::new(&setup, setup.policy.corrects_own_sends());
@@ -196,7 +202,7 @@ impl Simulation {
                 view,
                 SelectionIndex::new(&setup, node, &mut streams.policy),
                 InFlight::new(&setup),
-                Traffic::new(&setup, &scenario.workload.arrivals, node),
+                traffic,
                 Dispatches {
                     by_shard: vec![Wheel::new(dispatch_horizon); starts.len()],
                     shard_size,

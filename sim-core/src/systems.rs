@@ -76,6 +76,7 @@ type Fragile = (
     &'static mut View,
     &'static mut SelectionIndex,
     &'static mut InFlight,
+    &'static mut Traffic,
     &'static mut NodeStreams,
     &'static mut Cluster,
     &'static mut Sharing,
@@ -90,8 +91,10 @@ pub fn node_faults(
     mut roster: ResMut<Roster>,
     mut nodes: Query<Fragile>,
 ) {
-    columns!(nodes => views, indexes, in_flight, streams, clusters, sharings, meters, judges);
-    let columns = FragileColumns { views, indexes, in_flight, clusters, sharings, meters, judges };
+    columns!(nodes =>
+        views, indexes, in_flight, traffic, streams, clusters, sharings, meters, judges);
+    let columns =
+        FragileColumns { views, indexes, in_flight, traffic, clusters, sharings, meters, judges };
     crate::node_faults::run(&setup, &clock, &mut roster, columns, |node| {
         SelectionIndex::new(&setup, NodeId(node as u32), &mut streams[node].policy)
     });

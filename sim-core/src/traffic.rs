@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
 
+use crate::clients::Clients;
 use crate::config::Arrivals;
 use crate::ids::NodeId;
 use crate::popularity::KeySampler;
@@ -24,6 +25,8 @@ pub struct Traffic {
     node: u32,
     /// Meant for nodes that are out, by time and node; taken with the arrivals of their tick.
     handed: Vec<(u32, Arrival)>,
+    /// Who sends the next request only when the last has ended.
+    pub clients: Option<Box<Clients>>,
 }
 
 #[derive(Debug)]
@@ -64,6 +67,7 @@ impl Traffic {
             end_ns: setup.window_end_ns,
             node: node.0,
             handed: Vec::new(),
+            clients: None,
         };
         traffic.advance();
         traffic
@@ -73,6 +77,12 @@ impl Traffic {
     #[inline]
     pub const fn next_ns(&self) -> Nanos {
         self.next_ns
+    }
+
+    /// When the next client in a closed loop sends a request [ns]; `Nanos::MAX` when none does.
+    #[inline]
+    pub fn next_client_ns(&self) -> Nanos {
+        self.clients.as_ref().map_or(Nanos::MAX, |clients| clients.next_ns())
     }
 
     /// Whether nothing arrives before `end_ns`.

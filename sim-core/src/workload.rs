@@ -59,7 +59,7 @@ impl ArrivalProcess {
                 let day = Day { peak: per_ns(mean) * (1.0 + amplitude), amplitude, period_ns };
                 Process::Diurnal { day, exponential, stream, clock }
             }
-            Arrivals::Trace(_) => Process::Never,
+            Arrivals::Trace(_) | Arrivals::Nothing => Process::Never,
         })
     }
 
@@ -298,6 +298,7 @@ impl Arrivals {
     pub fn mean_rate(&self, duration_ns: Nanos) -> f64 {
         let duration = duration_ns as f64;
         match *self {
+            Self::Nothing => 0.0,
             Self::Poisson { rate } | Self::Constant { rate } => rate,
             Self::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
                 let (low, high) = (dwell_low_ns as f64, dwell_high_ns as f64);
@@ -312,7 +313,7 @@ impl Arrivals {
                 let angle = std::f64::consts::TAU * seconds(duration_ns) / seconds(period_ns);
                 mean * (1.0 + amplitude * (1.0 - libm::cos(angle)) / angle)
             }
-            Self::Trace(ref trace) => trace.rate.unwrap_or(f64::NAN),
+            Self::Trace(ref trace) => trace.stated_rate().unwrap_or(f64::NAN),
         }
     }
 }

@@ -7,8 +7,8 @@ use common::{
     run_with, slow, two_choices,
 };
 use sim_core::config::{
-    Arrivals, LoadSignal, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario,
-    TraceConfig, TwoChoicesConfig,
+    Arrivals, CsvColumns, LoadSignal, PolicyConfig, RandomConfig, Retries, RoundRobinConfig,
+    Scenario, TraceConfig, TraceFormat, TwoChoicesConfig,
 };
 use sim_core::law::ServiceLaw;
 use sim_core::result::{Outcome, RunResult};
@@ -346,15 +346,16 @@ impl TraceSource for VecTrace {
 fn traced(servers: u32, nodes: u32) -> Scenario {
     let mut scenario = fleet(servers, nodes, ROUND_ROBIN);
     scenario.warmup_ns = 0;
-    scenario.workload.arrivals = Arrivals::Trace(TraceConfig {
-        file: "memory".into(),
-        time: "at".into(),
-        time_unit_ns: 1,
-        service: Some("service".into()),
-        service_unit_ns: 1,
-        key: None,
-        rate: None,
-    });
+    scenario.workload.arrivals = Arrivals::Trace(TraceConfig::new(
+        "memory",
+        TraceFormat::Csv(CsvColumns {
+            time: "at".into(),
+            time_unit_ns: 1,
+            service: Some("service".into()),
+            service_unit_ns: 1,
+            ..CsvColumns::default()
+        }),
+    ));
     scenario
 }
 
@@ -418,8 +419,10 @@ fn the_window_is_half_open() {
 #[test]
 fn a_trace_without_services_draws_them() {
     let mut scenario = traced(4, 2);
-    if let Arrivals::Trace(trace) = &mut scenario.workload.arrivals {
-        trace.service = None;
+    if let Arrivals::Trace(TraceConfig { format: TraceFormat::Csv(columns), .. }) =
+        &mut scenario.workload.arrivals
+    {
+        columns.service = None;
     }
     let rows: Vec<_> = (0..2_000).map(|i| (i * MILLISECOND, None)).collect();
     let result = run_with(&scenario, 0, VecTrace::new(&rows).options());

@@ -42,7 +42,8 @@ fn number_before(text: &str, word: &str) -> String {
 /// beyond.
 #[test]
 fn the_fix_fits_and_one_more_does_not() {
-    let memory = 24 << 20;
+    // Room for a few nodes: one or two hear so little that their columns are laid out another way.
+    let memory = 30 << 20;
     let found = fault(&[], memory).expect("too large");
     assert_eq!(found.key, "nodes.count");
     assert!(found.problem.contains("views (nodes x servers)"), "{found}");

@@ -63,6 +63,7 @@ const ROWS: [&[&str]; 8] = [
         "policy",
         "answer",
         "request",
+        "clients",
         "traffic",
         "meters",
         "cluster",

@@ -17,74 +17,28 @@ pub enum Event {
     NodeFaults,
     Cut,
     Listed,
-    Heartbeat {
-        server: u32,
-        due_ns: Nanos,
-    },
-    Report {
-        node: u32,
-        report: Report,
-    },
-    Message {
-        node: u32,
-        from: u32,
-        sequence: u32,
-        message: u32,
-    },
-    Members {
-        node: u32,
-    },
-    Round {
-        node: u32,
-    },
+    Heartbeat { server: u32, due_ns: Nanos },
+    Report { node: u32, report: Report },
+    Message { node: u32, from: u32, sequence: u32, message: u32 },
+    Members { node: u32 },
+    Round { node: u32 },
     Judge,
     Look,
     Observe,
-    Serve {
-        node: u32,
-    },
-    Completion {
-        server: u32,
-        admission: u32,
-        job: u32,
-    },
-    Pace {
-        server: u32,
-        generation: u32,
-    },
-    Expiry {
-        server: u32,
-        admission: u32,
-        job: u32,
-    },
-    Attempt {
-        server: u32,
-        job: u32,
-    },
-    #[expect(dead_code, reason = "no client takes attempts back yet")]
-    Cancel {
-        server: u32,
-        node: u32,
-        attempt: u32,
-    },
-    Response {
-        node: u32,
-        slot: u32,
-        attempt: u32,
-        status: Status,
-    },
-    Deadline {
-        node: u32,
-        slot: u32,
-        name: u32,
-    },
-    WaitEnd {
-        node: u32,
-        serial: u32,
-    },
-    Arrival {
-        node: u32,
-    },
+    Serve { node: u32 },
+    Completion { server: u32, admission: u32, job: u32 },
+    Pace { server: u32, generation: u32 },
+    Expiry { server: u32, admission: u32, job: u32 },
+    Attempt { server: u32, job: u32 },
+    Cancel { server: u32, node: u32, attempt: u32 },
+    Response { node: u32, slot: u32, attempt: u32, status: Status, served_ns: Nanos },
+    Deadline { node: u32, slot: u32, name: u32 },
+    GiveUp { node: u32, slot: u32, attempt: u32 },
+    Retry { node: u32, slot: u32, name: u32 },
+    Hedge { node: u32, slot: u32, attempt: u32 },
+    WaitEnd { node: u32, serial: u32 },
+    Client { client: u32 },
+    Arrival { node: u32 },
     Recorded,
 }
 
@@ -140,9 +94,13 @@ impl Agenda {
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (13, node, name, 0),
-            Event::WaitEnd { node, serial } => (14, node, serial, 0),
-            Event::Arrival { node } => (15, node, 0, 0),
-            Event::Recorded => (15, 0, 0, 0),
+            Event::GiveUp { node, attempt, .. } => (14, node, attempt, 0),
+            Event::Retry { node, name, .. } => (15, node, name, 0),
+            Event::Hedge { node, attempt, .. } => (16, node, attempt, 0),
+            Event::WaitEnd { node, serial } => (17, node, serial, 0),
+            Event::Client { client } => (18, client, 0, 0),
+            Event::Arrival { node } => (19, node, 0, 0),
+            Event::Recorded => (19, 0, 0, 0),
         };
         // What one node sent a server under one number.
         let freight = match event {

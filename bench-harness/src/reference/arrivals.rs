@@ -6,7 +6,7 @@ use sim_core::roster::Place;
 use sim_core::time::Nanos;
 use sim_core::traffic::Arrival;
 
-use super::node::Fate;
+use super::requests::Ask;
 use super::{Event, Reference};
 
 impl Reference {
@@ -32,10 +32,11 @@ impl Reference {
 
     /// A request arrives that is meant for `node`, wherever it goes.
     pub(super) fn arrive(&mut self, at_ns: Nanos, node: u32) {
-        let arrival = self.nodes[node as usize].traffic.take();
+        let Arrival { demand, key, .. } = self.nodes[node as usize].traffic.take();
+        let ask = Ask { arrived_ns: at_ns, demand, key, client: None };
         match self.roster.place(node, at_ns) {
-            Place::Here => self.take_in(at_ns, node, &arrival),
-            Place::At(other) => self.take_in(at_ns, other, &arrival),
+            Place::Here => self.take_in(node, ask),
+            Place::At(other) => self.take_in(other, ask),
             Place::Lost => self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Lost),
             Place::Nowhere => {
                 self.nodes[node as usize].miss(&self.setup, at_ns, Outcome::Rejected);
@@ -43,20 +44,12 @@ impl Reference {
         }
     }
 
-    fn take_in(&mut self, at_ns: Nanos, node: u32, arrival: &Arrival) {
-        let sent = match self.nodes[node as usize].arrive(&self.setup, at_ns, arrival) {
-            Fate::Sent(sent) => Some(sent),
-            Fate::Waits(serial) => {
-                self.plan_end_of_wait(at_ns, node, serial);
-                None
-            }
-            Fate::Rejected => None,
-        };
-        if let (Some((.., job)), Some(patience_ns)) = (&sent, self.setup.timeout_ns) {
-            let deadline = Event::Deadline { node, slot: job.slot, name: job.attempt };
-            self.agenda.add(at_ns + patience_ns, deadline, &self.jobs);
+    pub(super) fn take_in(&mut self, node: u32, ask: Ask) {
+        let waits = self.nodes[node as usize].arrive(&self.setup, ask);
+        if let Some(serial) = waits {
+            self.plan_end_of_wait(ask.arrived_ns, node, serial);
         }
-        self.send(node, sent);
+        self.carry_out(ask.arrived_ns, node);
     }
 
     /// Nodes stop and start.
@@ -65,8 +58,11 @@ impl Reference {
         let quantum = at_ns / setup.ticks.quantum_ns;
         let mut started = Vec::new();
         let mut left = Vec::new();
+        let mut changed = Vec::new();
         while roster.change(setup, quantum, |id, change, starts| {
             let node = &mut nodes[id as usize];
+            node.is_up = matches!(change, NodeChange::Recover | NodeChange::Join);
+            changed.push(id);
             match change {
                 NodeChange::Leave => {
                     node.talk.leave();
@@ -80,6 +76,9 @@ impl Reference {
                 }
             }
         }) {}
+        for id in changed {
+            self.carry_out(at_ns, id);
+        }
         for id in started {
             self.plan_round(id);
             self.plan_members(id);

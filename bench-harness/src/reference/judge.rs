@@ -15,7 +15,7 @@ use sim_core::time::Nanos;
 use sim_core::view::{Candidates, Freshness};
 
 use super::node::Node;
-use super::server::Job;
+use super::requests::Ask;
 use super::{Event, Reference};
 
 /// A node's judgement, and who waits at it.
@@ -31,13 +31,8 @@ pub struct Bench {
 #[derive(Clone, Copy)]
 pub struct Waiter {
     pub serial: u32,
-    pub arrived_ns: Nanos,
-    pub demand: u64,
-    pub key: u64,
+    pub ask: Ask,
 }
-
-/// An attempt to send, and when its request arrived.
-pub type Sent = (Nanos, (Nanos, u32, Job));
 
 impl Bench {
     pub fn new(setup: &Setup, node: NodeId) -> Self {
@@ -70,14 +65,8 @@ impl Reference {
 
     /// Those who wait try again.
     pub(super) fn serve(&mut self, at_ns: Nanos, node: u32) {
-        for (arrived_ns, sent) in self.nodes[node as usize].serve(&self.setup, at_ns) {
-            if let Some(patience_ns) = self.setup.timeout_ns {
-                let Job { slot, attempt: name, .. } = sent.2;
-                let deadline = Event::Deadline { node, slot, name };
-                self.agenda.add(arrived_ns + patience_ns, deadline, &self.jobs);
-            }
-            self.send(node, Some(sent));
-        }
+        self.nodes[node as usize].serve(&self.setup, at_ns);
+        self.carry_out(at_ns, node);
     }
 
     /// A request has begun to wait: it will not do so for ever.
@@ -181,19 +170,14 @@ impl Node {
     }
 
     /// Lets a request wait for a server, if there is room; returns its serial number.
-    pub fn wait(
-        &mut self,
-        setup: &Setup,
-        arrived_ns: Nanos,
-        (demand, key): (u64, u64),
-    ) -> Option<u32> {
+    pub fn wait(&mut self, setup: &Setup, ask: Ask) -> Option<u32> {
         let OnNoServer::Queue { limit, .. } = setup.judgement.on_no_server else { return None };
         if self.bench.waiters.len() >= limit as usize {
             return None;
         }
         let serial = self.bench.serial;
         self.bench.serial += 1;
-        self.bench.waiters.push_back(Waiter { serial, arrived_ns, demand, key });
+        self.bench.waiters.push_back(Waiter { serial, ask });
         self.bench.rules.findings().queued += 1;
         Some(serial)
     }
@@ -203,16 +187,15 @@ impl Node {
         let place = self.bench.waiters.iter().position(|waiter| waiter.serial == serial);
         if let Some(waiter) = place.and_then(|place| self.bench.waiters.remove(place)) {
             let (_, outcome) = patience(setup);
-            self.meters.end(waiter.arrived_ns >= setup.window_start_ns, outcome);
+            self.end_waiter(setup, &waiter, outcome);
         }
     }
 
     /// Serves those who wait, in order, while the policy finds a server with room.
-    fn serve(&mut self, setup: &Setup, at_ns: Nanos) -> Vec<Sent> {
-        let mut sent = Vec::new();
+    fn serve(&mut self, setup: &Setup, at_ns: Nanos) {
         let mut misses = 0;
         while let Some(&waiter) = self.bench.waiters.front() {
-            let Some(server) = self.choose(setup, at_ns, waiter.key, None) else { break };
+            let Some(server) = self.choose(setup, at_ns, waiter.ask.key, None) else { break };
             let belief = &self.view.beliefs[server];
             let load = self.view.load(belief);
             let room = u32::from(belief.capacity).saturating_sub(load);
@@ -224,13 +207,10 @@ impl Node {
                 continue;
             }
             self.bench.waiters.pop_front();
-            let what = (waiter.demand, waiter.key);
-            let attempt = self.open(setup, at_ns, waiter.arrived_ns, what, server);
-            sent.push((waiter.arrived_ns, attempt));
+            self.open(setup, at_ns, waiter.ask, server);
             if let Some(pacing) = &mut self.bench.rules.pacing {
                 pacing.send(server, room, &mut self.view);
             }
         }
-        sent
     }
 }

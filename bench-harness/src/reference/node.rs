@@ -1,12 +1,10 @@
 //! A node of the reference engine: its view, its requests, its rules for retries.
 
-use sim_core::answer::Answer;
 use sim_core::config::{Arrivals, LatencyTies, LowestLatencyConfig, PolicyConfig};
 use sim_core::ids::{NodeId, ServerId};
 use sim_core::judge::track::Now;
-use sim_core::latency_table::LatencyTable;
-use sim_core::meters::{NodeMeters, RecentTable};
-use sim_core::network::{Report, Status};
+use sim_core::meters::NodeMeters;
+use sim_core::network::Report;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
 use sim_core::policy::{self, Policy, SelectionIndex};
@@ -16,11 +14,14 @@ use sim_core::roster::Roster;
 use sim_core::selection::NodeStreams;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
-use sim_core::traffic::{Arrival, Traffic};
+use sim_core::traffic::Traffic;
 use sim_core::view::{Belief, Candidates, Freshness, View};
 
+use super::agenda::Event;
+use super::budgets::{Hedges, Purse};
 use super::judge::Bench;
 use super::peers::Talk;
+use super::requests::{Ask, Request, Try};
 use super::server::Job;
 
 /// How the reference finds the lowest latency.
@@ -97,18 +98,18 @@ impl LatencyScan {
     }
 }
 
-/// What becomes of a request that arrives.
-pub enum Fate {
-    /// Its first attempt: arrival, server, job.
-    Sent((Nanos, u32, Job)),
-    /// It waits under this serial number.
-    Waits(u32),
-    /// No server, no room.
-    Rejected,
+/// What follows from what a node does, elsewhere or later.
+pub enum Todo {
+    /// An attempt arrives: when, where.
+    Send(Nanos, u32, Job),
+    /// Something happens.
+    At(Nanos, Event),
+    /// A request has ended that a client in a closed loop waited for; its node takes requests.
+    Free { client: u32, is_up: bool },
 }
 
 pub struct Node {
-    id: NodeId,
+    pub(super) id: NodeId,
     pub view: View,
     pub talk: Talk,
     /// What it makes of the servers.
@@ -117,24 +118,16 @@ pub struct Node {
     pub traffic: Traffic,
     pub chooser: Chooser,
     pub streams: NodeStreams,
-    requests: Vec<Option<Request>>,
-    free: Vec<u32>,
-    attempts: u32,
-    /// Retries in hand [millionths].
-    budget_ppm: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Request {
-    arrived_ns: Nanos,
-    demand: u64,
-    key: u64,
-    name: u32,
-    attempt: u32,
-    server: u32,
-    tries: u32,
-    /// When the present attempt left.
-    sent_ns: Nanos,
+    /// It takes requests.
+    pub is_up: bool,
+    pub out: Vec<Todo>,
+    pub(super) requests: Vec<Option<Request>>,
+    /// The attempts of each of them, oldest first.
+    pub(super) tries: Vec<Vec<Try>>,
+    pub(super) free: Vec<u32>,
+    pub(super) attempts: u32,
+    pub(super) retry_purse: Purse,
+    pub(super) hedges: Hedges,
 }
 
 impl Node {
@@ -159,10 +152,14 @@ impl Node {
             bench,
             chooser,
             streams,
+            is_up: roster.is_up(id.0),
+            out: Vec::new(),
             requests: Vec::new(),
+            tries: Vec::new(),
             free: Vec::new(),
             attempts: 0,
-            budget_ppm: 10_000_000,
+            retry_purse: Purse::new(setup.clients.budget_min_per_s),
+            hedges: Hedges::new(setup),
         }
     }
 
@@ -189,17 +186,15 @@ impl Node {
     /// The node stops, with everything it has in flight.
     pub fn stop(&mut self, setup: &Setup) {
         for slot in 0..self.requests.len() {
-            if let Some(request) = self.requests[slot] {
-                let measured = request.arrived_ns >= setup.window_start_ns;
-                self.meters.end(measured, Outcome::Lost);
-                self.close(slot as u32);
+            if self.requests[slot].is_some() {
+                self.end(setup, slot as u32, Outcome::Lost);
             }
         }
-        for waiter in self.bench.waiters.drain(..) {
-            let measured = waiter.arrived_ns >= setup.window_start_ns;
-            self.meters.end(measured, Outcome::Lost);
+        for waiter in std::mem::take(&mut self.bench.waiters) {
+            self.end_waiter(setup, &waiter, Outcome::Lost);
         }
-        self.budget_ppm = 10_000_000;
+        self.retry_purse.reset();
+        self.hedges.reset();
         self.bench.rules.stop(&self.view);
         self.talk.stop();
     }
@@ -213,52 +208,28 @@ impl Node {
         self.talk.start(setup, starts, quantum);
     }
 
-    /// A request arrives.
-    pub fn arrive(&mut self, setup: &Setup, at_ns: Nanos, arrival: &Arrival) -> Fate {
-        let what = (arrival.demand, arrival.key);
+    /// A request arrives. If it waits for a server, returns its serial number.
+    pub fn arrive(&mut self, setup: &Setup, ask: Ask) -> Option<u32> {
+        let at_ns = ask.arrived_ns;
         let measured = at_ns >= setup.window_start_ns;
         self.meters.counts[usize::from(measured)].arrived += 1;
-        let earned = u64::from(setup.retry_budget_ppm);
-        self.budget_ppm = (self.budget_ppm + earned).min(100_000_000);
+        self.retry_purse.earn(setup.retry_budget_ppm);
+        self.hedges.earn(setup);
         let chosen = if self.bench.waiters.is_empty() {
-            self.choose_first(setup, at_ns, what.1)
+            self.choose_first(setup, at_ns, ask.key)
         } else {
             None
         };
         if let Some(server) = chosen {
-            Fate::Sent(self.open(setup, at_ns, at_ns, what, server))
-        } else if let Some(serial) = self.wait(setup, at_ns, what) {
-            Fate::Waits(serial)
-        } else {
+            self.open(setup, at_ns, ask, server);
+            return None;
+        }
+        let serial = self.wait(setup, ask);
+        if serial.is_none() {
             self.meters.end(measured, Outcome::Rejected);
-            Fate::Rejected
+            self.set_free(ask.client);
         }
-    }
-
-    /// Sends the first attempt of a request: arrival, server, job.
-    pub fn open(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        arrived_ns: Nanos,
-        (demand, key): (u64, u64),
-        server: ServerId,
-    ) -> (Nanos, u32, Job) {
-        let request = Request {
-            arrived_ns,
-            demand,
-            key,
-            name: self.attempts,
-            attempt: self.attempts,
-            server: server.0,
-            tries: 0,
-            sent_ns: at_ns,
-        };
-        let slot = self.free.pop().unwrap_or(self.requests.len() as u32);
-        if slot as usize == self.requests.len() {
-            self.requests.push(None);
-        }
-        self.dispatch(setup, at_ns, slot, request, server)
+        serial
     }
 
     pub fn choose(
@@ -277,118 +248,9 @@ impl Node {
         }
     }
 
-    fn dispatch(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        slot: u32,
-        request: Request,
-        server: ServerId,
-    ) -> (Nanos, u32, Job) {
-        let attempt = self.attempts;
-        self.attempts += 1;
-        self.requests[slot as usize] = Some(Request {
-            attempt,
-            server: server.0,
-            tries: request.tries + 1,
-            sent_ns: at_ns,
-            ..request
-        });
-        self.view.beliefs[server].own += 1;
-        if let Chooser::Shared(index) = &mut self.chooser {
-            index.on_send(server, &self.view.beliefs[server], at_ns);
-        }
-        self.meters.dispatched += 1;
-        self.bench.rules.send(slot, at_ns);
-        let delay_ns = setup.node_server.sample_ns(&mut self.streams.network);
-        let job = Job { slot, attempt, demand: request.demand, ..Job::default() };
-        (at_ns + delay_ns, server.0, job)
-    }
-
-    /// The server from which an answer to this attempt is awaited, if it is.
-    pub fn awaits(&self, slot: u32, attempt: u32) -> Option<u32> {
-        let request = self.requests[slot as usize].filter(|request| request.attempt == attempt);
-        request.map(|request| request.server)
-    }
-
-    /// An answer arrives; returns the next attempt, if there is one.
-    pub fn respond(
-        &mut self,
-        setup: &Setup,
-        at_ns: Nanos,
-        (slot, attempt): (u32, u32),
-        status: Status,
-        (latency, recent): (&mut [LatencyTable; 2], &mut RecentTable),
-    ) -> Option<(Nanos, u32, Job)> {
-        let request = self.requests[slot as usize].filter(|request| request.attempt == attempt)?;
-        let server = ServerId(request.server);
-        self.bench.rules.answer(slot, server, at_ns, Some(status), &mut self.view);
-        self.release(setup, at_ns, &request, Some(status));
-        let measured = request.arrived_ns >= setup.window_start_ns;
-        let outcome = match status {
-            Status::Ok => {
-                let latency_ns = at_ns - request.arrived_ns;
-                self.meters.latency_sum_ns[usize::from(measured)] += u128::from(latency_ns);
-                let bucket = latency[usize::from(measured)].record(latency_ns);
-                recent.record(bucket);
-                Outcome::Ok
-            }
-            Status::Refused => {
-                self.view.mark_full(server);
-                Outcome::Refused
-            }
-            Status::Lost => Outcome::Lost,
-            Status::Failed => Outcome::Failed,
-        };
-        if outcome != Outcome::Ok && request.tries <= setup.retries_max {
-            if self.budget_ppm >= 1_000_000 {
-                self.budget_ppm -= 1_000_000;
-                if let Some(other) = self.choose(setup, at_ns, request.key, Some(server)) {
-                    self.meters.retried += 1;
-                    return Some(self.dispatch(setup, at_ns, slot, request, other));
-                }
-            } else {
-                self.meters.retries_denied += 1;
-            }
-        }
-        self.meters.end(measured, outcome);
-        self.close(slot);
-        None
-    }
-
-    /// The client of a request gives up; false when the request had ended.
-    pub fn give_up(&mut self, setup: &Setup, at_ns: Nanos, slot: u32, name: u32) -> bool {
-        let Some(request) = self.requests[slot as usize].filter(|request| request.name == name)
-        else {
-            return false;
-        };
-        let server = ServerId(request.server);
-        self.bench.rules.answer(slot, server, at_ns, None, &mut self.view);
-        self.release(setup, at_ns, &request, None);
-        let measured = request.arrived_ns >= setup.window_start_ns;
-        self.meters.end(measured, Outcome::TimedOut);
-        self.close(slot);
-        true
-    }
-
-    fn release(&mut self, setup: &Setup, at_ns: Nanos, request: &Request, status: Option<Status>) {
-        let server = ServerId(request.server);
-        let belief: &mut Belief = &mut self.view.beliefs[server];
-        belief.own -= 1;
-        if let Chooser::Shared(index) = &mut self.chooser {
-            let sent_ns = if setup.needs.timed_answers { request.sent_ns } else { 0 };
-            index.on_answer(server, belief, &Answer { at_ns, sent_ns, status });
-        }
-    }
-
-    fn close(&mut self, slot: u32) {
-        self.requests[slot as usize] = None;
-        self.free.push(slot);
-    }
-
     pub fn result(&mut self, now: &Now<'_>) -> NodeResult {
-        let left = self.requests.iter().flatten().map(|request| request.arrived_ns);
-        let left = left.chain(self.bench.waiters.iter().map(|waiter| waiter.arrived_ns));
+        let left = self.requests.iter().flatten().map(|request| request.ask.arrived_ns);
+        let left = left.chain(self.bench.waiters.iter().map(|waiter| waiter.ask.arrived_ns));
         let findings = self.bench.rules.finish(now, &self.view);
         outcome::node_result(now.setup, self.meters.clone(), findings, left)
     }

@@ -27,6 +27,8 @@ pub struct Job {
     /// Where slots are shared, the slot-time given to everybody by then.
     pub begin_ns: Nanos,
     pub answer_delay_ns: Nanos,
+    /// Service inside the window.
+    pub served_ns: Nanos,
 }
 
 /// All attempts at servers or on their way, by index: events carry four bytes instead of fifty.
@@ -322,7 +324,7 @@ impl Server {
         }
     }
 
-    /// Ends a job and returns when its service began; `None` when a crash or a cancellation has taken
+    /// Ends a job and returns when its service began and its slot-time in the window; `None` when a crash or a cancellation has taken
     /// it before. The number of its admission tells it from a later one that is kept in the same
     /// place. Where slots are shared, its service is taken to be the last it had of its stay.
     pub fn complete(
@@ -332,7 +334,7 @@ impl Server {
         admission: u32,
         id: u32,
         jobs: &Jobs,
-    ) -> Option<Nanos> {
+    ) -> Option<(Nanos, Nanos)> {
         let job = &jobs[id];
         if !self.active.contains(&id) || job.admission != admission {
             return None;
@@ -343,10 +345,10 @@ impl Server {
         let alpha = setup.heartbeat.latency_alpha as f32;
         self.latency.observe(at_ns, (at_ns - job.arrived_ns) as f32, alpha);
         if self.shares(setup) {
-            return Some(at_ns - spent_ns);
+            return Some((at_ns - spent_ns, spent_ns));
         }
         self.result.busy_ns += u128::from(spent_ns);
-        Some(job.begin_ns)
+        Some((job.begin_ns, spent_ns))
     }
 
     fn leave_slot(&mut self, id: u32) {

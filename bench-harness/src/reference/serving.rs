@@ -12,8 +12,8 @@ use super::server::{Job, Start};
 impl Reference {
     /// Sends an answer and forgets the job.
     fn answer(&mut self, at_ns: Nanos, id: u32, status: Status) {
-        let Job { node, slot, attempt, answer_delay_ns, .. } = self.jobs[id];
-        let response = Event::Response { node, slot, attempt, status };
+        let Job { node, slot, attempt, answer_delay_ns, served_ns, .. } = self.jobs[id];
+        let response = Event::Response { node, slot, attempt, status, served_ns };
         self.agenda.add(at_ns + answer_delay_ns, response, &self.jobs);
         self.jobs.remove(id);
     }
@@ -121,11 +121,12 @@ impl Reference {
 
     pub(super) fn complete(&mut self, at_ns: Nanos, id: u32, admission: u32, job: u32) {
         let server = &mut self.servers[id as usize];
-        let begin_ns = server.complete(&self.setup, at_ns, admission, job, &self.jobs);
-        if let Some(begin_ns) = begin_ns {
+        let done = server.complete(&self.setup, at_ns, admission, job, &self.jobs);
+        if let Some((begin_ns, spent_ns)) = done {
             let mut sums = TickSums::default();
             sums.complete(&self.setup, self.jobs[job].arrived_ns, begin_ns, at_ns);
             sums.add_to(&mut self.meters);
+            self.jobs[job].served_ns = spent_ns;
             self.answer(at_ns, job, Status::Ok);
             self.start_next(at_ns, id);
         }

@@ -2,7 +2,7 @@
 
 use sim_core::config::{
     Arrivals, BoundConfig, MaglevConfig, PolicyConfig, RendezvousConfig, RingHashConfig, Scenario,
-    SubsetConfig,
+    SubsetConfig, TraceConfig, TraceFormat,
 };
 use sim_core::hashing::bound::Overflow;
 use sim_core::popularity::Popularity;
@@ -21,10 +21,11 @@ pub fn add(scenario: &mut Scenario, trace: &mut [TraceRecord]) {
     if rng.random_bool(0.7) {
         scenario.policies = vec![by_key(&mut rng, scenario.server_count())];
     }
-    if let Arrivals::Trace(config) = &mut scenario.workload.arrivals
+    if let Arrivals::Trace(TraceConfig { format: TraceFormat::Csv(columns), .. }) =
+        &mut scenario.workload.arrivals
         && rng.random_bool(0.7)
     {
-        config.key = Some("key".into());
+        columns.key = Some("key".into());
         let sampler = law.sampler();
         for record in trace {
             record.key = Some(sampler.draw(&mut rng));

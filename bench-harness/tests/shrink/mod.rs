@@ -73,9 +73,19 @@ fn candidates(case: &Case) -> Vec<Case> {
     }
     with(&|s, _| s.workload.timeout_ns = None);
     with(&|s, _| s.workload.retries.max = 0);
+    with(&|s, _| s.workload.clients = ClientsConfig::default());
+    with(&|s, _| s.workload.clients.closed_loop = None);
+    with(&|s, _| s.workload.clients.hedge = None);
+    with(&|s, _| s.workload.clients.backoff = None);
+    with(&|s, _| s.workload.clients.concurrency = None);
+    with(&|s, _| s.workload.clients.cancel_on_timeout = false);
+    with(&|s, _| {
+        s.workload.clients.attempt_timeout_ns = None;
+        s.workload.clients.retry_on = RetryOn::default();
+    });
     with(&|s, _| match &mut s.workload.arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate = (*rate / 2.0).ceil(),
-        Arrivals::Trace(_) => {}
+        Arrivals::Trace(_) | Arrivals::Nothing => {}
         other => *other = Arrivals::Poisson { rate: 1_000.0 },
     });
     with(&|s, _| s.policies = vec![PolicyConfig::Random(RandomConfig::default())]);
@@ -99,8 +109,10 @@ fn candidates(case: &Case) -> Vec<Case> {
 /// A case as files that `lbsim run` takes: the scenario and, where it has one, its trace.
 pub fn print(case: &Case) -> String {
     let mut text = case.scenario.to_toml();
-    if let Arrivals::Trace(trace) = &case.scenario.workload.arrivals {
-        let TraceConfig { file, time, service, .. } = trace;
+    if let Arrivals::Trace(TraceConfig { file, format: TraceFormat::Csv(columns), .. }) =
+        &case.scenario.workload.arrivals
+    {
+        let CsvColumns { time, service, .. } = columns;
         let header = service.as_ref().map_or_else(String::new, |service| format!(",{service}"));
         let _ = write!(text, "\n# the file {file:?}, without the signs:\n# {time}{header}\n");
         for TraceRecord { at_ns, service_ns, .. } in &case.trace {

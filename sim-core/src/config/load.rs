@@ -14,9 +14,29 @@ impl Scenario {
         self.gossip.is_some() || self.membership.is_some()
     }
 
-    /// Mean arrivals a second over the run; `None` for a trace that states no rate.
+    /// Most requests a second that clients in a closed loop can send: they think, and are answered
+    /// without having to wait.
+    pub fn closed_loop_per_s(&self) -> f64 {
+        let Some(closed_loop) = &self.workload.clients.closed_loop else { return 0.0 };
+        let delays = &self.network;
+        let service_ns = self.slots() as f64 / self.capacity_per_s() * 1e9;
+        let delays_ns = delays.node_server.mean_ns() + delays.server_node.mean_ns();
+        let turn_ns = closed_loop.think.mean_ns() + delays_ns + service_ns;
+        f64::from(closed_loop.clients) / turn_ns * 1e9
+    }
+
+    /// Expected arrivals a second over the run, those of clients in a closed loop at their most; NaN
+    /// for a trace that states no rate.
+    pub fn arrivals_per_s(&self) -> f64 {
+        let closed = self.closed_loop_per_s().min(self.capacity_per_s());
+        self.workload.arrivals.mean_rate(self.duration_ns) + closed
+    }
+
+    /// Mean arrivals a second over the run, those of clients in a closed loop at their most; `None`
+    /// for a trace that states no rate.
     pub fn offered_per_s(&self) -> Option<f64> {
-        Some(match &self.workload.arrivals {
+        let open = match &self.workload.arrivals {
+            Arrivals::Nothing => 0.0,
             Arrivals::Poisson { rate } | Arrivals::Constant { rate } => *rate,
             Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
                 let (low, high) = (seconds(*dwell_low_ns), seconds(*dwell_high_ns));
@@ -32,8 +52,9 @@ impl Scenario {
                 }
             }
             Arrivals::Diurnal { mean, .. } => *mean,
-            Arrivals::Trace(trace) => return trace.rate,
-        })
+            Arrivals::Trace(trace) => return trace.stated_rate(),
+        };
+        Some(open + self.closed_loop_per_s())
     }
 }
 

@@ -8,6 +8,7 @@ mod network;
 mod engine;
 mod conduct;
 mod fleet;
+mod clients;
 mod workload;
 mod policy;
 mod heartbeat;

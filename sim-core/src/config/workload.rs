@@ -1,19 +1,20 @@
 //! Reads `[workload]`: arrivals, keys, timeout, retries.
 
-use super::tree::Value;
-use super::units::{RATE_FORM, RawRate, parse_rate, parse_unit};
-use super::values::{Limit, big_count, count, duration, duration_or_never, number, text};
+use super::trace::trace;
+use super::tree::{Node, Value};
+use super::units::{RATE_FORM, RawRate, parse_rate};
+use super::values::{Limit, big_count, count, duration, duration_or_never, flag, number};
 use super::walk::{Item, Section, Walk, choice};
-use super::{Arrivals, Retries, TraceConfig, WorkloadConfig};
+use super::{Arrivals, ClientsConfig, ClosedLoop, Retries, WorkloadConfig, clients};
 use crate::popularity::Popularity;
-use crate::time::{MICROSECOND, Nanos, SECOND};
+use crate::time::SECOND;
 
 const ARRIVALS: [&str; 6] = ["poisson", "constant", "mmpp", "ramp", "diurnal", "trace"];
 
 /// Share of the requests that may be retried, unless the scenario says otherwise.
 const RETRY_BUDGET: f64 = 0.2;
-/// Largest retry budget: a hundred retries a request.
-const RETRY_BUDGET_MAX: f64 = 100.0;
+/// What stands beside an arrival process.
+const CLOSED_LOOP: &str = "closed_loop";
 
 /// `[workload]`. A percentage is a share of `capacity_per_s`.
 pub(super) fn workload(
@@ -24,46 +25,63 @@ pub(super) fn workload(
     let example = "{ arrivals.poisson = { rate = \"70%\" } }";
     let section = top.need(walk, "workload", example, |walk, item| Some(Section::open(walk, item)));
     let stand_in = Arrivals::Poisson { rate: 1.0 };
+    let mut clients = ClientsConfig::default();
     let Some(mut s) = section else {
         let retries = Retries { max: 0, budget_ppm: 0 };
-        return WorkloadConfig { arrivals: stand_in, keys: None, timeout_ns: None, retries };
+        let (keys, timeout_ns) = (None, None);
+        return WorkloadConfig { arrivals: stand_in, keys, timeout_ns, retries, clients };
     };
     let arrivals = s.need(walk, "arrivals", "{ poisson = { rate = \"70%\" } }", |walk, item| {
-        arrivals(walk, item, capacity_per_s)
+        let (open_loop, closed_loop) = split(walk, item);
+        clients.closed_loop = closed_loop;
+        let Some(open_loop) = open_loop else { return Some(Arrivals::Nothing) };
+        arrivals(walk, &Item { path: item.path.clone(), node: &open_loop }, capacity_per_s)
     });
     let keys = s.read(walk, "keys", keys);
     let timeout_ns = s.read(walk, "timeout", duration_or_never).and_then(Limit::get);
-    let retries = s.get(walk, "retries").map_or_else(no_retries, |item| retries(walk, &item));
+    clients.cancel_on_timeout = s.read(walk, "cancel_on_timeout", flag).unwrap_or(false);
+    let retries = match s.get(walk, "retries") {
+        Some(item) => retries(walk, &item, &mut clients),
+        None => Retries { max: 0, budget_ppm: (RETRY_BUDGET * 1e6) as u32 },
+    };
+    clients.hedge = s.get(walk, "hedge").map(|item| clients::hedge(walk, &item));
     s.close(walk);
-    WorkloadConfig { arrivals: arrivals.unwrap_or(stand_in), keys, timeout_ns, retries }
+    let arrivals = arrivals.unwrap_or(stand_in);
+    WorkloadConfig { arrivals, keys, timeout_ns, retries, clients }
 }
 
-fn no_retries() -> Retries {
-    Retries { max: 0, budget_ppm: (RETRY_BUDGET * 1e6) as u32 }
-}
-
-fn retries(walk: &mut Walk<'_>, item: &Item<'_>) -> Retries {
+fn retries(walk: &mut Walk<'_>, item: &Item<'_>, clients: &mut ClientsConfig) -> Retries {
     let mut s = Section::open(walk, item);
     let max = s.need(walk, "max", "1", count).unwrap_or(0);
-    let budget = s.read(walk, "budget", |walk, item| {
-        let budget = number(walk, item)?;
-        if !(0.0..=RETRY_BUDGET_MAX).contains(&budget) {
-            walk.refuse(item, "is out of range").allowed =
-                Some("0 to 100: retries a request, on average".into());
-        }
-        Some(budget.clamp(0.0, RETRY_BUDGET_MAX))
-    });
+    let budget_ppm = s.read(walk, "budget", clients::share);
+    clients::retries(walk, &mut s, clients);
     s.close(walk);
-    // At most 100 million: fits.
-    let budget_ppm = (budget.unwrap_or(RETRY_BUDGET) * 1e6).round() as u32;
-    Retries { max, budget_ppm }
+    Retries { max, budget_ppm: budget_ppm.unwrap_or((RETRY_BUDGET * 1e6) as u32) }
+}
+
+/// Clients that wait for their answers stand beside an arrival process or alone: takes them out, and
+/// leaves the process, if there is one.
+fn split(walk: &mut Walk<'_>, item: &Item<'_>) -> (Option<Node>, Option<ClosedLoop>) {
+    let (mut open_loop, mut closed_loop) = (item.node.clone(), None);
+    if let (Value::Table(all), Value::Table(rest)) = (&item.node.value, &mut open_loop.value) {
+        rest.retain(|entry| entry.key != CLOSED_LOOP);
+        if rest.len() < all.len() {
+            let mut s = Section::open(walk, item);
+            let found = s.get(walk, CLOSED_LOOP);
+            closed_loop = found.map(|item| clients::closed_loop(walk, &item));
+            if rest.is_empty() {
+                return (None, closed_loop);
+            }
+        }
+    }
+    (Some(open_loop), closed_loop)
 }
 
 fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option<Arrivals> {
     let (variant, inner) = choice(walk, item, &ARRIVALS, "poisson = { rate = \"70%\" }")?;
     let mut s = Section::open(walk, &inner);
     let rate = |walk: &mut Walk<'_>, s: &mut Section<'_>, key: &'static str| {
-        let read = |walk: &mut Walk<'_>, item: &Item<'_>| rate(walk, item, Some(capacity_per_s));
+        let read = |walk: &mut Walk<'_>, item: &Item<'_>| rate_of(walk, item, Some(capacity_per_s));
         s.need(walk, key, "\"70%\"", read).unwrap_or(1.0)
     };
     let arrivals = match variant {
@@ -85,7 +103,7 @@ fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option
             amplitude: s.need(walk, "amplitude", "0.5", number).unwrap_or(0.0),
             period_ns: s.need(walk, "period", "\"10s\"", duration).unwrap_or(SECOND),
         },
-        _ => Arrivals::Trace(trace(&mut s, walk)),
+        _ => Arrivals::Trace(trace(&mut s, walk, |walk, item| rate_of(walk, item, None))),
     };
     s.close(walk);
     Some(arrivals)
@@ -107,31 +125,8 @@ fn keys(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Popularity> {
     Some(popularity)
 }
 
-/// A recorded workload; the defaults are the columns of the trace converter's normal form.
-fn trace(s: &mut Section<'_>, walk: &mut Walk<'_>) -> TraceConfig {
-    TraceConfig {
-        file: s.need(walk, "file", "\"requests.csv\"", text).unwrap_or_default(),
-        time: s.read(walk, "time", text).unwrap_or_else(|| "t_us".into()),
-        time_unit_ns: s.read(walk, "time_unit", unit).unwrap_or(MICROSECOND),
-        service: s.read(walk, "service", text),
-        service_unit_ns: s.read(walk, "service_unit", unit).unwrap_or(MICROSECOND),
-        key: s.read(walk, "key", text),
-        rate: s.read(walk, "rate", |walk, item| rate(walk, item, None)),
-    }
-}
-
-/// A unit of time such as `"us"`.
-fn unit(walk: &mut Walk<'_>, item: &Item<'_>) -> Option<Nanos> {
-    let written = text(walk, item)?;
-    let parsed = parse_unit(&written);
-    if parsed.is_none() {
-        walk.refuse(item, "unknown unit of time").allowed = Some("ns, us, ms, s, min".into());
-    }
-    parsed
-}
-
 /// A rate; a percentage needs a capacity to be a share of.
-fn rate(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: Option<f64>) -> Option<f64> {
+fn rate_of(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: Option<f64>) -> Option<f64> {
     let written = match &item.node.value {
         Value::Text(written) => written,
         Value::Whole(Some(whole)) => {

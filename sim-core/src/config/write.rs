@@ -8,6 +8,8 @@
 mod judgement; // what nodes make of servers
 mod subset; // which servers a node knows
 mod breaking; // what breaks
+mod clients; // what clients do
+mod trace; // recorded arrivals
 mod conduct; // how servers serve
 
 use std::fmt::Write;
@@ -16,7 +18,7 @@ use super::units::format_duration;
 use super::{
     Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
     GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    ProbeOrder, Retries, Scenario, ServerGroup, TraceConfig, WorkloadConfig,
+    ProbeOrder, Scenario, ServerGroup, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::popularity::Popularity;
@@ -251,10 +253,10 @@ impl File {
     }
 
     fn workload(&mut self, workload: &WorkloadConfig) {
-        let WorkloadConfig { arrivals, keys: popularity, timeout_ns, retries } = workload;
-        let Retries { max, budget_ppm } = *retries;
+        let WorkloadConfig { arrivals, keys: popularity, timeout_ns, retries, clients } = workload;
         self.table("[workload]");
         let (process, keys) = match arrivals {
+            Arrivals::Nothing => ("", Vec::new()),
             Arrivals::Poisson { rate: r } => ("poisson", vec![("rate", rate(*r))]),
             Arrivals::Constant { rate: r } => ("constant", vec![("rate", rate(*r))]),
             Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
@@ -273,9 +275,11 @@ impl File {
                     ("period", time(*period_ns)),
                 ],
             ),
-            Arrivals::Trace(trace) => ("trace", trace_keys(trace)),
+            Arrivals::Trace(trace) => ("trace", trace::keys(trace)),
         };
-        self.key(&format!("arrivals.{process}"), inline(&keys));
+        if *arrivals != Arrivals::Nothing {
+            self.key(&format!("arrivals.{process}"), inline(&keys));
+        }
         if let Some(popularity) = popularity {
             let (law, keys) = match *popularity {
                 Popularity::Zipf { count, exponent } => {
@@ -286,8 +290,7 @@ impl File {
             self.key(&format!("keys.{law}"), inline(&keys));
         }
         self.key("timeout", time_or(*timeout_ns, "never"));
-        let budget = number(f64::from(budget_ppm) / 1e6);
-        self.key("retries", inline(&[("max", max.to_string()), ("budget", budget)]));
+        self.clients(retries, clients);
     }
 
     fn policy(&mut self, policy: &PolicyConfig) {
@@ -415,21 +418,4 @@ impl File {
             self.key(&quote(&format!("{policy}{metric}")), format!("\"{sign} {bound:?}\""));
         }
     }
-}
-
-fn trace_keys(trace: &TraceConfig) -> Vec<(&'static str, String)> {
-    let TraceConfig { file, time: at, time_unit_ns, service, service_unit_ns, key, rate: r } =
-        trace;
-    let unit = |ns: Nanos| {
-        let known = ["ns", "us", "ms", "s", "min"];
-        let unit = known.into_iter().find(|unit| super::units::parse_unit(unit) == Some(ns));
-        quote(unit.unwrap_or("ns"))
-    };
-    let mut keys =
-        vec![("file", quote(file)), ("time", quote(at)), ("time_unit", unit(*time_unit_ns))];
-    keys.extend(service.as_ref().map(|service| ("service", quote(service))));
-    keys.push(("service_unit", unit(*service_unit_ns)));
-    keys.extend(key.as_ref().map(|key| ("key", quote(key))));
-    keys.extend(r.map(|r| ("rate", rate(r))));
-    keys
 }

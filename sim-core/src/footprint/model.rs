@@ -43,14 +43,14 @@ const ALLOCATION_BYTES: f64 = 16.0;
 
 /// The most that a number of `mean` on average is in a run: four standard deviations of a Poisson
 /// law above it, and a little.
-fn peak(mean: f64) -> f64 {
+pub(super) fn peak(mean: f64) -> f64 {
     mean + 4.0 * libm::sqrt(mean) + 4.0
 }
 
 /// A run, as far as its memory depends on it. Fractional, so that no size overflows.
 pub(super) struct Model<'a> {
-    scenario: &'a Scenario,
-    setup: Setup,
+    pub(super) scenario: &'a Scenario,
+    pub(super) setup: Setup,
     pub(super) nodes: f64,
     servers: f64,
     /// The servers now, over those of the scenario.
@@ -58,15 +58,15 @@ pub(super) struct Model<'a> {
 }
 
 /// How many requests are where at once.
-struct Load {
+pub(super) struct Load {
     /// Arrivals a second.
-    rate: f64,
+    pub(super) rate: f64,
     /// In service.
-    busy: f64,
+    pub(super) busy: f64,
     /// Waiting at servers.
-    waiting: f64,
+    pub(super) waiting: f64,
     /// What nodes have in flight.
-    in_flight: f64,
+    pub(super) in_flight: f64,
 }
 
 impl<'a> Model<'a> {
@@ -234,6 +234,7 @@ impl<'a> Model<'a> {
         };
         // A trace that states no rate is taken to fill the fleet.
         let rate = if rate.is_nan() { capacity } else { rate * self.scale };
+        let rate = rate + self.scenario.closed_loop_per_s().min(capacity);
         let capacity = capacity * self.speed_left();
         let rho = rate / capacity;
         let slots = self.slots();
@@ -298,14 +299,12 @@ impl<'a> Model<'a> {
 
     fn requests(&self, load: &Load) -> f64 {
         let setup = &self.setup;
-        let keeps_dossiers = setup.retries_max > 0 || setup.timeout_ns.is_some();
-        let dossier = if keeps_dossiers { InFlight::DOSSIER_BYTES } else { 0 };
-        let sent = if setup.judgement.trust.is_some() { size_of::<u64>() } else { 0 };
+        let dossier = if setup.keeps_dossiers() { InFlight::DOSSIER_BYTES } else { 0 };
         let key = if setup.has_keys { size_of::<u64>() } else { 0 };
         let timed = if setup.needs.timed_answers { size_of::<u64>() } else { 0 };
         let at_nodes = self.nodes
             * peak(load.in_flight / self.nodes)
-            * (InFlight::REQUEST_BYTES + dossier + sent + timed + key) as f64;
+            * (InFlight::REQUEST_BYTES + dossier + timed + key) as f64;
         // A ring doubles when it is full; once it has gone round, all of it has been touched.
         let queue = |total: f64, wait_ns: u64, bytes: usize| {
             let most = peak(total / self.nodes);
@@ -357,7 +356,8 @@ impl<'a> Model<'a> {
             let spilled = (load.busy + load.waiting - 16.0 * self.servers).max(0.0);
             2.0 * spilled * FifoServers::SPILLED_BYTES as f64
         };
-        at_nodes + deadlines + queued + sent + answers + sorters + at_servers
+        let clients = self.clients(load);
+        at_nodes + deadlines + queued + sent + answers + sorters + at_servers + clients
     }
 
     fn messages(&self) -> f64 {

@@ -53,9 +53,6 @@ pub struct Rules {
     panics: bool,
     /// Something was decided outside a boundary.
     pub unsettled: bool,
-    /// By slot of a request: when its attempt was sent [ns]. Kept where answers are measured.
-    sent_ns: Vec<Nanos>,
-    keeps_sent: bool,
     /// Which servers the node knows, where it knows a part.
     subset: Option<Subset>,
     /// Answers and choices concern the rules.
@@ -79,13 +76,7 @@ impl Rules {
         Self {
             node: node.0,
             panic_threshold: if judges { judgement.panic_threshold } else { 0.0 },
-            is_careful: ejections.is_some()
-                || slow_start.is_some()
-                || judgement.trust.is_some()
-                || setup.has_keys
-                || setup.subset.is_some()
-                || judgement.on_no_server != OnNoServer::Reject
-                || setup.needs.messages(),
+            is_careful: setup.is_careful(),
             rhythms,
             checks,
             ejections,
@@ -98,8 +89,6 @@ impl Rules {
             forgotten: Vec::new(),
             panics: false,
             unsettled: false,
-            sent_ns: Vec::new(),
-            keeps_sent: judgement.trust.is_some(),
             subset: Subset::new(setup, node),
             is_running: true,
         }
@@ -277,21 +266,10 @@ impl Rules {
         self.freed.extend(view.waive(if panics { JUDGED } else { Reasons::NONE }));
     }
 
-    /// An attempt is sent.
-    pub fn send(&mut self, slot: u32, at_ns: Nanos) {
-        if self.keeps_sent {
-            let slot = slot as usize;
-            if slot >= self.sent_ns.len() {
-                self.sent_ns.resize(slot + 1, 0);
-            }
-            self.sent_ns[slot] = at_ns;
-        }
-    }
-
-    /// An attempt at `server` has ended at `at_ns`; `None`: its client gave up.
+    /// An attempt at `server` that left at `sent_ns` has ended at `at_ns`; `None`: its client gave up.
     pub fn answer(
         &mut self,
-        slot: u32,
+        sent_ns: Nanos,
         server: ServerId,
         at_ns: Nanos,
         status: Option<Status>,
@@ -300,7 +278,7 @@ impl Rules {
         if status == Some(Status::Ok)
             && let Some(inspector) = view.inspector()
         {
-            inspector.measure(server.0, at_ns, at_ns - self.sent_ns[slot as usize]);
+            inspector.measure(server.0, at_ns, at_ns - sent_ns);
         }
         if status == Some(Status::Refused) {
             return;

@@ -17,6 +17,8 @@ pub struct Waiter {
     pub arrived_ns: Nanos,
     /// Demand bits, or service time [ns].
     pub demand: u64,
+    /// Who waits for its end, in a closed loop.
+    pub client: Option<u32>,
     /// What it is about.
     pub key: u64,
 }
@@ -74,6 +76,11 @@ impl Waiting {
     /// What becomes of those who have waited long enough.
     pub const fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
     }
 
     /// True when nobody waits.

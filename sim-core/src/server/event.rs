@@ -69,7 +69,6 @@ impl EventServers {
     /// Memory an attempt takes [bytes]: its job, its place at the server and among the free.
     pub(crate) const JOB_BYTES: usize = size_of::<Job>() + 2 * size_of::<u32>();
     /// Memory an attempt takes that can be cancelled, beyond its job [bytes].
-    #[expect(dead_code, reason = "no scenario cancels yet")]
     pub(crate) const NAME_BYTES: usize = cancelling::NAME_BYTES;
     /// Memory a step takes that is on its way [bytes].
     pub(crate) const STEP_BYTES: usize = size_of::<Due>();
@@ -309,6 +308,7 @@ impl EventServers {
         sums.add_to(meters);
         let answer_ns = at_ns + job.answer_delay_ns;
         out.push(&setup.ticks, job.node, answer_ns, Status::Ok, (job.slot, job.attempt));
+        out.note_service(&setup.ticks, (job.node, job.attempt), answer_ns, spent_ns);
         self.release(server, index);
         self.begin_next(setup, tick, at_ns, server, out);
     }

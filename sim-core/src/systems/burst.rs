@@ -79,6 +79,7 @@ impl Run<'_> {
             views: self.views,
             indexes: self.indexes,
             in_flight: self.in_flight,
+            traffic: self.traffic,
             clusters: self.clusters,
             sharings: self.sharings,
             meters: self.meters,

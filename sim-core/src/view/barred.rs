@@ -48,6 +48,8 @@ impl Reasons {
     pub const SUSPECTED: Self = Self(32);
     /// It is down: only an oracle knows.
     pub const DOWN: Self = Self(64);
+    /// The request at hand has been sent to it: for as long as one choice takes.
+    pub const TRIED: Self = Self(128);
 
     /// What the newest report alone decides.
     const BY_REPORT: Self = Self(1 | 2 | 4);

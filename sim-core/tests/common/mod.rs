@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use sim_core::config::{
-    Arrivals, Choices, Conduct, DrawTies, EngineConfig, Fanout, Fault, FaultKind, HeartbeatConfig,
-    JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup, Slowdown,
-    Targets, TwoChoicesConfig, WorkloadConfig,
+    Arrivals, Choices, ClientsConfig, Conduct, DrawTies, EngineConfig, Fanout, Fault, FaultKind,
+    HeartbeatConfig, JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig,
+    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
+    Slowdown, Targets, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -86,6 +86,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             keys: None,
             timeout_ns: None,
             retries: Retries { max: 0, budget_ppm: 0 },
+            clients: ClientsConfig::default(),
         },
         policies: vec![policy],
         heartbeat: HeartbeatConfig {

@@ -1,7 +1,9 @@
 //! Arrivals that a clock in nanoseconds can express, timeouts, retries.
 
 use super::Checker;
-use crate::config::{Arrivals, ConfigFault, Retries, TraceConfig, WorkloadConfig};
+use crate::config::{
+    Arrivals, ConfigFault, CsvColumns, Retries, TraceConfig, TraceFormat, WorkloadConfig,
+};
 use crate::popularity::{EXPONENT_MAX, KEYS_MAX, Popularity};
 
 /// Most arrivals a second at one node: the clock ticks in nanoseconds.
@@ -11,8 +13,13 @@ const RETRIES_MAX: u32 = 100;
 
 impl Checker {
     pub(super) fn workload(&mut self, workload: &WorkloadConfig, nodes: u32) {
-        let WorkloadConfig { arrivals, keys, timeout_ns, retries: Retries { max, budget_ppm } } =
-            workload;
+        let WorkloadConfig {
+            arrivals,
+            keys,
+            timeout_ns,
+            retries: Retries { max, budget_ppm },
+            clients,
+        } = workload;
         self.arrivals(arrivals, nodes);
         if let Some(keys) = keys {
             self.keys(keys, arrivals);
@@ -23,6 +30,7 @@ impl Checker {
         self.within("workload.retries.max", (*max).into(), 0..=RETRIES_MAX.into());
         let budget = f64::from(*budget_ppm) / 1e6;
         self.number("workload.retries.budget", budget, budget <= 100.0, "0 to 100");
+        self.clients(workload, clients);
     }
 
     fn keys(&mut self, keys: &Popularity, arrivals: &Arrivals) {
@@ -36,7 +44,7 @@ impl Checker {
             Popularity::Uniform { count } => ("uniform", count),
         };
         self.within(&format!("{key}.{}.count", count.0), count.1, 1..=KEYS_MAX);
-        let twice = matches!(arrivals, Arrivals::Trace(trace) if trace.key.is_some());
+        let twice = matches!(arrivals, Arrivals::Trace(trace) if trace.states_key());
         self.check(!twice, key, &["workload.arrivals"], || {
             ConfigFault::new("", "the trace brings its own keys")
                 .fix("leave out workload.keys, or the trace's `key`")
@@ -46,6 +54,7 @@ impl Checker {
     fn arrivals(&mut self, arrivals: &Arrivals, nodes: u32) {
         let key = "workload.arrivals";
         match arrivals {
+            Arrivals::Nothing => {}
             Arrivals::Poisson { rate } => self.rate(&format!("{key}.poisson.rate"), *rate, nodes),
             Arrivals::Constant { rate } => self.rate(&format!("{key}.constant.rate"), *rate, nodes),
             Arrivals::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
@@ -88,22 +97,50 @@ impl Checker {
     }
 
     fn trace(&mut self, key: &str, trace: &TraceConfig, nodes: u32) {
-        let TraceConfig { file, time, time_unit_ns, service, service_unit_ns, key: of_key, rate } =
-            trace;
-        let names = [
-            ("file", Some(file)),
-            ("time", Some(time)),
-            ("service", service.as_ref()),
-            ("key", of_key.as_ref()),
-        ];
+        let TraceConfig {
+            file,
+            format,
+            window_ns,
+            repeat: _,
+            scale_rate,
+            scale_service,
+            bad_lines_max,
+            rate,
+        } = trace;
+        let mut names = vec![("file", file)];
+        match format {
+            TraceFormat::Csv(columns) => {
+                let CsvColumns {
+                    time, time_unit_ns, service, service_unit_ns, key: of_key, ..
+                } = columns;
+                names.push(("time", time));
+                names.extend(service.as_ref().map(|name| ("service", name)));
+                names.extend(of_key.as_ref().map(|name| ("key", name)));
+                self.positive_time(&format!("{key}.time_unit"), *time_unit_ns);
+                self.positive_time(&format!("{key}.service_unit"), *service_unit_ns);
+            }
+            TraceFormat::AlibabaCallgraph { dm: Some(dm) } => {
+                names.push(("format.alibaba_callgraph.dm", dm));
+            }
+            _ => {}
+        }
         for (field, name) in names {
-            let fine = name.is_none_or(|name| !name.is_empty());
-            self.check(fine, &format!("{key}.{field}"), &[], || {
+            self.check(!name.is_empty(), &format!("{key}.{field}"), &[], || {
                 ConfigFault::new("", "is empty").found("\"\"")
             });
         }
-        self.positive_time(&format!("{key}.time_unit"), *time_unit_ns);
-        self.positive_time(&format!("{key}.service_unit"), *service_unit_ns);
+        if let Some((from_ns, to_ns)) = *window_ns {
+            self.check(from_ns < to_ns, &format!("{key}.window"), &[], || {
+                ConfigFault::new("", "is empty: its end is not after its start")
+                    .allowed("two times such as \"10s..70s\", the first one earlier")
+            });
+        }
+        for (field, scale) in [("scale_rate", scale_rate), ("scale_service", scale_service)] {
+            let fine = (1e-9..=1e9).contains(scale);
+            self.number(&format!("{key}.{field}"), *scale, fine, "1e-9 to 1e9");
+        }
+        let fine = (0.0..=1.0).contains(bad_lines_max);
+        self.number(&format!("{key}.bad_lines_max"), *bad_lines_max, fine, "0 to 1");
         if let Some(rate) = rate {
             self.rate(&format!("{key}.rate"), *rate, nodes);
         }
