@@ -391,12 +391,26 @@ fn random_cases_gossip_and_are_cut_apart() {
     );
 }
 
+/// Goal: every policy is compared. Method: count the cases of each.
+#[test]
+fn random_cases_name_every_policy() {
+    let names = (0..CASES).map(|seed| random_case(seed).scenario.policies[0].name());
+    let mut counts = std::collections::BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_insert(0) += 1;
+    }
+    for (name, _) in keys::POLICIES {
+        let count = counts.get(name).copied().unwrap_or(0);
+        assert!(count >= 4, "{name} in {count} cases: {counts:?}");
+    }
+}
+
 /// Goal: both layouts of the columns and both indexes of latencies are compared. Method: count the
 /// cases on either side of where they change.
 #[test]
 fn random_cases_hear_much_and_little() {
     let mut counts = [0; 2];
-    for Case { scenario, .. } in (0..150).map(random_case) {
+    for Case { scenario, .. } in (0..2 * CASES).map(random_case) {
         if matches!(scenario.policies[0], PolicyConfig::LowestLatency(_)) {
             counts[usize::from(Setup::new(&scenario, 0, 0).hears_much())] += 1;
         }

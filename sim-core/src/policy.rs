@@ -11,14 +11,30 @@ pub mod registry;
 mod custom;
 pub mod least_bad;
 
-mod keyed;
-mod lowest_latency;
-mod maglev;
-mod random;
-mod rendezvous;
-mod ring_hash;
-mod round_robin;
-mod two_choices;
+pub mod keyed;
+pub mod lowest_latency;
+pub mod maglev;
+pub mod random;
+pub mod rendezvous;
+pub mod ring_hash;
+pub mod round_robin;
+pub mod two_choices;
+
+pub mod roll; // who is in a schedule
+pub mod alias; // weighted draws
+pub mod weighted_random;
+pub mod edf; // earliest deadline first
+pub mod edf_weighted_round_robin;
+pub mod static_stride;
+pub mod least_request;
+pub mod heap_least_loaded;
+pub mod haproxy_random;
+pub mod peak_ewma;
+pub mod nginx; // what NGINX's balancers share
+pub mod smooth_weighted_round_robin;
+pub mod nginx_least_connections;
+pub mod nginx_random_two;
+pub mod nginx_least_time;
 
 pub use custom::{CustomPolicy, Factory};
 pub use lowest_latency::{LowestLatency, tie_step};

@@ -15,7 +15,9 @@ pub mod inspector;
 pub mod news;
 mod pool;
 
-pub use candidates::Candidates;
+#[cfg(test)]
+pub(crate) use candidates::fixture;
+pub use candidates::{BLIND_DRAWS, Candidates};
 
 use bevy_ecs::prelude::Component;
 
@@ -75,6 +77,8 @@ pub struct View {
     news: News,
     /// The servers the node knows of; `None`: all.
     pool: Option<Pool>,
+    /// How often the pool has changed.
+    pool_changes: u32,
     /// Somebody has come into the pool.
     widened: bool,
     /// Correct the reported load by the change of the node's own in-flight requests since the
@@ -161,6 +165,7 @@ impl View {
             barred: Barred::default(),
             news: News::new(setup),
             pool: None,
+            pool_changes: 0,
             widened: false,
             own_sends,
         }
@@ -182,7 +187,8 @@ impl View {
     }
 
     /// Takes in a report; false when it is not news.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call a report is felt, and there are many callers")]
+    #[inline(always)]
     pub fn merge(&mut self, report: &Report) -> bool {
         let place = self.beliefs.place(ServerId(report.server));
         let version = self.versions.at(place);
@@ -236,6 +242,7 @@ mod tests {
             barred: Barred::default(),
             news: News::default(),
             pool: None,
+            pool_changes: 0,
             widened: false,
             own_sends,
         }

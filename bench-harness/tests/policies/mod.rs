@@ -5,6 +5,7 @@ use sim_core::config::*;
 use sim_core::ids::ServerId;
 use sim_core::policy::Policy;
 use sim_core::rng::{Purpose, RngExt, Stream, below, mix, stream};
+use sim_core::time::MILLISECOND;
 use sim_core::view::{Belief, Candidates};
 
 /// Gives some scenarios weights and another policy, from a stream of their own.
@@ -17,6 +18,64 @@ pub fn vary(scenario: &mut Scenario) {
     }
     if rng.random_bool(0.1) {
         scenario.policies = vec![listener()];
+    } else if rng.random_bool(0.5) {
+        scenario.policies = vec![boxed(&mut rng)];
+    }
+}
+
+/// One of the policies that nodes know by a box only, each as likely as any other.
+fn boxed(rng: &mut Stream) -> PolicyConfig {
+    let capacity_gate = rng.random_bool(0.3);
+    let random_start = rng.random_bool(0.5);
+    let failing = Failing {
+        max_fails: rng.random_range(0..4),
+        timeout_ns: rng.random_range(1..300) * MILLISECOND,
+    };
+    let mut some_ns = |share| {
+        let ns = rng.random_range(1..400) * MILLISECOND;
+        rng.random_bool(share).then_some(ns)
+    };
+    let (default_rtt_ns, failure_penalty_ns) = (some_ns(0.5), some_ns(0.5));
+    let tau_ns = some_ns(1.0).unwrap_or(1);
+    match rng.random_range(0..11) {
+        0 => PolicyConfig::WeightedRandom(WeightedRandomConfig { capacity_gate }),
+        1 => PolicyConfig::SmoothWeightedRoundRobin(SmoothWeightedRoundRobinConfig {
+            failing,
+            capacity_gate,
+        }),
+        2 => PolicyConfig::EdfWeightedRoundRobin(EdfWeightedRoundRobinConfig {
+            random_start,
+            capacity_gate,
+        }),
+        3 => PolicyConfig::StaticStride(StaticStrideConfig { random_start, capacity_gate }),
+        4 => PolicyConfig::LeastRequest(LeastRequestConfig {
+            choices: rng.random_range(2..5),
+            selection: [LeastRequestSelection::NChoices, LeastRequestSelection::FullScan]
+                [rng.random_range(0..2)],
+            bias: [0.0, 1.0, 2.5][rng.random_range(0..3)],
+            capacity_gate,
+        }),
+        5 => PolicyConfig::HeapLeastLoaded(HeapLeastLoadedConfig { capacity_gate }),
+        6 => PolicyConfig::HaproxyRandom(HaproxyRandomConfig {
+            draws: rng.random_range(1..4),
+            capacity_gate,
+        }),
+        7 => PolicyConfig::NginxRandomTwo(NginxRandomTwoConfig { failing, capacity_gate }),
+        8 => PolicyConfig::NginxLeastConnections(NginxLeastConnectionsConfig {
+            failing,
+            capacity_gate,
+        }),
+        9 => PolicyConfig::NginxLeastTime(NginxLeastTimeConfig {
+            inflight: rng.random_bool(0.5),
+            failing,
+            capacity_gate,
+        }),
+        _ => PolicyConfig::PeakEwma(PeakEwmaConfig {
+            tau_ns,
+            default_rtt_ns,
+            failure_penalty_ns,
+            capacity_gate,
+        }),
     }
 }
 

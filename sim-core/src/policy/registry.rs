@@ -15,7 +15,9 @@ use crate::setup::Setup;
 
 pub use super::custom::CustomPolicy;
 pub use super::keyed::BoundConfig;
+pub use super::least_request::LeastRequestSelection;
 pub use super::lowest_latency::LatencyTies;
+pub use super::nginx::Failing;
 pub use super::two_choices::{Choices, DrawTies, LoadSignal};
 
 /// What a policy needs beyond reports and the node's own counts. What is not asked for does not exist in
@@ -188,6 +190,31 @@ registry! {
         "Eligible servers in turn.";
     two_choices::TwoChoicesConfig as TwoChoices = "two_choices":
         "The least loaded of a few servers drawn at random.";
+    weighted_random::WeightedRandomConfig as WeightedRandom = "weighted_random":
+        "An eligible server drawn in proportion to its weight.";
+    smooth_weighted_round_robin::SmoothWeightedRoundRobinConfig as SmoothWeightedRoundRobin =
+        "smooth_weighted_round_robin":
+        "NGINX's default: weighted turns, evenly spread; weights fall with failures.";
+    edf_weighted_round_robin::EdfWeightedRoundRobinConfig as EdfWeightedRoundRobin =
+        "edf_weighted_round_robin":
+        "Envoy's round robin: weighted turns by earliest deadlines.";
+    static_stride::StaticStrideConfig as StaticStride = "static_stride":
+        "gRPC's weighted round robin: turns at fixed strides.";
+    least_request::LeastRequestConfig as LeastRequest = "least_request":
+        "Envoy's and gRPC's: fewest own requests of a few drawn, or by weight a request.";
+    heap_least_loaded::HeapLeastLoadedConfig as HeapLeastLoaded = "heap_least_loaded":
+        "Finagle's heap: the fewest own requests of all.";
+    haproxy_random::HaproxyRandomConfig as HaproxyRandom = "haproxy_random":
+        "HAProxy's default: the lighter of two drawn by weight, or nobody if it is full.";
+    nginx_random_two::NginxRandomTwoConfig as NginxRandomTwo = "nginx_random_two":
+        "NGINX's random two: the lighter of two different servers drawn by weight.";
+    nginx_least_connections::NginxLeastConnectionsConfig as NginxLeastConnections =
+        "nginx_least_connections":
+        "NGINX's least connections: the fewest own requests by weight of all.";
+    nginx_least_time::NginxLeastTimeConfig as NginxLeastTime = "nginx_least_time":
+        "NGINX's least time: own response times by load, in coarse steps.";
+    peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
+        "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
     ring_hash::RingHashConfig as RingHash = "ring_hash":
         "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
     maglev::MaglevConfig as Maglev = "maglev":

@@ -314,6 +314,7 @@ mod tests {
             barred: Barred::default(),
             news: if close { News::of_all() } else { News::default() },
             pool: None,
+            pool_changes: 0,
             widened: false,
             own_sends: true,
         };

@@ -149,6 +149,13 @@ impl<'a> Candidates<'a> {
         }
     }
 
+    /// How often the servers the node may choose among have changed: what is kept about all of them is
+    /// good while this stays the same.
+    #[inline]
+    pub const fn pool_changes(&self) -> u32 {
+        self.view.pool_changes()
+    }
+
     /// The server at a place below [`Self::choosable`], in the order of [`Self::servers`].
     #[inline]
     pub fn server_at(&self, place: u32) -> u32 {
@@ -198,5 +205,40 @@ impl<'a> Candidates<'a> {
         let passing = || self.servers().filter(|&server| is_in(server));
         let count = passing().count();
         (count > 0).then(|| passing().nth(below(stream, count as u32) as usize)).flatten()
+    }
+}
+
+/// Views for tests of policies.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::*;
+    use crate::places::{ByServer, Places};
+    use crate::view::barred::{Barred, KNOWN_AT_START};
+    use crate::view::news::News;
+
+    /// Everybody known, idle, with this capacity.
+    pub(crate) fn view(servers: u32, capacity: u16) -> View {
+        let belief = Belief { sent_quantum: KNOWN_AT_START, capacity, ..Belief::default() };
+        View {
+            beliefs: ByServer::new(&Places::default(), servers, belief),
+            versions: ByServer::new(&Places::default(), servers, 0),
+            barred: Barred::default(),
+            news: News::default(),
+            own_sends: true,
+            pool: None,
+            pool_changes: 0,
+            widened: false,
+        }
+    }
+
+    /// All of them at time 0.
+    pub(crate) fn candidates(view: &View) -> Candidates<'_> {
+        candidates_at(view, 0)
+    }
+
+    /// All of them at a moment.
+    pub(crate) fn candidates_at(view: &View, at_ns: Nanos) -> Candidates<'_> {
+        let exclude = u32::MAX;
+        Candidates { view, oldest_live: KNOWN_AT_START, exclude, at_ns, key: 0, pool: None }
     }
 }

@@ -17,6 +17,11 @@ impl View {
         self.pool.as_ref()
     }
 
+    /// How often that part has changed.
+    pub const fn pool_changes(&self) -> u32 {
+        self.pool_changes
+    }
+
     /// Whether the node is not to know a server.
     #[inline]
     pub fn is_shut(&self, server: ServerId) -> bool {
@@ -61,6 +66,7 @@ impl View {
         }
         self.widened |= !entered.is_empty();
         self.pool = Some(pool);
+        self.pool_changes += 1;
         (left, entered)
     }
 }

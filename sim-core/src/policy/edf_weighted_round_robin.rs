@@ -1,0 +1,75 @@
+//! Weighted round robin by earliest deadlines, as Envoy has it.
+//!
+//! Source: Envoy `ROUND_ROBIN` (`EdfLoadBalancerBase`). Signal: none beyond eligibility; weights are
+//! configured (`servers.weight`). Rule, ties and cost: [`super::edf`]; O(log servers) a decision.
+//!
+//! Parameters: `random_start` (true): a node begins after a random number of picks below the number of
+//! servers, as Envoy does since nodes that start together picked together (its pull request 3271);
+//! `capacity_gate` (false).
+//!
+//! Where it differs: Envoy builds the schedule anew whenever a host's health changes, and the first
+//! picks of a new schedule go to heavy hosts (its issue 31378); here turns of servers that are out
+//! pass, and no schedule starts again.
+
+use crate::config::ParameterList;
+use crate::config::keys::{Key, key};
+use crate::ids::{NodeId, ServerId};
+use crate::rng::Stream;
+use crate::setup::Setup;
+use crate::view::Candidates;
+
+use super::edf::Schedule;
+use super::registry::capacity_gate_key;
+use super::{Parameters, Policy, SelectionIndex};
+
+/// Parameters of [`EdfWeightedRoundRobin`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdfWeightedRoundRobinConfig {
+    /// Start each node at a random place of the schedule.
+    pub random_start: bool,
+    /// Skip servers whose estimated load has reached their capacity.
+    pub capacity_gate: bool,
+}
+
+impl Default for EdfWeightedRoundRobinConfig {
+    fn default() -> Self {
+        Self { random_start: true, capacity_gate: false }
+    }
+}
+
+impl Parameters for EdfWeightedRoundRobinConfig {
+    #[rustfmt::skip] // One key a row.
+    const KEYS: &'static [Key] = &[
+        key("policy.edf_weighted_round_robin.random_start", "", "true", "true, false", "Each node starts at a random place of the schedule.", "false: nodes move in step."),
+        capacity_gate_key!("edf_weighted_round_robin", "false"),
+    ];
+
+    fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
+        let Self { random_start, capacity_gate } = self;
+        list.flag("random_start", random_start);
+        list.flag("capacity_gate", capacity_gate);
+    }
+
+    fn server_bytes(&self) -> usize {
+        Schedule::SERVER_BYTES
+    }
+
+    fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
+        let schedule = Schedule::new(setup.weights(), self.random_start);
+        let capacity_gate = self.capacity_gate;
+        SelectionIndex::Boxed(Box::new(EdfWeightedRoundRobin { schedule, capacity_gate }))
+    }
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct EdfWeightedRoundRobin {
+    schedule: Schedule,
+    capacity_gate: bool,
+}
+
+impl Policy for EdfWeightedRoundRobin {
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        self.schedule.pick(candidates, self.capacity_gate, stream, |_, weight| weight)
+    }
+}
