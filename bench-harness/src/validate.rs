@@ -28,13 +28,16 @@ mod erlang_b;
 mod mm1k;
 mod mg1;
 mod round_robin;
+mod processor_sharing;
 mod fresh; // fresh information
 mod pool;
 mod ordered_hunt;
 mod supermarket;
 mod small_fleets;
 mod finite_fleets;
+mod weighted_split;
 mod stale_board;
+mod stale_curves;
 mod detector;
 mod gossip_rounds;
 mod availability;
@@ -49,11 +52,14 @@ pub static TABLES: &[Table] = &[
     ordered_hunt::TABLE,
     mm1k::TABLE,
     mg1::TABLE,
+    processor_sharing::TABLE,
     supermarket::TABLE,
     small_fleets::TABLE,
     finite_fleets::TABLE,
     round_robin::TABLE,
+    weighted_split::TABLE,
     stale_board::TABLE,
+    stale_curves::TABLE,
     detector::TABLE,
     gossip_rounds::TABLE,
     availability::TABLE,
@@ -61,7 +67,6 @@ pub static TABLES: &[Table] = &[
 
 /// Tables of `data/oracles` that no scenario is compared with, and why.
 pub const NOT_COMPARED: &[(&str, &str)] = &[
-    ("p11_weighted_random_split.csv", "there is no weighted random policy yet"),
     ("p12_jiq_meanfield.csv", "there is no join-idle-queue policy yet"),
     (
         "p15b_gossip_sync_rounds.csv",

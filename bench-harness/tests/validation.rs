@@ -5,11 +5,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use bench_harness::validate::cases;
 use bench_harness::validate::execute::Effort;
 use bench_harness::validate::record::{Line, Totals};
 use bench_harness::validate::rule::Verdict;
 use bench_harness::validate::table::Case;
-use bench_harness::validate::cases;
 
 /// The lines of a case.
 fn run(case: &Case) -> Vec<Line> {
@@ -82,4 +82,11 @@ fn a_detector_that_hears_too_much_is_caught() {
 #[test]
 fn ties_in_another_order_are_caught() {
     assert_caught("hunt-n4-c2-a5-s1", "ties = \"id\"", "ties = \"random\"", &["mean_active"]);
+}
+
+/// The mean wait is the same, whoever is served first; the tail is not.
+#[test]
+fn a_queue_served_from_its_end_is_caught() {
+    let (from, to) = ("[[servers]]\n", "[[servers]]\ndiscipline = \"lifo\"\n");
+    assert_caught("mmc-c1-r0.5", from, to, &["sojourn_p99", "sojourn_p50"]);
 }

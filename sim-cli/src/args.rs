@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::sweep::args::SweepArgs;
-use crate::validate::ValidateArgs;
 use crate::trace::command::TraceCommand;
+use crate::validate::ValidateArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::compare::{METRIC, POLICY};

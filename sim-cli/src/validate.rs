@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::{fs, io};
 
 use bench_harness::sweep::identity::{COMMIT, ENGINE, digest};
+use bench_harness::validate::cases;
 use bench_harness::validate::execute::{Effort, Stopped};
 use bench_harness::validate::page::page;
 use bench_harness::validate::record::{Line, Store, Totals, write};
 use bench_harness::validate::rule::{CONFIDENCE, FAMILY, Verdict, misses_allowed};
 use bench_harness::validate::table::Case;
-use bench_harness::validate::cases;
 use clap::Args as ClapArgs;
 use comfy_table::{CellAlignment, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -88,9 +88,8 @@ enum Failure {
 }
 
 fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> {
-    let temporary = |what: &str, error: &dyn std::fmt::Display| {
-        Failure::Temporary(format!("{what}: {error}"))
-    };
+    let temporary =
+        |what: &str, error: &dyn std::fmt::Display| Failure::Temporary(format!("{what}: {error}"));
     let signals = Signals::catch().map_err(|e| temporary("cannot listen for signals", &e))?;
     let store = args.out.as_ref().map(|out| {
         Store::open(out, &build(args)).map_err(|e| temporary(&out.display().to_string(), &e))
@@ -113,7 +112,8 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
                 let kept = store.as_ref().map_or(Ok(()), |store| store.keep(case, &lines));
                 if let Err(error) = kept {
                     signals.stop.store(true, Relaxed);
-                    *unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+                    *unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                        Some(error);
                 }
                 lines
             }
@@ -122,9 +122,8 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
         done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(index, lines);
         Ok(())
     };
-    let ended: Result<(), Stopped> = pool.install(|| {
-        cases.par_iter().enumerate().map(|(index, case)| one(index, case)).collect()
-    });
+    let ended: Result<(), Stopped> = pool
+        .install(|| cases.par_iter().enumerate().map(|(index, case)| one(index, case)).collect());
     bar.finish_and_clear();
     if let Some(error) = unwritten.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
         return Err(temporary("cannot keep a result", &error));

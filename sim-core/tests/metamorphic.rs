@@ -110,7 +110,8 @@ fn the_order_of_servers_does_not_matter() {
                 let values: Vec<f64> = runs.iter().map(figure).collect();
                 mean_interval(&values, 0.999).unwrap()
             };
-            let latency = of(&|run| run.latency_sum_ns as f64 / run.measured.of(Outcome::Ok) as f64);
+            let latency =
+                of(&|run| run.latency_sum_ns as f64 / run.measured.of(Outcome::Ok) as f64);
             let share = of(&|run| {
                 let picks = |servers: &[sim_core::result::ServerResult]| {
                     servers.iter().map(|server| server.picks).sum::<u64>() as f64
@@ -124,7 +125,11 @@ fn the_order_of_servers_does_not_matter() {
             let (a, b) = (one.half_width.unwrap(), other.half_width.unwrap());
             let gap = (one.mean - other.mean).abs();
             // Turns are the same for whoever is next, so round robin may have no spread at all.
-            assert!(gap <= a.hypot(b) + 1e-3 * one.mean, "{}, {what}: {one:?} {other:?}", policy.name());
+            assert!(
+                gap <= a.hypot(b) + 1e-3 * one.mean,
+                "{}, {what}: {one:?} {other:?}",
+                policy.name()
+            );
             assert!(a <= 0.1 * one.mean, "{}, {what}: too wide to tell", policy.name());
         }
     }
@@ -147,7 +152,10 @@ fn a_default_that_is_written_down_changes_nothing() {
         let mut parts = key.path.splitn(3, '.').skip(1);
         let (Some(policy), Some(parameter)) = (parts.next(), parts.next()) else { continue };
         let Ok(plain) = read(policy, "") else { continue };
-        let ways = [format!("{parameter} = {}", key.default), format!("{parameter} = \"{}\"", key.default)];
+        let ways = [
+            format!("{parameter} = {}", key.default),
+            format!("{parameter} = \"{}\"", key.default),
+        ];
         let Some(written) = ways.iter().find_map(|way| read(policy, way).ok()) else {
             // A default in words: it follows from something else, or there is none.
             assert!(

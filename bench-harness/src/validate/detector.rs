@@ -41,8 +41,14 @@ pub const TABLE: Table = Table {
     ],
     unmeasured: &[
         ("mean_time_to_first_false_s", "a run counts false suspicions and does not time the first"),
-        ("detect_max_s", "a bound that samples approach and never reach; sim-core/tests/detection.rs holds them below it"),
-        ("detect_mean_s", "with loss: it keeps negative times, which lbsim counts as 0 (as detect_mean_clipped_s does)"),
+        (
+            "detect_max_s",
+            "a bound that samples approach and never reach; sim-core/tests/detection.rs holds them below it",
+        ),
+        (
+            "detect_mean_s",
+            "with loss: it keeps negative times, which lbsim counts as 0 (as detect_mean_clipped_s does)",
+        ),
         ("detect_p10_s", "where it is negative, likewise"),
         ("mean_false_suspicion_s", "where there are fewer than one in 10 000 s"),
     ],
@@ -56,8 +62,7 @@ fn experiment(row: &Row, variant: &str) -> Result<Experiment, &'static str> {
     let (timeout, loss) = (row.number("timeout"), row.number("loss"));
     let is_crash = variant == "crash";
     let servers = if is_crash { 12_000.0 } else { 50.0 };
-    let heartbeat =
-        format!("interval = \"1s\"\nfailure_timeout = \"{timeout}s\"\nloss = {loss}\n");
+    let heartbeat = format!("interval = \"1s\"\nfailure_timeout = \"{timeout}s\"\nloss = {loss}\n");
     // A request a second: what is looked at are the views.
     let service = "exponential = { mean = \"10ms\" }";
     let mut body = fleet(servers, 1.0, "unbounded", service, 1.0 / SECOND)

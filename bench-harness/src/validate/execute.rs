@@ -88,7 +88,14 @@ impl Effort<'_> {
         mix(mix(self.seed ^ name).wrapping_add(round)) >> 1
     }
 
-    fn line(&self, case: &Case, target: &Target, judged: Judgement, window: f64, round: u64) -> Line {
+    fn line(
+        &self,
+        case: &Case,
+        target: &Target,
+        judged: Judgement,
+        window: f64,
+        round: u64,
+    ) -> Line {
         Line {
             case: case.name(),
             table: case.table.name.to_owned(),
@@ -138,7 +145,8 @@ impl Effort<'_> {
                 Ok(targets.iter().map(|target| (target.column.measure)(&seen)).collect())
             })
             .collect();
-        let by_replication = by_replication.into_iter().collect::<Result<Vec<Values>, Stopped>>()?;
+        let by_replication =
+            by_replication.into_iter().collect::<Result<Vec<Values>, Stopped>>()?;
         let of = |index: usize| by_replication.iter().map(|values| values[index]).collect();
         Ok((0..targets.len()).map(of).collect())
     }

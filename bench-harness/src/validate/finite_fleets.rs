@@ -26,7 +26,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
-    quick: &["fin-jsqd-n100-d2-c1-l0.7-with", "fin-jsqd-n100-d2-c1-l0.7-without"],
+    quick: &["fin-jsqd-n100-d2-c1-l0.5-without"],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {

@@ -33,19 +33,19 @@ pub const TABLE: Table = Table {
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
     let (nodes, fanout) = (row.number("N"), row.number("fanout"));
     if row.text("mode") != "push" {
-        return Err("an answer takes a message there and one back, so pull and push-pull have no rounds in step; \
-                    sim-core/tests/gossip_rounds.rs drives the exchange itself in rounds and compares them");
+        return Err(
+            "an answer takes a message there and one back, so pull and push-pull have no rounds in step; \
+                    sim-core/tests/gossip_rounds.rs drives the exchange itself in rounds and compares them",
+        );
     }
     if nodes > 1_000.0 {
         return Err("10 000 nodes take too long; the chain is the same");
     }
     let service = "exponential = { mean = \"10ms\" }";
     let round_ns = SERVICE_NS;
-    let heartbeat =
-        format!("interval = \"{}ns\"\nfanout.home = 1\n", ROUNDS * round_ns);
+    let heartbeat = format!("interval = \"{}ns\"\nfanout.home = 1\n", ROUNDS * round_ns);
     let body = format!("[nodes]\ncount = {nodes}\n")
-        + &fleet(1.0, 1.0, "unbounded", service, 1e-3)
-            .replace("interval = \"100s\"\n", &heartbeat)
+        + &fleet(1.0, 1.0, "unbounded", service, 1e-3).replace("interval = \"100s\"\n", &heartbeat)
         + RANDOM
         + &format!(
             "[gossip]\ninterval = \"{round_ns}ns\"\nfanout = {fanout}\nmode = \"push\"\npayload = \"full\"\n"

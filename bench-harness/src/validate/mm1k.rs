@@ -32,7 +32,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: accounted_or_cell,
     rule: rule_of_column,
-    quick: &["mm1k-K2-r0.9", "mm1k-K5-r1.0", "mm1k-K5-r1.5"],
+    quick: &["mm1k-K2-r0.9", "mm1k-K5-r1.5"],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {

@@ -125,8 +125,8 @@ pub struct Judgement {
 pub fn judge(rule: Rule, theory: f64, theory_se: f64, values: &[Option<f64>]) -> Judgement {
     let known: Vec<f64> = values.iter().copied().flatten().filter(|x| x.is_finite()).collect();
     let interval = mean_interval(&known, CONFIDENCE);
-    let (mean, half_width) =
-        interval.map_or((f64::NAN, f64::INFINITY), |i| (i.mean, i.half_width.unwrap_or(f64::INFINITY)));
+    let (mean, half_width) = interval
+        .map_or((f64::NAN, f64::INFINITY), |i| (i.mean, i.half_width.unwrap_or(f64::INFINITY)));
     let t = student_t((values.len() as u32).max(2) - 1, CONFIDENCE);
     let slack = rule.tolerance() * f64::max(theory.abs(), if rule == Rule::Rx { 1.0 } else { 0.0 });
     let allowed = if rule == Rule::Rx { slack } else { half_width.hypot(t * theory_se) + slack };
@@ -199,7 +199,10 @@ mod tests {
         for n in [50, 500, 2_000] {
             let allowed = misses_allowed(n);
             let (mean, sd) = (n as f64 * 0.01, (n as f64 * 0.01 * 0.99).sqrt());
-            assert!((allowed as f64 - mean) / sd > 2.9 && (allowed as f64 - mean) / sd < 5.0, "{n}");
+            assert!(
+                (allowed as f64 - mean) / sd > 2.9 && (allowed as f64 - mean) / sd < 5.0,
+                "{n}"
+            );
         }
     }
 }

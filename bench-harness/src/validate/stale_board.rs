@@ -34,39 +34,50 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
-    quick: &["stale-d2-T5-l0.7@at_once", "stale-d2-T5-l0.7@own_phases"],
+    quick: &["stale-d2-T5-l0.7@own_phases"],
 };
 
 fn experiment(row: &Row, variant: &str) -> Result<Experiment, &'static str> {
     let (load, interval) = (row.number("lam"), row.get("T"));
-    let service = "exponential = { mean = \"10ms\" }";
     let d = row.text("d");
     let Some(interval) = interval else {
+        let service = "exponential = { mean = \"10ms\" }";
         // Who draws one server looks at no board.
         let rate = 100.0 * load;
         let body = fleet(100.0, 1.0, "unbounded", service, rate) + RANDOM;
         let warmup = 10.0 / (1.0 - load).powi(2);
         return Ok(Experiment::new(SERVICE_NS / 10, &body, warmup, rate));
     };
-    let hop = (SERVICE_NS as f64 * HOP) as u64;
-    let ns = interval * SERVICE_NS as f64;
-    let heartbeat = format!(
-        "[heartbeat]\ninterval = \"{ns}ns\"\nsynchronised = {}\n",
-        variant == "at_once"
-    );
     let choices = if d == "inf" { "\"all\"" } else { d };
-    let body = fleet(SERVERS, 1.0, "unbounded", service, SERVERS * load)
-        .replace("[heartbeat]\ninterval = \"100s\"\n", &heartbeat)
-        + &format!(
-            "[policy.two_choices]\nchoices = {choices}\nreplacement = false\nsignal = \"reported\"\n\
-             ties = \"random\"\ncapacity_gate = false\n"
-        );
+    let mut experiment = board(SERVERS, load, interval, choices, false, variant == "at_once");
     // Contraction over 40 updates, where it is slow, says how long the start is felt.
     let slow = row.number("phase_map_40");
     let updates = if slow > 0.5 { 1_000.0 } else { 100.0 };
-    let warmup = f64::max(20.0 / (1.0 - load), updates * interval);
-    let mut experiment = Experiment::new(hop, &body, warmup, SERVERS * load);
+    experiment.warmup = f64::max(20.0 / (1.0 - load), updates * interval);
     // Whole cycles, for a cycle is not the same all along.
     experiment.pilot = f64::max(20.0, 10.0 * interval);
     Ok(experiment)
+}
+
+/// `n` servers of one slot at load `load` that report every `interval` services, and the least loaded
+/// of `choices` by the last reports alone.
+pub fn board(
+    n: f64,
+    load: f64,
+    interval: f64,
+    choices: &str,
+    replacement: bool,
+    at_once: bool,
+) -> Experiment {
+    let service = "exponential = { mean = \"10ms\" }";
+    let ns = (interval * SERVICE_NS as f64).round();
+    let heartbeat = format!("[heartbeat]\ninterval = \"{ns}ns\"\nsynchronised = {at_once}\n");
+    let body = fleet(n, 1.0, "unbounded", service, n * load)
+        .replace("[heartbeat]\ninterval = \"100s\"\n", &heartbeat)
+        + &format!(
+            "[policy.two_choices]\nchoices = {choices}\nreplacement = {replacement}\n\
+             signal = \"reported\"\nties = \"random\"\ncapacity_gate = false\n"
+        );
+    let hop = (SERVICE_NS as f64 * HOP) as u64;
+    Experiment::new(hop, &body, 100.0, n * load)
 }
