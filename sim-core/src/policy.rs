@@ -35,8 +35,10 @@ pub mod smooth_weighted_round_robin;
 pub mod nginx_least_connections;
 pub mod nginx_random_two;
 pub mod nginx_least_time;
+pub mod load_interpretation;
 
 pub use custom::{CustomPolicy, Factory};
+pub use load_interpretation::LoadInterpretation;
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
 pub use registry::{Needs, Parameters};

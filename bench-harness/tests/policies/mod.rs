@@ -37,7 +37,7 @@ fn boxed(rng: &mut Stream) -> PolicyConfig {
     };
     let (default_rtt_ns, failure_penalty_ns) = (some_ns(0.5), some_ns(0.5));
     let tau_ns = some_ns(1.0).unwrap_or(1);
-    match rng.random_range(0..11) {
+    match rng.random_range(0..12) {
         0 => PolicyConfig::WeightedRandom(WeightedRandomConfig { capacity_gate }),
         1 => PolicyConfig::SmoothWeightedRoundRobin(SmoothWeightedRoundRobinConfig {
             failing,
@@ -68,6 +68,12 @@ fn boxed(rng: &mut Stream) -> PolicyConfig {
         9 => PolicyConfig::NginxLeastTime(NginxLeastTimeConfig {
             inflight: rng.random_bool(0.5),
             failing,
+            capacity_gate,
+        }),
+        10 => PolicyConfig::LoadInterpretation(LoadInterpretationConfig {
+            mode: [Interpretation::Basic, Interpretation::Aggressive][rng.random_range(0..2)],
+            phase_ns: default_rtt_ns,
+            rate_window_ns: tau_ns,
             capacity_gate,
         }),
         _ => PolicyConfig::PeakEwma(PeakEwmaConfig {

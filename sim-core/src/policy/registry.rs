@@ -16,6 +16,7 @@ use crate::setup::Setup;
 pub use super::custom::CustomPolicy;
 pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
+pub use super::load_interpretation::Interpretation;
 pub use super::lowest_latency::LatencyTies;
 pub use super::nginx::Failing;
 pub use super::two_choices::{Choices, DrawTies, LoadSignal};
@@ -215,6 +216,8 @@ registry! {
         "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
+    load_interpretation::LoadInterpretationConfig as LoadInterpretation = "load_interpretation":
+        "Dahlin's: reported loads read with their age, so that all servers end up level.";
     ring_hash::RingHashConfig as RingHash = "ring_hash":
         "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
     maglev::MaglevConfig as Maglev = "maglev":
