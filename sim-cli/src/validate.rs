@@ -142,7 +142,7 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
 fn effort<'a>(args: &ValidateArgs, stop: &'a AtomicBool) -> Effort<'a> {
     static FINISHED: AtomicU64 = AtomicU64::new(0);
     let events_max = if args.quick { EVENTS_MAX_QUICK } else { EVENTS_MAX };
-    Effort { seed: args.seed, events_max, stop, finished: &FINISHED }
+    Effort { seed: args.seed, events_max, repeats: true, stop, finished: &FINISHED }
 }
 
 /// What the results of a folder depend on beside the cases: the program itself, byte for byte, the

@@ -181,6 +181,7 @@ pub(crate) mod fixture {
             speed,
             conduct: Conduct::default(),
             weight: 1.0,
+            priority: 0,
         };
         let delay = DelayLaw::Constant { mean_ns: 500 * MICROSECOND };
         Scenario {
@@ -232,6 +233,7 @@ pub(crate) mod fixture {
             },
             gossip: None,
             subset: None,
+            priorities: crate::config::PrioritiesConfig::default(),
             judgement: JudgementConfig::default(),
             membership: None,
             faults: Vec::new(),

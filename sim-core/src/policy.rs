@@ -9,6 +9,8 @@
 
 pub mod registry;
 mod custom;
+mod preset;
+mod presets;
 pub mod least_bad;
 
 pub mod keyed;
@@ -19,6 +21,7 @@ pub mod rendezvous;
 pub mod ring_hash;
 pub mod round_robin;
 pub mod two_choices;
+pub mod tiered; // any of them, over servers in tiers
 
 pub mod roll; // who is in a schedule
 pub mod alias; // weighted draws

@@ -23,6 +23,8 @@ pub struct Effort<'a> {
     pub seed: u64,
     /// Most events of a case in its first round, over all replications.
     pub events_max: f64,
+    /// Whether what missed gets a second measurement.
+    pub repeats: bool,
     /// Set from outside: what goes on is dropped.
     pub stop: &'a AtomicBool,
     /// Replications finished, for progress.
@@ -66,7 +68,7 @@ impl Effort<'_> {
             Verdict::Miss | Verdict::NoValue => true,
             Verdict::TooWide => line.half_width <= AGAIN.sqrt() * line.widest,
         };
-        if lines.iter().any(may_help) {
+        if self.repeats && lines.iter().any(may_help) {
             // What cannot be longer is done again as it is.
             let window = if experiment.is_scalable { window * AGAIN } else { window };
             let second = self.replicate(case, &targets, window, 2)?;

@@ -43,7 +43,9 @@ fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
         "jsq2-with" => ("2", true),
         "jsq2-without" => ("2", false),
         _ => {
-            return Err("a policy that knows idle servers only is not one of the choices of a node");
+            return Err(
+                "a policy that knows idle servers only is not one of the choices of a node",
+            );
         }
     };
     Ok(fresh::choices(n, load, choices, replacement, 10.0 / (1.0 - load).powi(2)))

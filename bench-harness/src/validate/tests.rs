@@ -1,7 +1,3 @@
-use std::sync::atomic::{AtomicBool, AtomicU64};
-
-use super::execute::Effort;
-use super::record::Totals;
 use super::*;
 
 #[test]
@@ -16,15 +12,6 @@ fn names_are_unique_and_the_quick_form_exists() {
             assert!(all.iter().any(|name| name == quick), "{quick} of {}", table.name);
         }
     }
-}
-
-#[test]
-fn a_row_agrees() {
-    let (stop, finished) = (AtomicBool::new(false), AtomicU64::new(0));
-    let effort = Effort { seed: 1, events_max: 3e7, stop: &stop, finished: &finished };
-    let case = cases(true, Some("erlb-c4-a4@constant")).remove(0);
-    let lines = effort.run(&case).expect("nobody stops it");
-    assert!(Totals::of(&lines).failed == 0, "{lines:#?}");
 }
 
 #[test]
