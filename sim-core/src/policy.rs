@@ -24,6 +24,7 @@ pub mod two_choices;
 pub mod tiered; // any of them, over servers in tiers
 
 pub mod roll; // who is in a schedule
+pub mod weights; // where weights come from
 pub mod alias; // weighted draws
 pub mod weighted_random;
 pub mod edf; // earliest deadline first

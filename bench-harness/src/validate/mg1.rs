@@ -42,7 +42,7 @@ fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
         ("uniform", _) => "uniform = { min = \"0s\", max = \"20ms\" }".to_owned(),
         (law, _) => law_of_mean_one(law).to_owned(),
     };
-    let warmup = 10.0 * f64::max(1.0, (1.0 + scv) / 2.0) / (1.0 - load).powi(2);
+    let warmup = 10.0 * f64::max(1.0, f64::midpoint(1.0, scv)) / (1.0 - load).powi(2);
     Ok(Experiment::new(SERVICE_NS, &station(1.0, "unbounded", &law, load), warmup, load))
 }
 

@@ -23,6 +23,7 @@ pub use super::nginx::Failing;
 pub use super::preset::{Preset, PresetPolicy, Setting};
 pub use super::presets::PRESETS;
 pub use super::two_choices::{Choices, DrawTies, LoadSignal};
+pub use super::weights::{WeightSource, WeightsConfig};
 
 /// What a policy needs beyond reports and the node's own counts. What is not asked for does not exist in
 /// a run, and costs nothing.
