@@ -3,7 +3,8 @@
 use sim_core::config::{
     Arrivals, Choices, ClientsConfig, Conduct, DrawTies, EngineConfig, Fanout, HeartbeatConfig,
     JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig, NodesConfig,
-    PolicyConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig, WorkloadConfig,
+    PolicyConfig, PrioritiesConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig,
+    WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
@@ -70,6 +71,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
             speed: 1.0,
             conduct: Conduct::default(),
             weight: 1.0,
+            priority: 0,
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate },
@@ -91,6 +93,7 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         },
         gossip: None,
         subset: None,
+        priorities: PrioritiesConfig::default(),
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

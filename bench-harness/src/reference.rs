@@ -18,6 +18,7 @@ mod node;
 mod pace;
 mod peers;
 mod requests;
+mod scan;
 mod server;
 mod serving;
 mod subsets;

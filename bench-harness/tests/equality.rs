@@ -98,6 +98,7 @@ fn random_case(seed: u64) -> Case {
     nodes::add_membership(&mut scenario);
     keyed::add(&mut scenario, &mut trace);
     keyed::narrow(&mut scenario);
+    keyed::rank(&mut scenario);
     assert_eq!(scenario.validate(), Ok(()), "{}", scenario.name);
     Case { scenario, trace }
 }
@@ -286,6 +287,7 @@ fn random_group(unit: u64, rng: &mut Stream) -> ServerGroup {
         speed: [1.0, 0.5, 2.0][rng.random_range(0..3)],
         conduct: Conduct::default(),
         weight: 1.0,
+        priority: 0,
     }
 }
 

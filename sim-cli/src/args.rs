@@ -122,6 +122,8 @@ pub enum Topic {
     SweepKeys,
     /// Policies and their parameters
     Policies,
+    /// Real systems' defaults: every value and where it is read
+    Presets,
     /// Kinds of fault and their parameters
     Faults,
     /// Figures of a run: CSV columns, names under [expect] and in JSON

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sim_core::config::{
     Arrivals, ClientsConfig, Conduct, EngineConfig, Fanout, HeartbeatConfig, JudgementConfig,
-    NetworkConfig, NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario,
-    ServerGroup, WorkloadConfig,
+    NetworkConfig, NodesConfig, PolicyConfig, PrioritiesConfig, RandomConfig, Retries,
+    RoundRobinConfig, Scenario, ServerGroup, WorkloadConfig,
 };
 use sim_core::latency_table::LatencyTable;
 use sim_core::law::{DelayLaw, ServiceLaw};
@@ -47,6 +47,7 @@ pub fn scenario() -> Scenario {
             speed: 1.0,
             conduct: Conduct::default(),
             weight: 1.0,
+            priority: 0,
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate: 110.0 },
@@ -71,6 +72,7 @@ pub fn scenario() -> Scenario {
         },
         gossip: None,
         subset: None,
+        priorities: PrioritiesConfig::default(),
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use bench_harness::sweep::keys::KEYS as SWEEP_KEYS;
 use comfy_table::{ContentArrangement, Table};
 use sim_core::config::keys::{FAULTS, KEYS, Key, POLICIES};
+use sim_core::config::{PRESETS, Preset, Setting};
 
 use crate::args::Topic;
 use crate::{metrics, output};
@@ -16,6 +17,7 @@ pub fn list(what: Topic) -> ExitCode {
         Topic::SweepKeys => table(SWEEP_KEYS.iter(), "") + "\n",
         Topic::Metrics => metrics::metrics(),
         Topic::Policies => policies(),
+        Topic::Presets => presets(),
         Topic::Faults => {
             let common = table(KEYS.iter().filter(|key| is_common(key)), "faults.N.");
             format!("[[faults]]\n{common}\n\n{}", groups("faults.N.", FAULTS))
@@ -41,6 +43,26 @@ fn groups(prefix: &str, names: &[&str]) -> String {
         format!("{name}\n{}\n", table(keys, &prefix))
     };
     names.iter().map(group).collect::<Vec<_>>().join("\n")
+}
+
+/// Every preset: the system, the policy behind it, each value and its source.
+fn presets() -> String {
+    let one = |preset: &Preset| {
+        let Preset { name, system, policy, settings, beside } = *preset;
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(["key", "value", "source"]);
+        for Setting { key, value, source } in settings {
+            table.add_row([key, value, source]);
+        }
+        let beside =
+            if beside.is_empty() { String::new() } else { format!("beside it: {beside}\n") };
+        format!("{name}: {system}\npolicy {policy}\n{beside}{}\n", table.trim_fmt())
+    };
+    let head = "[policy]\npreset = \"NAME\", or [\"NAME\", \"NAME\"]; [policy.NAME] holds what is to differ\n";
+    let presets = PRESETS.iter().map(one).collect::<Vec<_>>();
+    format!("{head}\n{}", presets.join("\n"))
 }
 
 /// When and how long: what all kinds of fault have.

@@ -59,6 +59,8 @@ pub use scenario::{Check, ReadFile, Source};
 pub use targets::Targets;
 pub use trace::{CsvColumns, TraceConfig, TraceFormat};
 
+pub(crate) use policy::preset_defaults;
+
 pub use crate::policy::registry::*;
 
 use crate::law::{DelayLaw, ServiceLaw};
@@ -108,6 +110,8 @@ pub struct Scenario {
     pub gossip: Option<GossipConfig>,
     /// Which servers a node knows; `None`: all.
     pub subset: Option<SubsetConfig>,
+    /// How tiers of servers share the requests; without servers of a priority above 0, of no effect.
+    pub priorities: PrioritiesConfig,
     /// What nodes make of the servers beyond their reports.
     pub judgement: JudgementConfig,
     /// How nodes find each other; `None`: every node knows all nodes for ever.
@@ -174,6 +178,9 @@ pub struct ServerGroup {
     /// What an operator says of the server's strength, relative to others; known to every node from
     /// the start, and no part of reports. Only weighted policies look at it. Above 0.
     pub weight: f64,
+    /// The tier of these servers: 0 gets all requests while enough of it is healthy; see
+    /// [`crate::tiers`]. In `0..=127`.
+    pub priority: u32,
 }
 
 /// Where requests come from and how long they are pursued.
@@ -303,6 +310,22 @@ pub enum SubsetConfig {
     },
 }
 
+/// How tiers of servers share the requests; see [`crate::tiers`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PrioritiesConfig {
+    /// A tier is well if this many times its healthy servers are all of them; in `[1, 100]`.
+    pub overprovisioning: f64,
+    /// A tier with a smaller share of healthy servers uses all of them, when no tier can help out; in
+    /// `[0, 1]`, 0 for never.
+    pub panic: f64,
+}
+
+impl Default for PrioritiesConfig {
+    fn default() -> Self {
+        Self { overprovisioning: 1.4, panic: 0.5 }
+    }
+}
+
 /// What a scenario must show: a bound on a metric's mean over the replications.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
@@ -357,6 +380,11 @@ impl Scenario {
             _ => None,
         });
         self.servers.iter().chain(added)
+    }
+
+    /// Whether servers are in tiers.
+    pub fn has_tiers(&self) -> bool {
+        self.all_groups().any(|group| group.priority > 0)
     }
 
     /// Service slots of all configured servers together.

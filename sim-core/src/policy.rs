@@ -9,6 +9,8 @@
 
 pub mod registry;
 mod custom;
+mod preset;
+mod presets;
 pub mod least_bad;
 
 pub mod keyed;
@@ -19,8 +21,10 @@ pub mod rendezvous;
 pub mod ring_hash;
 pub mod round_robin;
 pub mod two_choices;
+pub mod tiered; // any of them, over servers in tiers
 
 pub mod roll; // who is in a schedule
+pub mod weights; // where weights come from
 pub mod alias; // weighted draws
 pub mod weighted_random;
 pub mod edf; // earliest deadline first
@@ -35,8 +39,10 @@ pub mod smooth_weighted_round_robin;
 pub mod nginx_least_connections;
 pub mod nginx_random_two;
 pub mod nginx_least_time;
+pub mod load_interpretation;
 
 pub use custom::{CustomPolicy, Factory};
+pub use load_interpretation::LoadInterpretation;
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
 pub use registry::{Needs, Parameters};

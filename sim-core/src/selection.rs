@@ -258,7 +258,7 @@ impl<P: Policy> Desk<'_, P> {
         // No key and no pool: with either, nodes work carefully.
         let candidates = Candidates::new(self.view, self.freshness, at_ns, None);
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
-        debug_assert!(chosen.is_none_or(|server| candidates.is_eligible(server.0, false)));
+        debug_assert!(self.is_sound(&candidates, chosen));
         match chosen {
             Some(server) => {
                 let demand = arrival.demand;
@@ -269,12 +269,21 @@ impl<P: Policy> Desk<'_, P> {
         }
     }
 
+    /// Nobody is chosen who is not eligible, unless a tier may panic.
+    fn is_sound(&self, candidates: &Candidates<'_>, chosen: Option<ServerId>) -> bool {
+        self.setup.tiers.is_some()
+            || chosen.is_none_or(|server| candidates.is_eligible(server.0, false))
+    }
+
     /// Chooses a server for a request about `key`.
     fn choose(&mut self, at_ns: Nanos, key: u64, exclude: Option<ServerId>) -> Option<ServerId> {
         let candidates =
             Candidates::new(self.view, self.freshness, at_ns, exclude).with_key(key).within_pool();
+        if candidates.choosable() == 0 {
+            return None;
+        }
         let chosen = self.policy.choose(&candidates, &mut self.streams.policy);
-        debug_assert!(chosen.is_none_or(|server| candidates.is_eligible(server.0, false)));
+        debug_assert!(self.is_sound(&candidates, chosen));
         chosen
     }
 

@@ -6,7 +6,7 @@ use bevy_ecs::prelude::Resource;
 
 use crate::config::{
     Arrivals, ClientsConfig, Detector, Fanout, GossipConfig, HeartbeatConfig, JudgementConfig,
-    OnNoServer, PolicyConfig, Scenario, Slowdown, SubsetConfig,
+    OnNoServer, PolicyConfig, PrioritiesConfig, Scenario, Slowdown, SubsetConfig,
 };
 use crate::hashing::{Hasher, SharedTable};
 use crate::ids::{NodeId, ServerId};
@@ -18,6 +18,7 @@ use crate::policy::Needs;
 use crate::popularity::KeySampler;
 use crate::rng::{Purpose, Rng, Stream, stream};
 use crate::ticks::Ticks;
+use crate::tiers::Tiers;
 use crate::time::{Nanos, rounded, seconds};
 
 use conduct::ConductSetup;
@@ -55,6 +56,8 @@ pub struct Setup {
     pub node_node: DelaySampler,
     /// Mean delay there and back [ns].
     pub round_trip_ns: f64,
+    /// Tiers of servers, where there are several.
+    pub tiers: Option<Tiers>,
     /// Nodes know a part of the servers.
     pub subset: Option<SubsetConfig>,
     /// The law of keys; `None` where a trace brings them or there are none.
@@ -168,6 +171,15 @@ fn reports_a_request(scenario: &Scenario) -> f64 {
     reports / seconds(scenario.heartbeat.interval_ns) / requests
 }
 
+/// Which tier every server is in.
+fn tiers(scenario: &Scenario) -> Tiers {
+    let groups = scenario.all_groups();
+    let of: Vec<u8> =
+        groups.flat_map(|group| (0..group.count).map(|_| group.priority as u8)).collect();
+    let PrioritiesConfig { overprovisioning, panic } = scenario.priorities;
+    Tiers { of: of.into(), overprovisioning, panic }
+}
+
 impl Setup {
     /// From here on nothing happens any more [ns]: the run ends on the boundary after its window at the
     /// earliest.
@@ -224,6 +236,7 @@ impl Setup {
             node_node: scenario.network.node_node.sampler(),
             round_trip_ns: scenario.network.node_server.mean_ns()
                 + scenario.network.server_node.mean_ns(),
+            tiers: scenario.has_tiers().then(|| tiers(scenario)),
             subset: scenario.subset,
             keys: scenario.workload.keys.map(|keys| keys.sampler()),
             table: SharedTable::default(),
@@ -246,7 +259,7 @@ impl Setup {
             retry_budget_ppm: scenario.workload.retries.budget_ppm,
             clients: scenario.workload.clients.clone(),
             needs: scenario.policies[policy].needs(),
-            policy: scenario.policies[policy].clone(),
+            policy: scenario.policies[policy].plain().clone(),
             plan: Plan::new(scenario, &ticks, replication, limit_ns),
             reports_a_request: reports_a_request(scenario),
             places: Places::default(),
@@ -301,7 +314,7 @@ impl Setup {
 
     /// Policies choose among a part of the servers.
     pub const fn is_layered(&self) -> bool {
-        self.subset.is_some()
+        self.subset.is_some() || self.tiers.is_some()
     }
 
     /// Where servers and keys stand in the tables of this run.

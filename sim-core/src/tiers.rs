@@ -12,6 +12,37 @@
 //! 60 % healthy: 50 to 50; 25 % and 100 %: 25 to 75) leave out the overprovisioning of 1.4 that the
 //! other rows, its other table (70 to 30 and 35 to 65) and its code have; we have it.
 
+use std::sync::Arc;
+
+/// The tiers of a run.
+#[derive(Clone, Debug)]
+pub struct Tiers {
+    /// The tier of every server, by id.
+    pub of: Arc<[u8]>,
+    /// How much better than its health a tier does.
+    pub overprovisioning: f64,
+    /// Share of healthy servers below which a tier panics.
+    pub panic: f64,
+}
+
+impl Tiers {
+    /// Number of tiers, empty ones between others included.
+    pub fn count(&self) -> usize {
+        self.of.iter().max().map_or(0, |&last| usize::from(last) + 1)
+    }
+}
+
+/// The tier within which a choice is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The tier of every server.
+    pub of: &'a [u8],
+    /// Which one.
+    pub tier: u8,
+    /// All its servers may be used, healthy or not.
+    pub panics: bool,
+}
+
 /// A tier of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tier {

@@ -34,6 +34,7 @@ fn random_scenario(seed: u64) -> Scenario {
             speed: [0.5, 1.0, 3.0][rng.random_range(0..3)],
             conduct: Conduct::default(),
             weight: 1.0,
+            priority: 0,
         })
         .collect();
     let slots: f64 =

@@ -312,3 +312,37 @@ fn shares_within_a_second_of_linkerd_2016_come_out() {
         assert!((mean - expected).abs() < within, "{policy}: {mean}, published {expected}");
     }
 }
+
+/// Goal: reported weights follow what servers can do. Method: servers of three speeds under little load,
+/// so that latencies are service times; shares of what each group has served, after the blackout.
+#[test]
+fn reported_weights_follow_the_speed_of_servers() {
+    for policy in ["static_stride", "edf_weighted_round_robin"] {
+        let mut text = format!(
+            "name = \"weights\"\nduration = \"40s\"\nwarmup = \"20s\"\n\
+             policy.{policy} = {{ weights = \"reported\" }}\n\
+             workload.arrivals.poisson.rate = \"200/s\"\n"
+        );
+        for speed in [1, 2, 5] {
+            text += "[[servers]]\ncount = 4\ncapacity = 8\nservice.constant.mean = \"20ms\"\n";
+            let _ = writeln!(text, "speed = {speed}");
+        }
+        let scenario = Scenario::parse(&text, &[], &|_| Err(String::new())).unwrap();
+        let result = simulate(&scenario, 0, 0, Options::default(), &|_| {}).unwrap();
+        // Work done in the window is requests served in it, as service times are constant.
+        let speeds = [1.0, 2.0, 5.0];
+        let of = |group: usize| {
+            let servers = &result.servers[4 * group..4 * group + 4];
+            let busy_ns: u128 = servers.iter().map(|server| server.busy_ns).sum();
+            busy_ns as f64 * speeds[group]
+        };
+        let sum = of(0) + of(1) + of(2);
+        for (group, share) in [(0, 0.125), (1, 0.25), (2, 0.625)] {
+            let found = of(group) / sum;
+            assert!(
+                (found - share).abs() < 0.01,
+                "{policy}: {found} of group {group}, not {share}"
+            );
+        }
+    }
+}

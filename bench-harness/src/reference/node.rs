@@ -1,13 +1,13 @@
 //! A node of the reference engine: its view, its requests, its rules for retries.
 
-use sim_core::config::{Arrivals, LatencyTies, LowestLatencyConfig, PolicyConfig};
+use sim_core::config::{Arrivals, PolicyConfig};
 use sim_core::ids::{NodeId, ServerId};
 use sim_core::judge::track::Now;
 use sim_core::meters::NodeMeters;
 use sim_core::network::Report;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
-use sim_core::policy::{self, Policy, SelectionIndex};
+use sim_core::policy::{Policy, SelectionIndex};
 use sim_core::result::{NodeResult, Outcome};
 use sim_core::rng::Stream;
 use sim_core::roster::Roster;
@@ -22,6 +22,7 @@ use super::budgets::{Hedges, Purse};
 use super::judge::Bench;
 use super::peers::Talk;
 use super::requests::{Ask, Request, Try};
+use super::scan::TierScan;
 use super::server::Job;
 
 /// How the reference finds the lowest latency.
@@ -36,24 +37,14 @@ pub enum LatencyChoice {
 /// A policy of the reference engine.
 pub enum Chooser {
     Shared(SelectionIndex),
-    Scan(LatencyScan),
+    Scan(TierScan),
 }
 
 impl Chooser {
     fn new(setup: &Setup, id: NodeId, choice: LatencyChoice, stream: &mut Stream) -> Self {
         match (&setup.policy, choice) {
             (PolicyConfig::LowestLatency(parameters), LatencyChoice::Scan) => {
-                let LowestLatencyConfig { own_sends: _, ties, capacity_gate } = *parameters;
-                let mut rank = |_| match ties {
-                    LatencyTies::Random => policy::tie_step(stream),
-                    LatencyTies::Id => 0,
-                };
-                Self::Scan(LatencyScan {
-                    rank: (0..setup.servers).map(&mut rank).collect(),
-                    virtual_time: 0,
-                    ties,
-                    capacity_gate,
-                })
+                Self::Scan(TierScan::new(setup, parameters, stream))
             }
             _ => Self::Shared(SelectionIndex::new(setup, id, stream)),
         }
@@ -72,29 +63,6 @@ impl Chooser {
             Self::Shared(index) => oracle.show(view, index),
             Self::Scan(_) => oracle.show_to(view, |_, _| {}),
         }
-    }
-}
-
-/// The seed rule, written the slow and obvious way.
-pub struct LatencyScan {
-    rank: Vec<u64>,
-    virtual_time: u64,
-    ties: LatencyTies,
-    capacity_gate: bool,
-}
-
-impl LatencyScan {
-    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
-        let eligible =
-            (0..candidates.len()).filter(|&s| candidates.is_eligible(s, self.capacity_gate));
-        let keyed =
-            eligible.map(|s| (candidates.belief(s).latency_ns.to_bits(), self.rank[s as usize], s));
-        let (_, rank, server) = keyed.min()?;
-        if self.ties == LatencyTies::Random {
-            self.virtual_time = self.virtual_time.max(rank);
-            self.rank[server as usize] = self.virtual_time + policy::tie_step(stream);
-        }
-        Some(ServerId(server))
     }
 }
 
@@ -242,9 +210,14 @@ impl Node {
         let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
         let candidates =
             Candidates::new(&self.view, &freshness, at_ns, exclude).with_key(key).within_pool();
+        if candidates.choosable() == 0 {
+            return None;
+        }
         match &mut self.chooser {
             Chooser::Shared(index) => index.choose(&candidates, &mut self.streams.policy),
-            Chooser::Scan(scan) => scan.choose(&candidates, &mut self.streams.policy),
+            Chooser::Scan(scan) => {
+                scan.choose(setup, &self.view, &candidates, &mut self.streams.policy)
+            }
         }
     }
 

@@ -1,8 +1,8 @@
-//! Random keys for requests and random subsets of servers, drawn apart from the rest of a case.
+//! Random keys for requests, random subsets and random tiers of servers, drawn apart from the rest of a case.
 
 use sim_core::config::{
-    Arrivals, BoundConfig, MaglevConfig, PolicyConfig, RendezvousConfig, RingHashConfig, Scenario,
-    SubsetConfig, TraceConfig, TraceFormat,
+    Arrivals, BoundConfig, FaultKind, MaglevConfig, PolicyConfig, PrioritiesConfig,
+    RendezvousConfig, RingHashConfig, Scenario, SubsetConfig, TraceConfig, TraceFormat,
 };
 use sim_core::hashing::bound::Overflow;
 use sim_core::popularity::Popularity;
@@ -74,4 +74,23 @@ fn by_key(rng: &mut Stream, servers: u32) -> PolicyConfig {
             PolicyConfig::Maglev(MaglevConfig { table_size, bound, capacity_gate })
         }
     }
+}
+
+/// Puts the servers of some cases into tiers.
+pub fn rank(scenario: &mut Scenario) {
+    let mut rng = stream(scenario.seed, 0, Purpose::Subset, 1);
+    if rng.random_bool(0.7) {
+        return;
+    }
+    let added = scenario.faults.iter_mut().filter_map(|fault| match &mut fault.kind {
+        FaultKind::Add { group } => Some(group),
+        _ => None,
+    });
+    for group in scenario.servers.iter_mut().chain(added) {
+        group.priority = rng.random_range(0..4);
+    }
+    scenario.priorities = PrioritiesConfig {
+        overprovisioning: [1.0, 1.4, 3.0][rng.random_range(0..3)],
+        panic: [0.0, 0.5, 0.9][rng.random_range(0..3)],
+    };
 }

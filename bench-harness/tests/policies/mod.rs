@@ -36,18 +36,24 @@ fn boxed(rng: &mut Stream) -> PolicyConfig {
         rng.random_bool(share).then_some(ns)
     };
     let (default_rtt_ns, failure_penalty_ns) = (some_ns(0.5), some_ns(0.5));
-    let tau_ns = some_ns(1.0).unwrap_or(1);
-    match rng.random_range(0..11) {
+    let mut time_ns = || some_ns(1.0).unwrap_or(1);
+    let [tau_ns, blackout_ns, expiration_ns, update_ns] = [(); 4].map(|()| time_ns());
+    let source = [WeightSource::Configured, WeightSource::Reported][rng.random_range(0..2)];
+    let weights = WeightsConfig { source, blackout_ns, expiration_ns, update_ns };
+    match rng.random_range(0..12) {
         0 => PolicyConfig::WeightedRandom(WeightedRandomConfig { capacity_gate }),
         1 => PolicyConfig::SmoothWeightedRoundRobin(SmoothWeightedRoundRobinConfig {
             failing,
             capacity_gate,
         }),
         2 => PolicyConfig::EdfWeightedRoundRobin(EdfWeightedRoundRobinConfig {
+            weights,
             random_start,
             capacity_gate,
         }),
-        3 => PolicyConfig::StaticStride(StaticStrideConfig { random_start, capacity_gate }),
+        3 => {
+            PolicyConfig::StaticStride(StaticStrideConfig { weights, random_start, capacity_gate })
+        }
         4 => PolicyConfig::LeastRequest(LeastRequestConfig {
             choices: rng.random_range(2..5),
             selection: [LeastRequestSelection::NChoices, LeastRequestSelection::FullScan]
@@ -68,6 +74,12 @@ fn boxed(rng: &mut Stream) -> PolicyConfig {
         9 => PolicyConfig::NginxLeastTime(NginxLeastTimeConfig {
             inflight: rng.random_bool(0.5),
             failing,
+            capacity_gate,
+        }),
+        10 => PolicyConfig::LoadInterpretation(LoadInterpretationConfig {
+            mode: [Interpretation::Basic, Interpretation::Aggressive][rng.random_range(0..2)],
+            phase_ns: default_rtt_ns,
+            rate_window_ns: tau_ns,
             capacity_gate,
         }),
         _ => PolicyConfig::PeakEwma(PeakEwmaConfig {

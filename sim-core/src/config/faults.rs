@@ -237,6 +237,7 @@ fn added(walk: &mut Walk<'_>, s: &mut Section<'_>, fleet: &[ServerGroup]) -> Ser
         speed: 1.0,
         conduct: Conduct::default(),
         weight: 1.0,
+        priority: 0,
     };
     ServerGroup { name: own_name, count, ..named.cloned().unwrap_or_else(stand_in) }
 }

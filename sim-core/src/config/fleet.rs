@@ -63,6 +63,7 @@ pub(super) fn group_keys(walk: &mut Walk<'_>, s: &mut Section<'_>) -> ServerGrou
             .unwrap_or(stand_in),
         speed: s.read(walk, "speed", number).unwrap_or(1.0),
         weight: s.read(walk, "weight", number).unwrap_or(1.0),
+        priority: s.read(walk, "priority", count).unwrap_or(0),
         conduct: conduct_keys(walk, s),
     }
 }

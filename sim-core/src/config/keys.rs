@@ -87,6 +87,7 @@ const BEFORE_POLICIES: &[Key] = &[
     key("servers.N.slowdown.knee", "requests", "required", "0 or more", "Requests in the server, waiting or in service, that cost no speed.", "Higher: bears more."),
     key("servers.N.slowdown.slope", "", "required", "above 0, to 1000000", "What each further request adds to the divisor of the speed.", "Higher: collapses sooner."),
     key("servers.N.speed", "", "1.0", "0.000001 to 1000000", "Work done in a second of service.", "Higher: shorter service times."),
+    key("servers.N.priority", "", "0", "0 to 127", "The tier of these servers; a lower number is used first, and others when too few of it are healthy.", "Higher: used only when lower tiers are not well."),
     key("servers.N.weight", "", "1.0", "0.000001 to 1000000", "The server's weight, known to every node; only weighted policies look at it.", "Higher: more requests under a weighted policy."),
     key("servers.N.service.constant.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
     key("servers.N.service.exponential.mean", "time", "required", "above 0", "Mean service time at speed 1.", "Higher: less capacity, more latency."),
@@ -183,6 +184,8 @@ const BEFORE_POLICIES: &[Key] = &[
     key("workload.hedge.budget", "", "0.1", "0 to 100", "Hedges a node may spend, as a share of its requests; it starts with 10 and saves up to 100.", "Lower: overload is not made worse."),
     key("workload.hedge.budget_min", "1/s", "0", "0 to 1000000000", "Hedges a second that a node may spend besides; it saves up those of 10 s.", "Higher: nodes with little traffic can hedge."),
     key("workload.hedge.cancel", "", "true", "true, false", "Servers are told of attempts that lost, and drop them.", "false: all hedges are served to the end."),
+    key("priorities.overprovisioning", "", "1.4", "1 to 100", "A tier takes its whole load while this many times its healthy servers are all of them (Envoy).", "Higher: load stays in the first tier for longer."),
+    key("priorities.panic", "", "0.5", "0 to 1", "With a smaller share of healthy servers, and no other tier well enough, a tier uses all its servers.", "0: never. Higher: sooner."),
     key("subset.random.size", "servers", "required", "1 or more", "Each node knows this many servers, drawn anew whenever servers come or go.", "Fewer: fewer connections, less even; each node sees more of its servers."),
     key("subset.rendezvous.size", "servers", "required", "1 or more", "Each node knows the servers that suit it best by a hash (gRPC A68): changes move little.", "Fewer: fewer connections, less even."),
     key("subset.deterministic_aperture.aperture", "servers", "12", "1 or more", "Each node knows a slice of a circle of the servers with at least so many in it (Finagle): connections are even.", "Fewer: fewer connections."),
@@ -191,6 +194,7 @@ const BEFORE_POLICIES: &[Key] = &[
 /// The keys after those of the policies.
 #[rustfmt::skip] // As above.
 const AFTER_POLICIES: &[Key] = &[
+    key("policy.preset", "", "none", "names of presets, see `lbsim list presets`", "Policies with the exact defaults of a system, under its name; also [policy.NAME] with what is to differ.", "Each is one more policy to compare."),
     key("heartbeat.interval", "time", "100ms", "at least the quantum", "Mean time between two heartbeats of a server.", "Shorter: fresher views, more messages."),
     key("heartbeat.failure_timeout", "time", "3.5 intervals", "above interval x (1 + jitter)", "Silence after which a node takes a server for failed.", "Shorter: faster detection, more false alarms."),
     key("heartbeat.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: heartbeats spread out."),
@@ -288,6 +292,7 @@ const AFTER_POLICIES: &[Key] = &[
     key("faults.N.add.cold_start", "", "none", "as servers.N.cold_start", "Slow service right after the addition.", "As servers.N.cold_start."),
     key("faults.N.add.pauses", "", "none", "as servers.N.pauses", "Moments in which nothing goes on.", "As servers.N.pauses."),
     key("faults.N.add.slowdown", "", "none", "as servers.N.slowdown", "Slower the fuller.", "As servers.N.slowdown."),
+    key("faults.N.add.priority", "", "0", "0 to 127", "As servers.N.priority.", ""),
     key("faults.N.add.weight", "", "1.0", "0.000001 to 1000000", "As servers.N.weight.", "Higher: more requests under a weighted policy."),
     key("faults.N.drain.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),
     key("faults.N.remove.servers", "servers", "required", "0..5 (5 excluded), 3, 10% or a group", "Whom it hits.", ""),

@@ -122,6 +122,7 @@ mod tests {
             speed,
             conduct: Conduct::default(),
             weight: 1.0,
+            priority: 0,
         };
         assert!((capacity_per_s(&[group(10, 1.0), group(5, 2.0)]) - 8_000.0).abs() < 1e-9);
     }

@@ -12,7 +12,7 @@ use super::load::{capacity_per_s, lookahead_ns};
 use super::membership::membership;
 use super::overrides::{Overlay, apply, apply_overlay, written};
 use super::policy::policies;
-use super::subset::subset;
+use super::subset::{priorities, subset};
 use super::target::targets;
 use super::tree::{Node, Text, parse_file};
 use super::validate::Checker;
@@ -156,6 +156,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
     let heartbeat = heartbeat(walk, &mut s);
     let gossip = gossip(walk, &mut s);
     let subset = subset(walk, &mut s);
+    let priorities = priorities(walk, &mut s);
     let judgement = judgement(walk, &mut s);
     let membership = membership(walk, &mut s, nodes.count);
     let talk = gossip.is_some() || membership.is_some();
@@ -184,6 +185,7 @@ pub(super) fn read(walk: &mut Walk<'_>, root: &Node, metrics: Option<&[&str]>) -
         heartbeat,
         gossip,
         subset,
+        priorities,
         judgement,
         membership,
         faults,

@@ -1,8 +1,9 @@
-//! Reads `[subset]`.
+//! Reads `[subset]` and `[priorities]`: among which servers a node chooses.
 
-use super::SubsetConfig;
-use super::values::count;
+use super::fleet::table;
+use super::values::{count, number};
 use super::walk::{Section, Walk, choice};
+use super::{PrioritiesConfig, SubsetConfig};
 
 /// Servers in an aperture unless the scenario says otherwise: Finagle's.
 const APERTURE: u32 = 12;
@@ -24,4 +25,15 @@ pub(super) fn subset(walk: &mut Walk<'_>, top: &mut Section<'_>) -> Option<Subse
     };
     s.close(walk);
     Some(subset)
+}
+
+/// `[priorities]`.
+pub(super) fn priorities(walk: &mut Walk<'_>, top: &mut Section<'_>) -> PrioritiesConfig {
+    let default = PrioritiesConfig::default();
+    let mut s = table(walk, top, "priorities");
+    let overprovisioning =
+        s.read(walk, "overprovisioning", number).unwrap_or(default.overprovisioning);
+    let panic = s.read(walk, "panic", number).unwrap_or(default.panic);
+    s.close(walk);
+    PrioritiesConfig { overprovisioning, panic }
 }

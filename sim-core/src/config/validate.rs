@@ -64,6 +64,7 @@ impl Checker {
             heartbeat,
             gossip,
             subset,
+            priorities,
             judgement,
             membership,
             faults,
@@ -99,6 +100,7 @@ impl Checker {
         self.policies(scenario, server_count);
         self.heartbeat(heartbeat, engine, nodes.count);
         self.subset(subset.as_ref());
+        self.priorities(priorities);
         self.judgement(judgement, engine);
         if let Some(membership) = membership {
             self.membership(membership, engine, nodes.count);

@@ -47,6 +47,7 @@ impl Scenario {
             heartbeat,
             gossip,
             subset,
+            priorities,
             judgement,
             membership,
             faults,
@@ -83,6 +84,7 @@ impl Scenario {
         if let Some(subset) = subset {
             file.subset(*subset);
         }
+        file.priorities(*priorities);
         file.judgement_tables(judgement);
         if let Some(membership) = membership {
             file.membership(membership);
@@ -153,7 +155,8 @@ fn inline(keys: &[(&str, String)]) -> String {
 
 /// The keys of a group of servers.
 fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
-    let ServerGroup { name, count, capacity, backlog, service, speed, weight, conduct } = group;
+    let ServerGroup { name, count, capacity, backlog, service, speed, weight, priority, conduct } =
+        group;
     let mut keys = Vec::new();
     keys.extend(name.as_ref().map(|name| ("name", quote(name))));
     keys.extend([
@@ -163,6 +166,7 @@ fn group_keys(group: &ServerGroup) -> Vec<(&'static str, String)> {
         ("service", service_law(service)),
         ("speed", number(*speed)),
         ("weight", number(*weight)),
+        ("priority", priority.to_string()),
     ]);
     keys.extend(conduct::keys(conduct));
     keys

@@ -26,6 +26,7 @@ use crate::server::fifo::FifoServers;
 use crate::setup::conduct::ConductSetup;
 use crate::setup::{GroupSetup, Setup};
 use crate::simulation;
+use crate::tiers::Tiers;
 use crate::time::seconds;
 use crate::truth::Truth;
 use crate::view::View;
@@ -115,7 +116,11 @@ impl<'a> Model<'a> {
     fn views(&self) -> f64 {
         let setup = &self.setup;
         let judgement = &setup.judgement;
-        let mut pair = View::SERVER_BYTES + setup.policy.server_bytes();
+        let policies = setup.tiers.as_ref().map_or(1, Tiers::count);
+        let mut pair = View::SERVER_BYTES + setup.policy.server_bytes() * policies;
+        if setup.tiers.is_some() {
+            pair += size_of::<u32>();
+        }
         if judgement.discovery.prior == Prior::Mean {
             pair += size_of::<u64>();
         }

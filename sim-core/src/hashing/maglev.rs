@@ -75,7 +75,7 @@ impl Maglev {
 
 impl Spread for Maglev {
     /// The server a hash points to, then those it points to when it is hashed again, as Envoy does for
-    /// retries; after [`HASHES`] of them all places in turn.
+    /// retries; after `HASHES` of them all places in turn.
     ///
     /// Neighbours in the table are no heirs: permutations are arithmetic progressions, so that one
     /// server may stand behind another far more often than a third one.

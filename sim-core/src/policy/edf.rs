@@ -12,6 +12,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::roll::Roll;
+use super::weights::Weights;
 use crate::ids::ServerId;
 use crate::rng::{Stream, below};
 use crate::view::{BLIND_DRAWS, Candidates};
@@ -111,10 +112,9 @@ impl Edf {
 }
 
 /// A schedule of the servers a node may choose among.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Schedule {
-    /// Configured, by id.
-    weights: Vec<f64>,
+    weights: Weights,
     random_start: bool,
     roll: Roll,
     edf: Edf,
@@ -122,16 +122,16 @@ pub struct Schedule {
 
 impl Schedule {
     /// Memory a server takes [bytes].
-    pub const SERVER_BYTES: usize = size_of::<f64>() + Edf::SERVER_BYTES;
+    pub const SERVER_BYTES: usize = Weights::SERVER_BYTES + Edf::SERVER_BYTES;
 
-    /// A schedule by these weights, by id. With `random_start` it begins after a random number of picks
-    /// below the number of servers.
-    pub fn new(weights: Vec<f64>, random_start: bool) -> Self {
+    /// A schedule by these weights. With `random_start` it begins after a random number of picks below the
+    /// number of servers.
+    pub fn new(weights: Weights, random_start: bool) -> Self {
         Self { weights, random_start, roll: Roll::default(), edf: Edf::default() }
     }
 
     /// Picks the next server that is eligible with `gate`; `weight` is told everyone whose turn passes
-    /// and his configured weight.
+    /// and his weight as it is.
     pub fn pick(
         &mut self,
         candidates: &Candidates<'_>,
@@ -140,17 +140,21 @@ impl Schedule {
         weight: impl Fn(u32, f64) -> f64,
     ) -> Option<ServerId> {
         let Self { weights, roll, edf, .. } = self;
-        if roll.has_changed(candidates) {
-            *edf = Edf::new(roll.servers().map(|server| weights[server as usize]));
+        let are_new = roll.has_changed(candidates);
+        if weights.update(candidates, are_new) {
+            weights.fill_with_median(roll);
+        }
+        if are_new {
+            *edf = Edf::new(roll.servers().map(|server| weights.of(server)));
             if self.random_start && roll.places() > 0 {
                 for _ in 0..below(stream, roll.places()) {
-                    edf.pick(|place| weights[roll.server(place) as usize], |_| true);
+                    edf.pick(|place| weights.of(roll.server(place)), |_| true);
                 }
             }
         }
         let present = |place| {
             let server = roll.server(place);
-            weight(server, weights[server as usize])
+            weight(server, weights.of(server))
         };
         let picked = edf.pick(present, |place| candidates.is_eligible(roll.server(place), gate));
         picked.map(|place| ServerId(roll.server(place)))

@@ -1,9 +1,10 @@
 //! Weighted round robin by earliest deadlines, as Envoy has it.
 //!
 //! Source: Envoy `ROUND_ROBIN` (`EdfLoadBalancerBase`). Signal: none beyond eligibility; weights are
-//! configured (`servers.weight`). Rule, ties and cost: [`super::edf`]; O(log servers) a decision.
+//! configured (`servers.weight`) or reported ([`super::weights`], Envoy's
+//! `client_side_weighted_round_robin`). Rule, ties and cost: [`super::edf`]; O(log servers) a decision.
 //!
-//! Parameters: `random_start` (true): a node begins after a random number of picks below the number of
+//! Parameters: those of weights; `random_start` (true): a node begins after a random number of picks below the number of
 //! servers, as Envoy does since nodes that start together picked together (its pull request 3271);
 //! `capacity_gate` (false).
 //!
@@ -11,8 +12,8 @@
 //! picks of a new schedule go to heavy hosts (its issue 31378); here turns of servers that are out
 //! pass, and no schedule starts again.
 
-use crate::config::ParameterList;
 use crate::config::keys::{Key, key};
+use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::{NodeId, ServerId};
 use crate::rng::Stream;
 use crate::setup::Setup;
@@ -20,11 +21,14 @@ use crate::view::Candidates;
 
 use super::edf::Schedule;
 use super::registry::capacity_gate_key;
+use super::weights::{Weights, WeightsConfig, weights_keys};
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`EdfWeightedRoundRobin`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdfWeightedRoundRobinConfig {
+    /// Where weights come from.
+    pub weights: WeightsConfig,
     /// Start each node at a random place of the schedule.
     pub random_start: bool,
     /// Skip servers whose estimated load has reached their capacity.
@@ -33,21 +37,34 @@ pub struct EdfWeightedRoundRobinConfig {
 
 impl Default for EdfWeightedRoundRobinConfig {
     fn default() -> Self {
-        Self { random_start: true, capacity_gate: false }
+        Self { weights: WeightsConfig::default(), random_start: true, capacity_gate: false }
     }
 }
 
 impl Parameters for EdfWeightedRoundRobinConfig {
-    #[rustfmt::skip] // One key a row.
-    const KEYS: &'static [Key] = &[
-        key("policy.edf_weighted_round_robin.random_start", "", "true", "true, false", "Each node starts at a random place of the schedule.", "false: nodes move in step."),
-        capacity_gate_key!("edf_weighted_round_robin", "false"),
-    ];
+    const KEYS: &'static [Key] = &{
+        let [weights, blackout, expiration, update] = weights_keys!("edf_weighted_round_robin");
+        let random_start = key(
+            "policy.edf_weighted_round_robin.random_start",
+            "",
+            "true",
+            "true, false",
+            "Each node starts at a random place of the schedule.",
+            "false: nodes move in step.",
+        );
+        let gate = capacity_gate_key!("edf_weighted_round_robin", "false");
+        [weights, blackout, expiration, update, random_start, gate]
+    };
 
     fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
-        let Self { random_start, capacity_gate } = self;
+        let Self { weights, random_start, capacity_gate } = self;
+        weights.list(list);
         list.flag("random_start", random_start);
         list.flag("capacity_gate", capacity_gate);
+    }
+
+    fn check(&self, check: &mut ParameterCheck<'_>) {
+        self.weights.check(check);
     }
 
     fn server_bytes(&self) -> usize {
@@ -55,7 +72,7 @@ impl Parameters for EdfWeightedRoundRobinConfig {
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
-        let schedule = Schedule::new(setup.weights(), self.random_start);
+        let schedule = Schedule::new(Weights::new(setup, self.weights), self.random_start);
         let capacity_gate = self.capacity_gate;
         SelectionIndex::Boxed(Box::new(EdfWeightedRoundRobin { schedule, capacity_gate }))
     }

@@ -11,8 +11,6 @@ use crate::view::{Candidates, View};
 
 /// Servers drawn in a large fleet.
 const DRAWS: u32 = 64;
-/// Nobody is sent where he is not wanted, or to a server that may not exist.
-const UNUSABLE: Reasons = Reasons::UNKNOWN.with(Reasons::DRAINING).with(Reasons::GONE);
 
 /// A server and how bad it is: smaller is better.
 struct Best {
@@ -50,7 +48,7 @@ fn best(
 ) -> Option<ServerId> {
     let mut best: Option<Best> = None;
     for server in servers {
-        if view.reasons(ServerId(server)).has(UNUSABLE) {
+        if view.reasons(ServerId(server)).has(Reasons::UNUSABLE) {
             continue;
         }
         let available = candidates.is_available(server);

@@ -27,6 +27,7 @@ use crate::view::Candidates;
 use super::edf::Schedule;
 use super::registry::capacity_gate_key;
 use super::two_choices::{Choices, DrawTies, LoadSignal, TwoChoices};
+use super::weights::{Weights, WeightsConfig};
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`LeastRequest`].
@@ -102,6 +103,7 @@ impl Parameters for LeastRequestConfig {
             let policy = TwoChoices::new(choices, true, LoadSignal::Own, ties, capacity_gate);
             return SelectionIndex::Boxed(Box::new(policy));
         }
+        let weights = Weights::new(setup, WeightsConfig::default());
         let schedule = Schedule::new(weights, true);
         SelectionIndex::Boxed(Box::new(LeastRequest { schedule, bias, capacity_gate }))
     }

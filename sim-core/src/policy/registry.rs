@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 
 use super::SelectionIndex;
+use super::tiered::Tiered;
 use crate::config::keys::Key;
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::NodeId;
@@ -16,9 +17,13 @@ use crate::setup::Setup;
 pub use super::custom::CustomPolicy;
 pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
+pub use super::load_interpretation::Interpretation;
 pub use super::lowest_latency::LatencyTies;
 pub use super::nginx::Failing;
+pub use super::preset::{Preset, PresetPolicy, Setting};
+pub use super::presets::PRESETS;
 pub use super::two_choices::{Choices, DrawTies, LoadSignal};
+pub use super::weights::{WeightSource, WeightsConfig};
 
 /// What a policy needs beyond reports and the node's own counts. What is not asked for does not exist in
 /// a run, and costs nothing.
@@ -90,6 +95,8 @@ macro_rules! registry {
         #[derive(Clone, Debug, PartialEq)]
         pub enum PolicyConfig {
             $(#[doc = $about] $kind($parameters),)*
+            /// One of those with the defaults of a system, under a name of its own.
+            Preset(PresetPolicy),
             /// A policy that no file can name: the caller's own.
             Custom(CustomPolicy),
         }
@@ -116,6 +123,7 @@ macro_rules! registry {
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$kind(_) => $name,)*
+                    Self::Preset(preset) => preset.name,
                     Self::Custom(policy) => policy.name,
                 }
             }
@@ -124,6 +132,7 @@ macro_rules! registry {
             pub fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
                 match self {
                     $(Self::$kind(parameters) => parameters.list(list),)*
+                    Self::Preset(preset) => preset.policy.list(list),
                     Self::Custom(_) => {}
                 }
             }
@@ -132,6 +141,7 @@ macro_rules! registry {
             pub fn check(&self, check: &mut ParameterCheck<'_>) {
                 match self {
                     $(Self::$kind(parameters) => parameters.check(check),)*
+                    Self::Preset(preset) => preset.policy.check(check),
                     Self::Custom(_) => {}
                 }
             }
@@ -140,6 +150,7 @@ macro_rules! registry {
             pub fn needs(&self) -> Needs {
                 match self {
                     $(Self::$kind(parameters) => parameters.needs(),)*
+                    Self::Preset(preset) => preset.policy.needs(),
                     Self::Custom(policy) => policy.needs,
                 }
             }
@@ -148,6 +159,7 @@ macro_rules! registry {
             pub fn corrects_own_sends(&self) -> bool {
                 match self {
                     $(Self::$kind(parameters) => parameters.corrects_own_sends(),)*
+                    Self::Preset(preset) => preset.policy.corrects_own_sends(),
                     Self::Custom(policy) => policy.corrects_own_sends,
                 }
             }
@@ -156,6 +168,7 @@ macro_rules! registry {
             pub fn shared_bytes(&self, servers: f64) -> f64 {
                 match self {
                     $(Self::$kind(parameters) => parameters.shared_bytes(servers),)*
+                    Self::Preset(preset) => preset.policy.shared_bytes(servers),
                     Self::Custom(_) => 0.0,
                 }
             }
@@ -164,6 +177,7 @@ macro_rules! registry {
             pub fn server_bytes(&self) -> usize {
                 match self {
                     $(Self::$kind(parameters) => parameters.server_bytes(),)*
+                    Self::Preset(preset) => preset.policy.server_bytes(),
                     Self::Custom(_) => 0,
                 }
             }
@@ -172,8 +186,17 @@ macro_rules! registry {
         impl SelectionIndex {
             /// The policy of the run, for one node; first states are drawn from `stream`.
             pub fn new(setup: &Setup, node: NodeId, stream: &mut Stream) -> Self {
-                match &setup.policy {
+                match &setup.tiers {
+                    None => Self::of_one_tier(setup, node, stream),
+                    Some(tiers) => Self::Boxed(Box::new(Tiered::new(setup, tiers, node, stream))),
+                }
+            }
+
+            /// The policy of the run without regard for tiers of servers.
+            pub(super) fn of_one_tier(setup: &Setup, node: NodeId, stream: &mut Stream) -> Self {
+                match setup.policy.plain() {
                     $(PolicyConfig::$kind(parameters) => parameters.build(setup, node, stream),)*
+                    PolicyConfig::Preset(_) => unreachable!("a plain policy is no preset"),
                     PolicyConfig::Custom(policy) => Self::Boxed(policy.build(setup, node, stream)),
                 }
             }
@@ -215,6 +238,8 @@ registry! {
         "NGINX's least time: own response times by load, in coarse steps.";
     peak_ewma::PeakEwmaConfig as PeakEwma = "peak_ewma":
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
+    load_interpretation::LoadInterpretationConfig as LoadInterpretation = "load_interpretation":
+        "Dahlin's: reported loads read with their age, so that all servers end up level.";
     ring_hash::RingHashConfig as RingHash = "ring_hash":
         "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
     maglev::MaglevConfig as Maglev = "maglev":

@@ -1,7 +1,7 @@
 //! Weighted round robin by static strides, as gRPC has it.
 //!
 //! Source: gRFC A58 and grpc-go's `weightedroundrobin` scheduler. Signal: none beyond eligibility;
-//! weights are configured (`servers.weight`).
+//! weights are configured (`servers.weight`) or reported ([`super::weights`]).
 //!
 //! Weights are scaled to `1..=65535`, the largest to 65535. A counter goes up by one a step; it names
 //! a server (`counter mod n`) and a generation (`counter div n`). The server is picked if
@@ -11,13 +11,13 @@
 //! as in grpc-go. Ties: there are none. O(largest weight / mean weight) expected a decision, never
 //! more than a few rounds.
 //!
-//! Parameters: `random_start` (true): the counter starts at random (32 bits), as in gRPC;
+//! Parameters: those of weights; `random_start` (true): the counter starts at random (32 bits), as in gRPC;
 //! `capacity_gate` (false). Where it differs: gRPC makes a new scheduler when subchannels come or go;
 //! here a step at a server that is out is skipped, and after a few such steps the next eligible server
 //! in turn is taken, O(servers).
 
-use crate::config::ParameterList;
 use crate::config::keys::{Key, key};
+use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::{NodeId, ServerId};
 use crate::rng::{Rng, Stream};
 use crate::setup::Setup;
@@ -25,11 +25,14 @@ use crate::view::{BLIND_DRAWS, Candidates};
 
 use super::registry::capacity_gate_key;
 use super::roll::Roll;
+use super::weights::{Weights, WeightsConfig, weights_keys};
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`StaticStride`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaticStrideConfig {
+    /// Where weights come from.
+    pub weights: WeightsConfig,
     /// Start each node's counter at a random value.
     pub random_start: bool,
     /// Skip servers whose estimated load has reached their capacity.
@@ -38,31 +41,44 @@ pub struct StaticStrideConfig {
 
 impl Default for StaticStrideConfig {
     fn default() -> Self {
-        Self { random_start: true, capacity_gate: false }
+        Self { weights: WeightsConfig::default(), random_start: true, capacity_gate: false }
     }
 }
 
 impl Parameters for StaticStrideConfig {
-    #[rustfmt::skip] // One key a row.
-    const KEYS: &'static [Key] = &[
-        key("policy.static_stride.random_start", "", "true", "true, false", "Each node's counter starts at random.", "false: nodes move in step."),
-        capacity_gate_key!("static_stride", "false"),
-    ];
+    const KEYS: &'static [Key] = &{
+        let [weights, blackout, expiration, update] = weights_keys!("static_stride");
+        let random_start = key(
+            "policy.static_stride.random_start",
+            "",
+            "true",
+            "true, false",
+            "Each node's counter starts at random.",
+            "false: nodes move in step.",
+        );
+        let gate = capacity_gate_key!("static_stride", "false");
+        [weights, blackout, expiration, update, random_start, gate]
+    };
 
     fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
-        let Self { random_start, capacity_gate } = self;
+        let Self { weights, random_start, capacity_gate } = self;
+        weights.list(list);
         list.flag("random_start", random_start);
         list.flag("capacity_gate", capacity_gate);
     }
 
+    fn check(&self, check: &mut ParameterCheck<'_>) {
+        self.weights.check(check);
+    }
+
     fn server_bytes(&self) -> usize {
-        size_of::<f64>() + size_of::<u16>()
+        Weights::SERVER_BYTES + size_of::<u16>()
     }
 
     fn build(&self, setup: &Setup, _: NodeId, stream: &mut Stream) -> SelectionIndex {
         let counter = if self.random_start { stream.next_u32() } else { 0 };
         SelectionIndex::Boxed(Box::new(StaticStride {
-            weights: setup.weights(),
+            weights: Weights::new(setup, self.weights),
             roll: Roll::default(),
             strides: Strides::new(&[], counter),
             capacity_gate: self.capacity_gate,
@@ -73,8 +89,7 @@ impl Parameters for StaticStrideConfig {
 /// See the module documentation.
 #[derive(Debug)]
 pub struct StaticStride {
-    /// By id.
-    weights: Vec<f64>,
+    weights: Weights,
     roll: Roll,
     strides: Strides,
     capacity_gate: bool,
@@ -83,8 +98,9 @@ pub struct StaticStride {
 impl Policy for StaticStride {
     fn choose(&mut self, candidates: &Candidates<'_>, _: &mut Stream) -> Option<ServerId> {
         let Self { weights, roll, strides, capacity_gate } = self;
-        if roll.has_changed(candidates) {
-            let weights: Vec<f64> = roll.servers().map(|server| weights[server as usize]).collect();
+        let are_new = roll.has_changed(candidates);
+        if weights.update(candidates, are_new) || are_new {
+            let weights: Vec<f64> = roll.servers().map(|server| weights.of(server)).collect();
             *strides = Strides::new(&weights, strides.counter);
         }
         let is_eligible = |place| candidates.is_eligible(roll.server(place), *capacity_gate);

@@ -1,8 +1,8 @@
 //! How many further attempts a node may send: a share of its requests, and a few a second.
 //!
 //! Two purses. Every request puts its share of an attempt into the first, which starts with
-//! [`AT_START`] and holds [`SAVED`] at most; time puts `min` a second into the second, which starts
-//! full and holds what [`RESERVE_S`] seconds bring. An attempt is paid from the first if it holds a
+//! `AT_START` and holds `SAVED` at most; time puts `min` a second into the second, which starts
+//! full and holds what `RESERVE_S` seconds bring. An attempt is paid from the first if it holds a
 //! whole one, else from the second, else not made. So in a time `t` with `n` requests no more than
 //! `10 + share n + min (10 s + t)` attempts are paid.
 //!

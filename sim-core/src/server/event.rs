@@ -2,7 +2,7 @@
 //! overtaken, or served at another speed.
 //!
 //! Two kinds of server. At a constant speed the finish time is known when service starts, and is filed.
-//! Where the speed can change ([`pace`]), the server looks at itself when the first of its jobs
+//! Where the speed can change (`pace`), the server looks at itself when the first of its jobs
 //! would be done or its surroundings change, and files the next look whenever the answer is another.
 
 mod agenda; // what happens when

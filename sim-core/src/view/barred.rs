@@ -51,6 +51,9 @@ impl Reasons {
     /// The request at hand has been sent to it: for as long as one choice takes.
     pub const TRIED: Self = Self(128);
 
+    /// Nobody is sent where he is not wanted, or to a server that may not exist.
+    pub const UNUSABLE: Self = Self(1 | 2 | 4);
+
     /// What the newest report alone decides.
     const BY_REPORT: Self = Self(1 | 2 | 4);
     /// What a report takes away.

@@ -4,10 +4,12 @@
 //! by numbers of its own: so what a node may know of the fleet can be narrowed for all policies at
 //! one place.
 
+use super::barred::Reasons;
 use super::{Belief, Freshness, View};
 use crate::ids::ServerId;
 use crate::rng::{Stream, below, distinct_pair};
 use crate::subset::Pool;
+use crate::tiers::Scope;
 use crate::time::Nanos;
 
 /// Blind draws before a scan settles it. With half of the fleet eligible, one draw in 2^16 scans.
@@ -22,6 +24,7 @@ pub struct Candidates<'a> {
     at_ns: Nanos,
     key: u64,
     pool: Option<&'a Pool>,
+    scope: Option<Scope<'a>>,
 }
 
 impl<'a> Candidates<'a> {
@@ -40,6 +43,7 @@ impl<'a> Candidates<'a> {
             at_ns,
             key: 0,
             pool: None,
+            scope: None,
         }
     }
 
@@ -56,6 +60,12 @@ impl<'a> Candidates<'a> {
     #[must_use]
     pub const fn with_key(self, key: u64) -> Self {
         Self { key, ..self }
+    }
+
+    /// The same of one tier alone, whose servers are in `pool`.
+    #[must_use]
+    pub const fn within_tier(self, scope: Scope<'a>, pool: &'a Pool) -> Self {
+        Self { scope: Some(scope), pool: Some(pool), ..self }
     }
 
     /// What the request is about; 0 where requests have no keys. Requests about one thing have one
@@ -109,7 +119,22 @@ impl<'a> Candidates<'a> {
     /// Heard of within the failure timeout.
     #[inline]
     pub fn is_available(&self, server: u32) -> bool {
-        self.belief(server).sent_quantum >= self.oldest_live
+        let heard = self.belief(server).sent_quantum >= self.oldest_live;
+        match &self.scope {
+            None => heard,
+            Some(scope) => self.is_in_scope(scope, server, heard),
+        }
+    }
+
+    /// Whether a server may be used as one of a tier.
+    fn is_in_scope(&self, scope: &Scope<'_>, server: u32, heard: bool) -> bool {
+        scope.of[server as usize] == scope.tier
+            && (heard || (scope.panics && self.is_there(server)))
+    }
+
+    /// Known, and not about to leave: what a panicking tier counts on.
+    pub fn is_there(&self, server: u32) -> bool {
+        !self.view.reasons(ServerId(server)).has(Reasons::UNUSABLE)
     }
 
     /// Below its capacity, as far as the node knows.
@@ -127,9 +152,12 @@ impl<'a> Candidates<'a> {
     /// The same, for a server whose belief is at hand.
     #[inline]
     pub fn is_eligible_by(&self, server: u32, belief: &Belief, gate: bool) -> bool {
-        belief.sent_quantum >= self.oldest_live
-            && server != self.exclude
-            && (!gate || belief.has_room(self.view.own_sends))
+        let heard = belief.sent_quantum >= self.oldest_live;
+        let available = match &self.scope {
+            None => heard,
+            Some(scope) => self.is_in_scope(scope, server, heard),
+        };
+        available && server != self.exclude && (!gate || belief.has_room(self.view.own_sends))
     }
 
     /// All servers the node may choose among, by id, eligible or not.
@@ -239,6 +267,14 @@ pub(crate) mod fixture {
     /// All of them at a moment.
     pub(crate) fn candidates_at(view: &View, at_ns: Nanos) -> Candidates<'_> {
         let exclude = u32::MAX;
-        Candidates { view, oldest_live: KNOWN_AT_START, exclude, at_ns, key: 0, pool: None }
+        Candidates {
+            view,
+            oldest_live: KNOWN_AT_START,
+            exclude,
+            at_ns,
+            key: 0,
+            pool: None,
+            scope: None,
+        }
     }
 }

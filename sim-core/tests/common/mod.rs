@@ -1,11 +1,13 @@
 //! A plain fleet to start from and the ways to run it, for the tests of the whole engine.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod theory;
+
 use sim_core::config::{
     Arrivals, Choices, ClientsConfig, Conduct, DrawTies, EngineConfig, Fanout, Fault, FaultKind,
     HeartbeatConfig, JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig,
-    NodesConfig, PolicyConfig, RandomConfig, Retries, RoundRobinConfig, Scenario, ServerGroup,
-    Slowdown, Targets, TwoChoicesConfig, WorkloadConfig,
+    NodesConfig, PolicyConfig, PrioritiesConfig, RandomConfig, Retries, RoundRobinConfig, Scenario,
+    ServerGroup, Slowdown, Targets, TwoChoicesConfig, WorkloadConfig,
 };
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::RunResult;
@@ -80,6 +82,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
             speed: 1.0,
             conduct: Conduct::default(),
             weight: 1.0,
+            priority: 0,
         }],
         workload: WorkloadConfig {
             arrivals: Arrivals::Poisson { rate: f64::from(servers) * 280.0 },
@@ -101,6 +104,7 @@ pub fn fleet(servers: u32, nodes: u32, policy: PolicyConfig) -> Scenario {
         },
         gossip: None,
         subset: None,
+        priorities: PrioritiesConfig::default(),
         judgement: JudgementConfig::default(),
         membership: None,
         faults: Vec::new(),

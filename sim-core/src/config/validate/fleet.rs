@@ -51,8 +51,17 @@ impl Checker {
     }
 
     pub(super) fn group(&mut self, key: &str, group: &ServerGroup) {
-        let ServerGroup { name, count, capacity, backlog: _, service, speed, weight, conduct } =
-            group;
+        let ServerGroup {
+            name,
+            count,
+            capacity,
+            backlog: _,
+            service,
+            speed,
+            weight,
+            priority,
+            conduct,
+        } = group;
         if let Some(name) = name {
             let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             let fine = name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -70,6 +79,7 @@ impl Checker {
         let fine = (1e-6..=1e6).contains(speed);
         self.number(&format!("{key}.speed"), *speed, fine, "0.000001 to 1000000");
         self.conduct(key, conduct);
+        self.within(&format!("{key}.priority"), (*priority).into(), 0..=127);
         let fine = (1e-6..=1e6).contains(weight);
         self.number(&format!("{key}.weight"), *weight, fine, "0.000001 to 1000000");
     }

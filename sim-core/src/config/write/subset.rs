@@ -1,7 +1,7 @@
-//! Writes which servers a node knows.
+//! Writes among which servers a node chooses.
 
-use super::{File, inline};
-use crate::config::SubsetConfig;
+use super::{File, inline, number};
+use crate::config::{PrioritiesConfig, SubsetConfig};
 
 impl File {
     pub(super) fn subset(&mut self, subset: SubsetConfig) {
@@ -14,5 +14,12 @@ impl File {
             }
         };
         self.key(name, inline(&[(key, size.to_string())]));
+    }
+
+    pub(super) fn priorities(&mut self, priorities: PrioritiesConfig) {
+        let PrioritiesConfig { overprovisioning, panic } = priorities;
+        self.table("[priorities]");
+        self.key("overprovisioning", number(overprovisioning));
+        self.key("panic", number(panic));
     }
 }

@@ -1,0 +1,212 @@
+//! What real systems do by default.
+//!
+//! Sources: files of the systems' own repositories, proposals and papers, as named. What is ours and no
+//! system's value says so: `capacity_gate` is about reports, which these systems do not have.
+
+use super::preset::{Preset, Setting, set};
+
+/// No system here knows a server's capacity from reports.
+const NO_GATE: Setting = set("capacity_gate", "false", "ours: the system has no reports of load");
+
+const ENVOY_EDF: &str = "envoy load_balancer_impl.cc: EDF schedule, random start over a cycle";
+
+const NGINX_MAX_FAILS: Setting =
+    set("max_fails", "1", "nginx ngx_http_upstream.c: max_fails, default 1");
+const NGINX_FAIL_TIMEOUT: Setting =
+    set("fail_timeout", "\"10s\"", "nginx ngx_http_upstream.c: fail_timeout, default 10 s");
+const NGINX_MAX_CONNS: Setting =
+    set("capacity_gate", "false", "nginx ngx_http_upstream.c: max_conns, default 0: no limit");
+
+/// Every preset.
+#[rustfmt::skip] // One setting a row.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "envoy_round_robin", system: "Envoy, lb_policy ROUND_ROBIN (its default)", policy: "edf_weighted_round_robin",
+        settings: &[
+            set("random_start", "true", ENVOY_EDF),
+            NO_GATE,
+        ],
+        beside: "servers.weight, if hosts have weights",
+    },
+    Preset {
+        name: "envoy_least_request", system: "Envoy, lb_policy LEAST_REQUEST", policy: "least_request",
+        settings: &[
+            set("choices", "2", "envoy least_request.proto: choice_count, default 2, drawn with replacement"),
+            set("selection", "\"n_choices\"", "envoy least_request.proto: selection_method, default N_CHOICES"),
+            set("bias", "1.0", "envoy least_request.proto: active_request_bias, default 1.0 (unequal weights only)"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "envoy_random", system: "Envoy, lb_policy RANDOM", policy: "random",
+        settings: &[NO_GATE],
+        beside: "",
+    },
+    Preset {
+        name: "envoy_ring_hash", system: "Envoy, lb_policy RING_HASH", policy: "ring_hash",
+        settings: &[
+            set("minimum_ring_size", "1024", "envoy ring_hash.proto: minimum_ring_size, default 1024"),
+            set("maximum_ring_size", "8388608", "envoy ring_hash.proto: maximum_ring_size, default 8M"),
+            set("hash_balance_factor", "\"off\"", "envoy common.proto: hash_balance_factor, unset: no bound on load"),
+            set("overflow", "\"jump\"", "envoy thread_aware_lb_impl.cc: an overloaded host is left for a random one, by the hash"),
+            NO_GATE,
+        ],
+        beside: "workload.keys, or a trace's keys",
+    },
+    Preset {
+        name: "envoy_maglev", system: "Envoy, lb_policy MAGLEV", policy: "maglev",
+        settings: &[
+            set("table_size", "65537", "envoy maglev.proto: table_size, default 65537"),
+            set("hash_balance_factor", "\"off\"", "envoy common.proto: hash_balance_factor, unset: no bound on load"),
+            set("overflow", "\"jump\"", "envoy thread_aware_lb_impl.cc: an overloaded host is left for a random one, by the hash"),
+            NO_GATE,
+        ],
+        beside: "workload.keys, or a trace's keys",
+    },
+    Preset {
+        name: "haproxy_random", system: "HAProxy, balance random (its default)", policy: "haproxy_random",
+        settings: &[
+            set("draws", "2", "haproxy configuration.txt: random(<draws>), default 2"),
+            set("capacity_gate", "false", "haproxy configuration.txt: maxconn of a server, default 0: no limit"),
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "haproxy_roundrobin", system: "HAProxy, balance roundrobin", policy: "edf_weighted_round_robin",
+        settings: &[
+            set("random_start", "false", "haproxy lb_fwrr.c: a tree by next turn; every process starts at its first server"),
+            set("capacity_gate", "false", "haproxy configuration.txt: maxconn of a server, default 0: no limit"),
+        ],
+        beside: "servers.weight, if servers have weights",
+    },
+    Preset {
+        name: "haproxy_leastconn", system: "HAProxy, balance leastconn, for equal weights", policy: "nginx_least_connections",
+        settings: &[
+            set("max_fails", "0", "haproxy lb_fwlc.c: failures do not change its order"),
+            set("fail_timeout", "\"10s\"", "ours: without effect at max_fails = 0"),
+            set("capacity_gate", "false", "haproxy configuration.txt: maxconn of a server, default 0: no limit"),
+        ],
+        beside: "of servers with as many connections the next in turn; with unequal weights HAProxy counts the one to come",
+    },
+    Preset {
+        name: "nginx_round_robin", system: "NGINX, no directive (its default)", policy: "smooth_weighted_round_robin",
+        settings: &[NGINX_MAX_FAILS, NGINX_FAIL_TIMEOUT, NGINX_MAX_CONNS],
+        beside: "",
+    },
+    Preset {
+        name: "nginx_least_conn", system: "NGINX, least_conn", policy: "nginx_least_connections",
+        settings: &[NGINX_MAX_FAILS, NGINX_FAIL_TIMEOUT, NGINX_MAX_CONNS],
+        beside: "",
+    },
+    Preset {
+        name: "nginx_random_two", system: "NGINX, random two least_conn", policy: "nginx_random_two",
+        settings: &[NGINX_MAX_FAILS, NGINX_FAIL_TIMEOUT, NGINX_MAX_CONNS],
+        beside: "",
+    },
+    Preset {
+        name: "nginx_least_time", system: "NGINX, least_time", policy: "nginx_least_time",
+        settings: &[
+            set("inflight", "false", "nginx ngx_http_upstream_least_time_module.c: inflight, off unless written"),
+            NGINX_MAX_FAILS, NGINX_FAIL_TIMEOUT, NGINX_MAX_CONNS,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "linkerd_peak_ewma", system: "Linkerd 2, its only balancer", policy: "peak_ewma",
+        settings: &[
+            set("tau", "\"10s\"", "linkerd2-proxy app/outbound http/logical/profile.rs: decay 10 s"),
+            set("default_rtt", "\"30ms\"", "linkerd2-proxy app/outbound http/logical/profile.rs: default_rtt 30 ms"),
+            set("failure_penalty", "\"none\"", "linkerd2-proxy before 2026: failures count as long as they took"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "linkerd_failure_aware", system: "Linkerd 2 of 2026, failures weighed", policy: "peak_ewma",
+        settings: &[
+            set("tau", "\"10s\"", "linkerd2-proxy app/outbound http/logical/profile.rs: decay 10 s"),
+            set("default_rtt", "\"30ms\"", "linkerd2-proxy app/outbound http/logical/profile.rs: default_rtt 30 ms"),
+            set("failure_penalty", "\"5s\"", "linkerd2-proxy linkerd/load-biaser: a failure counts as 5 s"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "finagle_p2c", system: "Finagle, Balancers.p2c (its default)", policy: "two_choices",
+        settings: &[
+            set("choices", "2", "finagle p2c/P2CPick.scala: two distinct endpoints"),
+            set("replacement", "false", "finagle p2c/P2CPick.scala: two distinct endpoints"),
+            set("signal", "\"own\"", "finagle LeastLoaded.scala: requests of this client in flight"),
+            set("ties", "\"first\"", "finagle p2c/P2CPick.scala: `<=` keeps the first"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "finagle_peak_ewma", system: "Finagle, Balancers.p2cPeakEwma", policy: "peak_ewma",
+        settings: &[
+            set("tau", "\"10s\"", "finagle PeakEwma.scala, Balancers.scala: decayTime 10 s"),
+            set("default_rtt", "\"none\"", "finagle PeakEwma.scala: unknown costs a penalty until the first answer"),
+            set("failure_penalty", "\"none\"", "finagle PeakEwma.scala: failures count as long as they took"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "finagle_aperture", system: "Finagle, deterministic aperture, peak EWMA", policy: "peak_ewma",
+        settings: &[
+            set("tau", "\"15s\"", "finagle Balancers.scala: 15 s under apertures"),
+            set("default_rtt", "\"none\"", "finagle PeakEwma.scala: unknown costs a penalty until the first answer"),
+            set("failure_penalty", "\"none\"", "finagle PeakEwma.scala: failures count as long as they took"),
+            NO_GATE,
+        ],
+        beside: "subset.deterministic_aperture = { aperture = 12 } (finagle aperture/DeterministicAperture.scala)",
+    },
+    Preset {
+        name: "finagle_heap", system: "Finagle, Balancers.heap", policy: "heap_least_loaded",
+        settings: &[NO_GATE],
+        beside: "",
+    },
+    Preset {
+        name: "grpc_round_robin", system: "gRPC, round_robin", policy: "round_robin",
+        settings: &[
+            set("random_start", "true", "grpc-go balancer/roundrobin: starts at a random subchannel"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "grpc_least_request", system: "gRPC, least_request_experimental", policy: "two_choices",
+        settings: &[
+            set("choices", "2", "gRFC A48: choiceCount, default 2, at most 10"),
+            set("replacement", "true", "gRFC A48: drawn with replacement"),
+            set("signal", "\"own\"", "gRFC A48: outstanding requests of this channel"),
+            set("ties", "\"first\"", "grpc-go leastrequest: strictly fewer wins, so the first drawn keeps ties"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "grpc_ring_hash", system: "gRPC, ring_hash_experimental", policy: "ring_hash",
+        settings: &[
+            set("minimum_ring_size", "1024", "gRFC A42: minRingSize, default 1024"),
+            set("maximum_ring_size", "4096", "gRFC A42: maxRingSize, default 4096"),
+            set("hash_balance_factor", "\"off\"", "gRFC A42: has no bound on load"),
+            set("overflow", "\"next\"", "ours: without effect as there is no bound on load"),
+            NO_GATE,
+        ],
+        beside: "workload.keys, or a trace's keys",
+    },
+    Preset {
+        name: "yarp_p2c", system: "YARP, PowerOfTwoChoices (its default)", policy: "two_choices",
+        settings: &[
+            set("choices", "2", "reverse-proxy PowerOfTwoChoicesLoadBalancingPolicy.cs: two destinations"),
+            set("replacement", "false", "reverse-proxy PowerOfTwoChoicesLoadBalancingPolicy.cs: the second is another one"),
+            set("signal", "\"own\"", "reverse-proxy: ConcurrentRequestCount of this proxy"),
+            set("ties", "\"first\"", "reverse-proxy PowerOfTwoChoicesLoadBalancingPolicy.cs: `<=` keeps the first"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+];
