@@ -383,6 +383,30 @@ fn random_scenarios_agree_with_the_reference() {
     }
 }
 
+/// Goal: requests that end with their first answer, which nodes work through in bulk, end as they do
+/// one by one. Method: random scenarios without timeouts and retries, whose nodes are not careful,
+/// but may stop.
+#[test]
+fn patient_clients_agree_with_the_reference() {
+    let mut compared = 0;
+    for seed in 0..cases() / 2 {
+        let mut rng = stream(seed, 1, Purpose::Policy, 0);
+        let mut scenario = random_scenario(seed, 1, &mut rng);
+        let trace =
+            if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+        scenario.judgement = JudgementConfig::default();
+        scenario.workload.timeout_ns = None;
+        scenario.workload.retries.max = 0;
+        nodes::add_node_faults(&mut scenario);
+        // A partition asks for a timeout, and so may others.
+        if scenario.validate().is_ok() {
+            compared += 1;
+            agrees(&Case { scenario, trace }).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        }
+    }
+    assert!(compared >= cases() / 8, "only {compared} cases could do without timeouts");
+}
+
 /// Goal: what does not come up in the random cases is not compared. Method: count the cases in which
 /// nodes gossiped, and in which a partition kept attempts from their server.
 #[test]

@@ -128,7 +128,14 @@ impl RecentTable {
     /// Counts a latency by its bucket in a [`LatencyTable`].
     #[inline]
     pub fn record(&mut self, bucket: usize) {
-        self.counts[bucket >> RECENT_SHIFT] += 1;
+        self.recorder()(bucket);
+    }
+
+    /// The same for many.
+    #[inline]
+    pub fn recorder(&mut self) -> impl FnMut(usize) {
+        let counts = &mut self.counts[..];
+        |bucket| counts[bucket >> RECENT_SHIFT] += 1
     }
 
     /// Adds another table and empties it.
