@@ -407,6 +407,28 @@ mod tests {
     }
 
     #[test]
+    fn what_servers_turn_away_and_lose_is_told_of_each_and_of_all() {
+        let (scenario, mut result) = (fixture::scenario(), fixture::result());
+        (result.servers[0].shed, result.servers[2].shed) = (3, 4);
+        result.servers[1].cancelled = 5;
+        // The window is 10 s.
+        result.servers[1].slowed_ns = 6 * SECOND;
+        (result.servers[0].paused_ns, result.servers[2].paused_ns) = (SECOND, 2 * SECOND);
+        for (name, expected, of_each) in [
+            ("shed_total", 7.0, [3.0, 0.0, 4.0]),
+            ("cancelled_total", 5.0, [0.0, 5.0, 0.0]),
+            ("slowed_share", 0.2, [0.0, 0.6, 0.0]),
+            ("paused_share", 0.1, [0.1, 0.0, 0.2]),
+        ] {
+            let found = (metric(name).expect(name).get)(&scenario, &result);
+            assert_eq!(found, Some(expected), "{name}");
+            let column = SERVER_COLUMNS.iter().find(|column| column.name == name).expect(name);
+            let each = [0, 1, 2].map(|server| (column.get)(&scenario, &result, server));
+            assert_eq!(each, of_each.map(Some), "{name}");
+        }
+    }
+
+    #[test]
     fn members_known_are_a_mean_over_the_nodes_that_are_up() {
         let (scenario, mut result) = (fixture::scenario(), fixture::result());
         let known = |result: &RunResult, bin: usize| {

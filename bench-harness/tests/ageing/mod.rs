@@ -2,7 +2,11 @@
 
 use sim_core::config::*;
 use sim_core::law::ServiceLaw;
+use sim_core::result::ServerResult;
 use sim_core::rng::{Purpose, RngExt, Stream, stream};
+use sim_core::simulation::Options;
+
+use super::random_case;
 
 /// Groups that serve otherwise than first in, first out at one speed, in about half of the cases.
 /// Draws from a stream of its own.
@@ -98,4 +102,44 @@ fn random_length(rng: &mut Stream, time: &mut Time) -> ServiceLaw {
         1 => ServiceLaw::Lognormal { mean_ns, cv: 2.0 },
         _ => ServiceLaw::Exponential { mean_ns },
     }
+}
+
+/// Goal: what does not come up in the random cases is not compared. Method: count the cases in which
+/// each kind of conduct is asked for, and those in which it showed.
+#[test]
+fn random_cases_age_in_every_way() {
+    let mut asked = std::collections::BTreeMap::<&str, u32>::new();
+    let (mut shed, mut slowed, mut paused) = (0, 0, 0);
+    for case in (0..100).map(random_case) {
+        let mut names = std::collections::BTreeSet::new();
+        for Conduct { discipline, shed, antagonist, cold_start, pauses, slowdown } in
+            case.scenario.all_groups().map(|group| group.conduct.clone())
+        {
+            names.extend((discipline == Discipline::Lifo).then_some("lifo"));
+            names.extend((discipline == Discipline::ProcessorSharing).then_some("shared"));
+            names.extend(shed.queue_timeout_ns.map(|_| "queue_timeout"));
+            names.extend(shed.codel.map(|_| "codel"));
+            names.extend(shed.adaptive_lifo.map(|when| match when {
+                AdaptiveLifo::Above(_) => "above",
+                AdaptiveLifo::After(_) => "after",
+            }));
+            names.extend(antagonist.map(|_| "antagonist"));
+            names.extend(cold_start.map(|_| "cold_start"));
+            names.extend(pauses.map(|_| "pauses"));
+            names.extend(slowdown.map(|_| "slowdown"));
+        }
+        for &name in &names {
+            *asked.entry(name).or_default() += 1;
+        }
+        if !names.is_empty() {
+            let servers = case.windowed(Options::default()).servers;
+            let any = |found: &dyn Fn(&ServerResult) -> bool| u32::from(servers.iter().any(found));
+            shed += any(&|server| server.shed > 0);
+            slowed += any(&|server| server.slowed_ns > 0);
+            paused += any(&|server| server.paused_ns > 0);
+        }
+    }
+    assert_eq!(asked.len(), 10, "{asked:?}");
+    assert!(asked.values().all(|&cases| cases >= 5), "{asked:?}");
+    assert!(shed >= 12 && slowed >= 20 && paused >= 20, "{shed}, {slowed}, {paused}: {asked:?}");
 }

@@ -66,6 +66,16 @@ pub(super) fn utilisation(scenario: &Scenario, server: &ServerResult, index: usi
     ratio(server.busy_ns as f64, f64::from(group.capacity) * window_ns(scenario))
 }
 
+/// Mean over servers of the share of the window that `time_ns` is.
+pub(super) fn time_share(
+    scenario: &Scenario,
+    result: &RunResult,
+    time_ns: impl Fn(&ServerResult) -> Nanos,
+) -> Option<f64> {
+    let total: u128 = result.servers.iter().map(|server| u128::from(time_ns(server))).sum();
+    ratio(total as f64, result.servers.len() as f64 * window_ns(scenario))
+}
+
 pub(super) fn server(result: &RunResult, index: usize) -> Option<&ServerResult> {
     result.servers.get(index)
 }

@@ -8,8 +8,8 @@ use crate::time::seconds;
 use super::getters::{
     connections, count, dispatched, found, little_ratio, mean_ms, members, membership,
     milliseconds, offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
-    reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, utilisations,
-    window_ns, window_s,
+    reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, time_share,
+    utilisations, window_ns, window_s,
 };
 use super::{HEARTBEAT_BYTES, Metric, run};
 
@@ -209,6 +209,18 @@ pub static METRICS: &[Metric] = &[
         "Answers of the whole run that were waited for and that a partition kept from their node.",
         |_, r| count(r.nodes.iter().map(|node| node.answers_cut).sum()),
     ),
+    run("shed_total", "attempts", "Attempts of the whole run that a server let in and then turned away.", |_, r| {
+        count(r.servers.iter().map(|server| server.shed).sum())
+    }).less_is_better(),
+    run("cancelled_total", "attempts", "Attempts of the whole run that were taken back at their server.", |_, r| {
+        count(r.servers.iter().map(|server| server.cancelled).sum())
+    }),
+    run("slowed_share", "share", "Share of the time in which an antagonist took speed, over servers.", |s, r| {
+        time_share(s, r, |server| server.slowed_ns)
+    }),
+    run("paused_share", "share", "Share of the time spent in pauses, over servers.", |s, r| {
+        time_share(s, r, |server| server.paused_ns)
+    }),
     run(
         "misroute_share",
         "share",

@@ -1,6 +1,6 @@
 //! The figures of one server.
 
-use super::getters::{count, group, ratio, server, utilisation};
+use super::getters::{count, group, ratio, server, utilisation, window_ns};
 use super::{PartColumn, part};
 
 /// What each server did: `servers.csv`.
@@ -24,6 +24,15 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
         "Slot-time in service over slot-time of the window.",
         |s, r, i| utilisation(s, server(r, i)?, i),
     ),
+    part(
+        "slowed_share",
+        "share",
+        "Share of the window in which an antagonist took its speed.",
+        |s, r, i| ratio(server(r, i)?.slowed_ns as f64, window_ns(s)),
+    ),
+    part("paused_share", "share", "Share of the window that it spent in pauses.", |s, r, i| {
+        ratio(server(r, i)?.paused_ns as f64, window_ns(s))
+    }),
     part("picks", "attempts", "Attempts that arrived in the window, let in or not.", |_, r, i| {
         count(server(r, i)?.picks)
     }),
@@ -48,6 +57,12 @@ pub static SERVER_COLUMNS: &[PartColumn] = &[
     }),
     part("lost_total", "attempts", "Admitted attempts that a crash took.", |_, r, i| {
         count(server(r, i)?.lost)
+    }),
+    part("shed_total", "attempts", "Attempts it let in and then turned away.", |_, r, i| {
+        count(server(r, i)?.shed)
+    }),
+    part("cancelled_total", "attempts", "Attempts that were taken back there.", |_, r, i| {
+        count(server(r, i)?.cancelled)
     }),
     part("arrived_dead_total", "attempts", "Attempts that found it down.", |_, r, i| {
         count(server(r, i)?.arrived_dead)

@@ -1,6 +1,8 @@
 //! A plain fleet to start from and the ways to run it, for the tests of the whole engine.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod theory;
+
 use sim_core::config::{
     Arrivals, Choices, ClientsConfig, Conduct, DrawTies, EngineConfig, Fanout, Fault, FaultKind,
     HeartbeatConfig, JudgementConfig, LatencyTies, LoadSignal, LowestLatencyConfig, NetworkConfig,

@@ -7,7 +7,7 @@
 //!
 //! Readings are whole numbers with 48 bits behind the point ([`FULL_SPEED`] is one nanosecond of work),
 //! so nothing depends on how often the clock is looked at. A request finishes at the first whole
-//! nanosecond at which its work is done; those of one moment, in the order of their readings, then
+//! nanosecond at which its work is done, so it may keep its share for up to one longer; those of one moment, in the order of their readings, then
 //! of admission.
 
 use std::cmp::Reverse;

@@ -53,9 +53,10 @@ impl Bench {
         let mut sent = sent.iter().peekable();
         while self.tick <= until_ns / TICK_NS {
             let start_ns = self.tick * TICK_NS;
-            self.responses.open(&self.setup.ticks, self.tick);
+            self.responses.open(self.tick);
             for response in self.responses.to_node(0) {
-                let done_ns = start_ns + Nanos::from(response.offset_ns()) - TICK_NS;
+                let done_ns =
+                    start_ns + Nanos::from(response.offset_ns(&self.setup.ticks)) - TICK_NS;
                 self.answers.push((done_ns, response.status(), response.attempt));
             }
             let mut inbox = Vec::new();
@@ -185,4 +186,134 @@ fn random_cancellations_equal_a_plain_model() {
         total += cancelled;
     }
     assert!(total > 1_000, "{total} cancelled");
+}
+
+/// Goal: who is served next, when who waits is shed, and what a cold server costs. Method: by hand.
+#[test]
+fn order_of_service_and_shedding_by_hand() {
+    let ms = MILLISECOND;
+    let attempts: Vec<(Nanos, u32, u32, u64)> =
+        (0..5).map(|i| (Nanos::from(i) * ms, i, i, 10 * ms)).collect();
+    let ok = |at_ms: u64, attempt: u32| (at_ms * ms, Status::Ok, attempt);
+    let shed = |at_ms: u64, attempt: u32| (at_ms * ms, Status::Refused, attempt);
+    for (group, expected) in [
+        ("", vec![ok(10, 0), ok(20, 1), ok(30, 2), ok(40, 3), ok(50, 4)]),
+        ("discipline = \"lifo\"", vec![ok(10, 0), ok(20, 4), ok(30, 3), ok(40, 2), ok(50, 1)]),
+        // Four wait at 10 ms, three at 20 ms, then two.
+        (
+            "shed.adaptive_lifo.above = 2",
+            vec![ok(10, 0), ok(20, 4), ok(30, 3), ok(40, 1), ok(50, 2)],
+        ),
+        // The queue is empty from 0 to 1 ms, and not again before 40 ms.
+        (
+            "shed.adaptive_lifo.after = \"19ms\"",
+            vec![ok(10, 0), ok(20, 1), ok(30, 4), ok(40, 3), ok(50, 2)],
+        ),
+        // Attempt 2 starts at the very moment at which it has waited too long; completions go first.
+        (
+            "shed.queue_timeout = \"18ms\"",
+            vec![ok(10, 0), ok(20, 1), shed(21, 3), shed(22, 4), ok(30, 2)],
+        ),
+        // exp(-1) of the excess is left after 10 ms, so attempt 1 takes 13.679 ms.
+        (
+            "shed.queue_timeout = \"15ms\"\ncold_start = { factor = 2.0, decay = \"20ms\" }",
+            vec![shed(16, 1), shed(17, 2), shed(18, 3), shed(19, 4), ok(20, 0)],
+        ),
+        // Each is served at half speed and less: all finish when 50 ms of work are done, or shortly
+        // before, in the order of arrival. Thirds and fifths of the speed are rounded down.
+        (
+            "discipline = \"processor_sharing\"",
+            vec![
+                // 1 + 1/2 + 1/3 + 1/4 done of attempt 0 by 4 ms; a fifth a ms from then on.
+                (43_583_334, Status::Ok, 0),
+                (47_583_334, Status::Ok, 1),
+                (49_083_334, Status::Ok, 2),
+                (49_750_001, Status::Ok, 3),
+                (50_000_001, Status::Ok, 4),
+            ],
+        ),
+    ] {
+        let mut bench = Bench::new(1, group);
+        bench.run(&attempts, 60 * ms);
+        assert_eq!(bench.answers, expected, "{group}");
+        assert!(bench.result().is_conserved());
+    }
+}
+
+/// Goal: shared slots against fluid. Method: random attempts and cancellations on a server that shares
+/// its slots and slows down with what is in it, against a simulation that drains every request by
+/// hand, in floating point. Times differ by rounding: whoever is done stays until the next whole
+/// nanosecond, and so takes up to one from each of those who share with it.
+#[test]
+fn shared_slots_drain_like_fluid() {
+    for seed in 0..40 {
+        let mut rng = stream(seed, 0, Purpose::Policy, 0);
+        let slots: u32 = rng.random_range(1..5);
+        let crowded = rng.random_bool(0.5);
+        let mut sent = Vec::new();
+        let mut at_ns = 0;
+        for attempt in 0..300 {
+            at_ns += rng.random_range(1..2 * MILLISECOND);
+            let service_ns = rng.random_range(1..Nanos::from(slots) * 3 * MILLISECOND / 2);
+            sent.push((at_ns, attempt, attempt, service_ns));
+            if attempt > 5 && rng.random_bool(0.1) {
+                at_ns += 1;
+                sent.push((at_ns, CANCEL_SLOT, attempt - rng.random_range(0..4), 0));
+            }
+        }
+        let crowding = if crowded { "slowdown = { knee = 3, slope = 0.02 }" } else { "" };
+        let group =
+            format!("backlog = \"unbounded\"\ndiscipline = \"processor_sharing\"\n{crowding}");
+        let mut bench = Bench::new(slots, &group);
+        bench.run(&sent, at_ns + 20_000 * MILLISECOND);
+
+        let mut expected = Vec::new();
+        let mut left: Vec<(u32, f64)> = Vec::new();
+        let (mut now, mut cancelled, mut busy) = (0.0, 0, 0.0);
+        let mut messages = sent.iter().peekable();
+        while messages.peek().is_some() || !left.is_empty() {
+            let n = left.len() as f64;
+            let divisor = if crowded { 1.0 + 0.02 * (n - 3.0).max(0.0) } else { 1.0 };
+            let speed = (f64::from(slots) / n).min(1.0) / divisor;
+            let first = left.iter().map(|&(_, left)| left / speed).fold(f64::INFINITY, f64::min);
+            let arrival = messages.peek().map_or(f64::INFINITY, |m| m.0 as f64);
+            let passed = first.min(arrival - now);
+            now += passed;
+            busy += passed * n.min(f64::from(slots));
+            for (_, left) in &mut left {
+                *left -= passed * speed;
+            }
+            // Of those that end within a nanosecond of each other, the order is not told here.
+            left.retain(|&(attempt, left)| {
+                if left < 1e-3 {
+                    expected.push((attempt, now));
+                }
+                left >= 1e-3
+            });
+            if now >= arrival {
+                let &(_, slot, attempt, service_ns) = messages.next().expect("it was peeked at");
+                if slot == CANCEL_SLOT {
+                    let before = left.len();
+                    left.retain(|&(other, _)| other != attempt);
+                    cancelled += (before - left.len()) as u64;
+                } else {
+                    left.push((attempt, service_ns as f64));
+                }
+            }
+        }
+        expected.sort_by_key(|&(attempt, _)| attempt);
+        let mut answers = bench.answers.clone();
+        answers.sort_by_key(|&(_, _, attempt)| attempt);
+        assert_eq!(answers.len(), expected.len(), "seed {seed}");
+        for ((at_ns, status, attempt), (other, at)) in answers.into_iter().zip(expected) {
+            assert_eq!((status, attempt), (Status::Ok, other), "seed {seed}");
+            assert!(
+                (at_ns as f64 - at).abs() < 100.0,
+                "seed {seed}: {attempt} at {at_ns}, not {at}"
+            );
+        }
+        let result = bench.result();
+        assert!(result.is_conserved() && result.cancelled == cancelled, "seed {seed}: {result:?}");
+        assert!((result.busy_ns as f64 - busy).abs() < 2_000.0, "seed {seed}: {result:?}, {busy}");
+    }
 }
