@@ -104,19 +104,17 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
     let done: Mutex<BTreeMap<usize, Vec<Line>>> = Mutex::new(BTreeMap::new());
     let one = |index: usize, case: &Case| -> Result<(), Stopped> {
         let known = store.as_ref().and_then(|store| store.find(case));
-        let lines = match known {
-            Some(lines) => lines,
-            None => {
-                bar.set_message(case.name());
-                let lines = effort(args, &signals.stop).run(case)?;
-                let kept = store.as_ref().map_or(Ok(()), |store| store.keep(case, &lines));
-                if let Err(error) = kept {
-                    signals.stop.store(true, Relaxed);
-                    *unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                        Some(error);
-                }
-                lines
+        let lines = if let Some(lines) = known {
+            lines
+        } else {
+            bar.set_message(case.name());
+            let lines = effort(args, &signals.stop).run(case)?;
+            let kept = store.as_ref().map_or(Ok(()), |store| store.keep(case, &lines));
+            if let Err(error) = kept {
+                signals.stop.store(true, Relaxed);
+                *unwritten.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
             }
+            lines
         };
         bar.inc(1);
         done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(index, lines);

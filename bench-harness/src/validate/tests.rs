@@ -1,3 +1,5 @@
+//! The tables are whole: names, scenarios, and no target forgotten.
+
 use super::*;
 
 #[test]
