@@ -33,7 +33,7 @@ fn completion_by_kernel(c: &mut Criterion) {
                     fresh,
                     |(servers, out)| {
                         for (tick, inbox) in (0..).zip(inboxes) {
-                            out.open(&setup.ticks, tick);
+                            out.open(tick);
                             servers.serve(&setup, tick, inbox, out);
                         }
                     },

@@ -33,7 +33,7 @@ pub fn open_tick(
     responses: &mut [Responses],
 ) {
     for outbox in responses.iter_mut() {
-        outbox.open(&setup.ticks, clock.tick);
+        outbox.open(clock.tick);
     }
     let Some(quantum) = clock.boundary else { return };
     while let Some(fault) = setup.plan.servers.get(cursor.next)

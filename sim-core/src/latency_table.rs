@@ -63,6 +63,32 @@ impl LatencyTable {
         bucket
     }
 
+    /// Counts many durations and calls `each` with every bucket; returns their sum [ns].
+    #[inline]
+    pub fn record_all(
+        &mut self,
+        durations: impl Iterator<Item = Nanos>,
+        mut each: impl FnMut(usize),
+    ) -> u128 {
+        let (mut sum_ns, mut max_ns) = (0_u64, self.max_ns);
+        let mut counts = &mut self.counts[..];
+        for ns in durations {
+            let bucket = bucket_of(ns);
+            sum_ns += ns;
+            max_ns = max_ns.max(ns);
+            if let Some(count) = counts.get_mut(bucket) {
+                *count += 1;
+            } else {
+                self.grow((bucket | (OCTAVE - 1)) + 1);
+                counts = &mut self.counts[..];
+                counts[bucket] += 1;
+            }
+            each(bucket);
+        }
+        self.max_ns = max_ns;
+        sum_ns.into()
+    }
+
     #[cold]
     fn record_longest(&mut self, bucket: usize) {
         self.grow((bucket | (OCTAVE - 1)) + 1);
@@ -70,6 +96,7 @@ impl LatencyTable {
     }
 
     /// Lengthens the table. Happens at most once an octave, so 54 times in a table's life.
+    #[cold]
     fn grow(&mut self, length: usize) {
         // Fresh zeroes and a copy of the used part, rather than `resize`: pages of small buckets
         // that no duration ever reaches are then never touched.

@@ -8,9 +8,10 @@ use bevy_ecs::prelude::{Component, Resource};
 
 use crate::ids::ServerId;
 use crate::latency_table::{LatencyTable, bucket_of, highest_of};
-use crate::network::Response;
+use crate::network::{Moment, Response};
 use crate::order::Sorter;
 use crate::result::{Counts, Efforts, MemberCounts, Outcome};
+use crate::ticks::Ticks;
 use crate::time::Nanos;
 use crate::traffic::Arrival;
 
@@ -74,10 +75,33 @@ pub struct Lane {
     pub arrivals: Vec<Arrival>,
     /// Whom a node probes.
     pub asked: Vec<ServerId>,
+    /// What came back to a node in this tick.
+    pub returns: Vec<Return>,
+    /// Who was chosen for each arrival of this tick.
+    pub chosen: Vec<u32>,
     /// Events handled in the present tick.
     pub events: u64,
     /// Bit `t` is set once worker thread `t` has worked here.
     pub threads_seen: u64,
+}
+
+/// An answer that was waited for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Return {
+    /// When its request arrived [ns].
+    pub arrived_ns: Nanos,
+    /// When it came back in its tick, and how.
+    pub moment: Moment,
+    /// From where.
+    pub server: u32,
+}
+
+impl Return {
+    /// When it came back [ns], in the tick that starts at `start_ns`.
+    #[inline]
+    pub const fn at_ns(&self, ticks: &Ticks, start_ns: Nanos) -> Nanos {
+        start_ns + self.moment.offset_ns(ticks) as Nanos
+    }
 }
 
 /// A bucket of [`RecentTable`] is this many of [`LatencyTable`], as a power of two.

@@ -80,8 +80,7 @@ pub enum Status {
 /// one a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Response {
-    /// Whom it goes to, then arrival as an offset into its tick [ns, below 2^30] and, in the two
-    /// lowest bits, the status: orders as they do.
+    /// Whom it goes to, then the [`Moment`]: orders as they do.
     key: u64,
     /// As in the dispatch.
     pub slot: u32,
@@ -91,10 +90,10 @@ pub struct Response {
 }
 
 impl Response {
-    /// The answer `status` to an attempt of `node`, arriving `offset_ns` into a tick.
+    /// The answer to an attempt of `node`.
     #[inline]
-    const fn new(node: u32, offset_ns: u32, status: Status, slot: u32, attempt: u32) -> Self {
-        Self { key: (node as u64) << 32 | (offset_ns << 2 | status as u32) as u64, slot, attempt }
+    const fn new(node: u32, moment: Moment, slot: u32, attempt: u32) -> Self {
+        Self { key: (node as u64) << 32 | moment.0 as u64, slot, attempt }
     }
 
     /// Whom it goes to.
@@ -105,25 +104,70 @@ impl Response {
 
     /// Arrival at the node, as an offset into its tick [ns].
     #[inline]
-    pub const fn offset_ns(&self) -> u32 {
-        self.key as u32 >> 2
+    pub const fn offset_ns(&self, ticks: &Ticks) -> u32 {
+        self.moment().offset_ns(ticks)
     }
 
     /// How the attempt ended.
     #[inline]
     pub const fn status(&self) -> Status {
-        match self.key & 3 {
-            0 => Status::Ok,
-            1 => Status::Refused,
-            2 => Status::Lost,
-            _ => Status::Failed,
-        }
+        self.moment().status()
+    }
+
+    /// When and how it ended.
+    #[inline]
+    pub const fn moment(&self) -> Moment {
+        Moment(self.key as u32)
     }
 
     /// Whether it precedes another one of the same tick: by node, arrival, status, attempt.
     #[inline]
     pub const fn precedes(&self, other: &Self) -> bool {
         self.key < other.key || (self.key == other.key && self.attempt < other.attempt)
+    }
+}
+
+/// When an answer arrives in its tick, and how the attempt ended: orders by time, then status.
+///
+/// The offset into the tick fills the upper bits, so that answers of a tick are spread by their
+/// leading bits alone; the status has the two lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u32);
+
+impl Moment {
+    #[inline]
+    const fn new(ticks: &Ticks, offset_ns: u32, status: Status) -> Self {
+        Self(offset_ns << ticks.offset_shift | status as u32)
+    }
+
+    /// The last one at an offset into a tick [ns].
+    #[inline]
+    pub const fn last_at(ticks: &Ticks, offset_ns: u32) -> Self {
+        Self(offset_ns << ticks.offset_shift | 3)
+    }
+
+    /// Both sets of bits: the status is [`Status::Ok`] if both are.
+    #[inline]
+    #[must_use]
+    pub const fn with_bits_of(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Offset into the tick [ns].
+    #[inline]
+    pub const fn offset_ns(self, ticks: &Ticks) -> u32 {
+        self.0 >> ticks.offset_shift
+    }
+
+    /// How the attempt ended.
+    #[inline]
+    pub const fn status(self) -> Status {
+        match self.0 & 3 {
+            0 => Status::Ok,
+            1 => Status::Refused,
+            2 => Status::Lost,
+            _ => Status::Failed,
+        }
     }
 }
 
@@ -210,6 +254,8 @@ pub struct Responses {
     pending: Wheel<Response>,
     due: Sorter<Response>,
     nodes: u32,
+    /// So many leading bits of a moment have told the bucket of an answer.
+    offset_bits: u32,
     /// The work behind each good answer, where somebody asks.
     services: Option<Box<Services>>,
     /// What servers say besides, where somebody asks.
@@ -239,6 +285,7 @@ impl Responses {
             pending: Wheel::new(horizon),
             due: Sorter::default(),
             nodes,
+            offset_bits: 0,
             services: None,
             notes: None,
         }
@@ -266,8 +313,8 @@ impl Responses {
 
     /// Opens a tick: sorts what arrives in it, by node and time. Whatever is pushed from now on
     /// arrives later.
-    pub fn open(&mut self, ticks: &Ticks, tick: u64) {
-        let Self { pending, due, nodes, services, notes } = self;
+    pub fn open(&mut self, tick: u64) {
+        let Self { pending, due, nodes, offset_bits, services, notes } = self;
         if let Some(notes) = notes {
             notes.open(tick);
         }
@@ -278,23 +325,24 @@ impl Responses {
             due.sort_unstable_by_key(|service| (service.node, service.attempt));
         }
         pending.advance(tick);
-        // A key has room for the node and as many leading bits of the offset as still fit.
-        let offset_bits = u64::BITS - ticks.tick_ns.leading_zeros();
-        let node_bits = u32::BITS - nodes.leading_zeros();
-        let kept_bits = offset_bits.min(31 - node_bits);
-        let dropped_bits = offset_bits - kept_bits;
-        due.sort(
-            &Due { pending, tick },
-            u64::from(*nodes) << kept_bits,
-            |r| r.node() << kept_bits | r.offset_ns() >> dropped_bits,
-            Response::precedes,
-        );
+        let inbox = Due { pending, tick };
+        // A bucket is a part of the tick at one node.
+        let node_bits = u32::BITS - (*nodes - 1).leading_zeros();
+        let len_bits = usize::BITS - inbox.len().leading_zeros();
+        *offset_bits = len_bits.saturating_sub(node_bits);
+        let shift = 32 - *offset_bits;
+        let buckets = (*nodes as usize) << *offset_bits;
+        due.sort_into(&inbox, buckets, |r| (r.key >> shift) as usize, Response::precedes);
         pending.clear(tick);
         pending.advance(tick + 1);
     }
 
     /// Files an answer to an attempt of `node`, to arrive at `at_ns`.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call saves and restores every register: 20 instructions"
+    )]
+    #[inline(always)]
     pub fn push(
         &mut self,
         ticks: &Ticks,
@@ -305,7 +353,8 @@ impl Responses {
     ) {
         let tick = ticks.tick_of(at_ns);
         let offset_ns = (at_ns - ticks.start_ns(tick)) as u32;
-        self.pending.push(tick, Response::new(node, offset_ns, status, slot, attempt));
+        let moment = Moment::new(ticks, offset_ns, status);
+        self.pending.push(tick, Response::new(node, moment, slot, attempt));
     }
 
     /// Files the work behind a good answer that has just been filed, if somebody asks for it.
@@ -333,10 +382,14 @@ impl Responses {
 
     /// What arrives at a node in the present tick, in order.
     pub fn to_node(&self, node: u32) -> &[Response] {
-        let sorted = self.due.sorted();
-        let from = sorted.partition_point(|response| response.node() < node);
-        let rest = &sorted[from..];
-        &rest[..rest.partition_point(|response| response.node() == node)]
+        let bucket = (node as usize) << self.offset_bits;
+        let next = (node as usize + 1) << self.offset_bits;
+        self.due.in_buckets(bucket..next).unwrap_or_else(|| {
+            let sorted = self.due.sorted();
+            let from = sorted.partition_point(|response| response.node() < node);
+            let rest = &sorted[from..];
+            &rest[..rest.partition_point(|response| response.node() == node)]
+        })
     }
 
     /// The first tick after the present one in which an answer or a note arrives.

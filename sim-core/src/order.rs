@@ -4,6 +4,8 @@
 //! buckets as records leaves almost nothing to do for the insertion sort that finishes: O(n)
 //! expected, stable, no allocation once the buffers have grown.
 
+use std::ops::Range;
+
 /// Records that arrive in a tick, wherever they wait.
 pub trait Inbox<T> {
     /// How many there are.
@@ -21,6 +23,7 @@ pub trait Inbox<T> {
 /// Sorts what arrives in a tick, with buffers that are reused tick after tick.
 #[derive(Clone, Debug, Default)]
 pub struct Sorter<T> {
+    /// Where each bucket ends among the sorted; empty where the last sort needed no buckets.
     ends: Vec<u32>,
     sorted: Vec<T>,
     len: usize,
@@ -42,13 +45,30 @@ impl<T: Copy + Default> Sorter<T> {
         key: impl Fn(&T) -> u32,
         less: impl Fn(&T, &T) -> bool,
     ) -> &[T] {
+        let buckets = inbox.len().next_power_of_two();
+        // floor(key * scale / 2^32) < buckets for every key < span: scale is rounded down.
+        let scale = ((buckets as u64) << 32) / span;
+        let bucket = |record: &T| ((u64::from(key(record)) * scale) >> 32) as usize;
+        self.sort_into(inbox, buckets, bucket, less)
+    }
+
+    /// The same by way of these buckets, whose order is that of their records.
+    #[inline]
+    pub fn sort_into(
+        &mut self,
+        inbox: &impl Inbox<T>,
+        buckets: usize,
+        bucket: impl Fn(&T) -> usize,
+        less: impl Fn(&T, &T) -> bool,
+    ) -> &[T] {
         let len = inbox.len();
         self.len = len;
         if self.sorted.len() < len {
             self.sorted.resize(len, T::default());
         }
+        self.ends.clear();
         if len > SMALL {
-            self.scatter(inbox, len, span, key);
+            self.scatter(inbox, buckets, bucket);
         } else {
             let mut places = self.sorted.iter_mut();
             inbox.for_each(|record| {
@@ -68,13 +88,16 @@ impl<T: Copy + Default> Sorter<T> {
         &self.sorted[..self.len]
     }
 
+    /// Those of some buckets, where the last sort has used any.
     #[inline]
-    fn scatter(&mut self, inbox: &impl Inbox<T>, len: usize, span: u64, key: impl Fn(&T) -> u32) {
-        let buckets = len.next_power_of_two();
-        // floor(key * scale / 2^32) < buckets for every key < span: scale is rounded down.
-        let scale = ((buckets as u64) << 32) / span;
-        let bucket = |record: &T| ((u64::from(key(record)) * scale) >> 32) as usize;
-        self.ends.clear();
+    pub fn in_buckets(&self, buckets: Range<usize>) -> Option<&[T]> {
+        let end = *self.ends.get(buckets.end.checked_sub(1)?)?;
+        let start = buckets.start.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some(&self.sorted[start as usize..end as usize])
+    }
+
+    #[inline]
+    fn scatter(&mut self, inbox: &impl Inbox<T>, buckets: usize, bucket: impl Fn(&T) -> usize) {
         self.ends.resize(buckets, 0);
         let ends = &mut self.ends[..];
         inbox.for_each(|record| ends[bucket(&record)] += 1);

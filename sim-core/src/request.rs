@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
 
+use crate::network::Response;
 use crate::setup::Setup;
 use crate::time::Nanos;
 
@@ -138,14 +139,13 @@ impl InFlight {
     pub fn open(&mut self, arrived_ns: Nanos, demand: u64, server: u32) -> (u32, u32) {
         let attempt = self.next_attempt;
         self.next_attempt = attempt.wrapping_add(1);
-        let request = Request { arrived_ns, server, attempt };
-        let slot = self.free;
-        if let Some(place) = self.slots.get_mut(slot as usize) {
-            self.free = place.attempt;
-            *place = request;
-        } else {
-            return self.open_new(request, demand);
+        if self.free == NO_SLOT {
+            self.make_room(1);
         }
+        let slot = self.free;
+        let place = &mut self.slots[slot as usize];
+        self.free = place.attempt;
+        (place.arrived_ns, place.server, place.attempt) = (arrived_ns, server, attempt);
         self.len += 1;
         if self.keeps_dossiers {
             self.file(slot, arrived_ns, Dossier { demand, name: attempt, tries: 1 });
@@ -153,18 +153,37 @@ impl InFlight {
         (slot, attempt)
     }
 
-    /// Takes in a request where no slot is free.
-    #[cold]
+    /// Sees to it that so many slots are free.
     #[inline(never)]
-    fn open_new(&mut self, request: Request, demand: u64) -> (u32, u32) {
-        let slot = self.slots.len() as u32;
-        self.slots.push(request);
-        self.len += 1;
-        if self.keeps_dossiers {
-            let dossier = Dossier { demand, name: request.attempt, tries: 1 };
-            self.file(slot, request.arrived_ns, dossier);
+    fn make_room(&mut self, requests: usize) {
+        while self.slots.len() < self.len + requests {
+            let slot = self.slots.len() as u32;
+            self.slots.push(Request { arrived_ns: 0, server: FREE, attempt: self.free });
+            self.free = slot;
         }
-        (slot, request.attempt)
+    }
+
+    /// Takes in requests that end with their first answer; returns their slots and the attempts' numbers
+    /// one by one.
+    pub fn open_all(
+        &mut self,
+        requests: impl ExactSizeIterator<Item = (Nanos, u32)>,
+    ) -> impl ExactSizeIterator<Item = (u32, u32)> {
+        debug_assert!(self.ends_with_first_answer());
+        if self.slots.len() < self.len + requests.len() {
+            self.make_room(requests.len());
+        }
+        self.len += requests.len();
+        let Self { slots, free, next_attempt, .. } = self;
+        let slots = &mut slots[..];
+        requests.map(move |(arrived_ns, server)| {
+            let (slot, attempt) = (*free, *next_attempt);
+            *next_attempt = attempt.wrapping_add(1);
+            let place = &mut slots[slot as usize];
+            *free = place.attempt;
+            (place.arrived_ns, place.server, place.attempt) = (arrived_ns, server, attempt);
+            (slot, attempt)
+        })
     }
 
     fn file(&mut self, slot: u32, arrived_ns: Nanos, dossier: Dossier) {
@@ -225,6 +244,36 @@ impl InFlight {
     pub fn answered(&self, slot: u32, attempt: u32) -> Option<Request> {
         let request = self.slots[slot as usize];
         (request.attempt == attempt && request.server != FREE).then_some(request)
+    }
+
+    /// Requests end with their first answer, and nothing else ends them.
+    pub const fn ends_with_first_answer(&self) -> bool {
+        !self.keeps_dossiers && !self.keeps_times
+    }
+
+    /// Ends all requests that are answered, and calls `each` with every answer and the request, which is
+    /// `None` where it has ended before.
+    #[inline]
+    pub fn end_answered(
+        &mut self,
+        due: &[Response],
+        mut each: impl FnMut(&Response, Option<&Request>),
+    ) {
+        let slots = &mut self.slots[..];
+        let (mut free, mut strays) = (self.free, 0);
+        for answer in due {
+            let place = &mut slots[answer.slot as usize];
+            if place.attempt != answer.attempt || place.server == FREE {
+                strays += 1;
+                each(answer, None);
+                continue;
+            }
+            each(answer, Some(place));
+            (place.server, place.attempt) = (FREE, free);
+            free = answer.slot;
+        }
+        self.free = free;
+        self.len -= due.len() - strays;
     }
 
     /// The server of the request in a slot: read ahead of the answer, it is in the cache by then.

@@ -6,6 +6,7 @@
 //!
 //! Simultaneous events go: responses (by status, attempt), deadlines, arrivals.
 
+mod bulk;
 mod careful;
 
 use bevy_ecs::prelude::Component;
@@ -112,7 +113,8 @@ fn decide(
         shard.to_node(node)
     } else {
         let inbox = Replies { shards: responses, node };
-        sorter.sort(&inbox, setup.ticks.tick_ns, Response::offset_ns, Response::precedes)
+        let offset_ns = |r: &Response| r.offset_ns(&setup.ticks);
+        sorter.sort(&inbox, setup.ticks.tick_ns, offset_ns, Response::precedes)
     };
     // Of many nodes with few servers most have nothing to do in a tick.
     let is_idle = due.is_empty()
@@ -133,7 +135,7 @@ fn decide(
             let waiting = in_flight.answered(answer.slot, answer.attempt);
             let cut = waiting.filter(|request| links.cut_to_node(request.server, node));
             // Its client may give up in this tick, before the answer would have come.
-            let at_ns = start_ns + Nanos::from(answer.offset_ns());
+            let at_ns = start_ns + Nanos::from(answer.offset_ns(&setup.ticks));
             let is_awaited = |request: &Request| {
                 setup.timeout_ns.is_none_or(|patience| at_ns <= request.arrived_ns + patience)
             };
@@ -164,6 +166,8 @@ fn decide(
             let rules = &mut judge.rules;
             let mut care = Care { rules, clients, links, responses, node };
             desk.work_carefully(&mut care, due, &arrivals, boundary_ns, end_ns);
+        } else if desk.in_flight.ends_with_first_answer() && !desk.policy.times_answers() {
+            desk.work_in_bulk(due, &arrivals);
         } else {
             desk.work(due, &arrivals, end_ns);
         }
@@ -179,6 +183,16 @@ fn touch_ahead(view: &View, in_flight: &InFlight, due: &[Response]) {
     std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ server(response)));
     let own = |response| view.beliefs.get(ServerId(server(response))).map_or(0, |b| b.own);
     std::hint::black_box(due.iter().fold(0, |sum, response| sum ^ own(response)));
+}
+
+/// How a request ends with its last answer.
+const fn outcome_of(status: Status) -> Outcome {
+    match status {
+        Status::Ok => Outcome::Ok,
+        Status::Refused => Outcome::Refused,
+        Status::Lost => Outcome::Lost,
+        Status::Failed => Outcome::Failed,
+    }
 }
 
 /// One node at work: the columns and the policy, statically known.
@@ -205,7 +219,8 @@ impl<P: Policy> Desk<'_, P> {
         let mut response = due.next();
         let mut arrival = arrivals.next();
         let start_ns = self.start_ns;
-        let arrival_of = |r: &Response| start_ns + Nanos::from(r.offset_ns());
+        let ticks = self.setup.ticks;
+        let arrival_of = |r: &Response| start_ns + Nanos::from(r.offset_ns(&ticks));
         let mut response_ns = response.map_or(Nanos::MAX, arrival_of);
         let mut arrival_ns = arrival.map_or(Nanos::MAX, |arrival| arrival.at_ns);
         loop {
@@ -285,6 +300,13 @@ impl<P: Policy> Desk<'_, P> {
         if self.policy.times_answers() {
             self.in_flight.note_sent(slot, at_ns);
         }
+        self.send(at_ns, server, slot, attempt, demand);
+    }
+
+    /// Puts an attempt on its way.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn send(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.meters.dispatched += 1;
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
         let arrival_ns = at_ns + delay_ns;
@@ -328,12 +350,7 @@ impl<P: Policy> Desk<'_, P> {
     /// An attempt was refused, lost or failed: another server, if the rules and the budget allow.
     #[cold]
     fn try_again(&mut self, at_ns: Nanos, response: &Response, request: &Request) {
-        let outcome = match response.status() {
-            Status::Ok => Outcome::Ok,
-            Status::Refused => Outcome::Refused,
-            Status::Lost => Outcome::Lost,
-            Status::Failed => Outcome::Failed,
-        };
+        let outcome = outcome_of(response.status());
         let server = ServerId(request.server);
         if response.status() == Status::Refused {
             self.view.mark_full(server);

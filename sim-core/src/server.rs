@@ -14,7 +14,7 @@ pub mod samples;
 use bevy_ecs::prelude::Component;
 
 use crate::ids::ServerId;
-use crate::network::{Freight, Report, Responses, Stage};
+use crate::network::{Dispatch, Freight, Report, Responses, Stage};
 use crate::plan::Change;
 use crate::result::ServerResult;
 use crate::rng::{Purpose, Stream};
@@ -48,6 +48,12 @@ impl Delivery {
     pub const fn freight(&self) -> Freight {
         Freight::of(self.slot)
     }
+}
+
+/// The attempts that arrive at a shard in a tick.
+pub trait Attempts {
+    /// Visits all, a few of one node at a time, in the same order every time.
+    fn for_each(&self, visit: impl FnMut(u32, &[Dispatch]));
 }
 
 /// The servers of one shard: ids `first..first + len`.
@@ -134,6 +140,27 @@ impl TickSums {
         meters.wait_sum_ns += self.wait_ns as u128;
         meters.service_sum_ns += self.service_ns as u128;
         meters.served += self.served;
+    }
+}
+
+/// What a tick of service works with, besides the servers.
+#[derive(Debug)]
+pub struct Shift<'a> {
+    setup: &'a Setup,
+    /// Start of the tick [ns].
+    start_ns: Nanos,
+    /// Weight of a completion in a [`LatencyMean`].
+    alpha: f32,
+    answers: &'a mut Answers,
+    out: &'a mut Responses,
+    sums: TickSums,
+}
+
+impl<'a> Shift<'a> {
+    fn new(setup: &'a Setup, tick: u64, answers: &'a mut Answers, out: &'a mut Responses) -> Self {
+        let start_ns = setup.ticks.start_ns(tick);
+        let alpha = setup.heartbeat.latency_alpha as f32;
+        Self { setup, start_ns, alpha, answers, out, sums: TickSums::default() }
     }
 }
 
@@ -275,14 +302,41 @@ impl Servers {
         }
     }
 
-    /// Serves the attempts that arrive in the tick starting at `start_ns`, and whatever else
-    /// happens at the servers in it.
+    /// Serves the attempts that arrive in a tick, in order, and whatever else happens at the servers in
+    /// it.
     pub fn serve(&mut self, setup: &Setup, tick: u64, inbox: &[Delivery], out: &mut Responses) {
         let Self { kernel, answers, meters, .. } = self;
         match kernel {
-            Kernel::Fifo(k) => k.serve(setup, tick, inbox, answers, meters, out),
+            Kernel::Fifo(kernel) => {
+                let mut shift = Shift::new(setup, tick, answers, out);
+                kernel.serve(&mut shift, inbox);
+                shift.sums.add_to(meters);
+            }
             Kernel::Event(k) => k.serve(setup, tick, inbox, answers, meters, out),
         }
+    }
+
+    /// Serves those attempts of a tick, in whatever order they come, that meet no other at their server,
+    /// and puts the others aside, to be served in order afterwards. For the FIFO kernel alone, whose
+    /// servers have nothing else to do.
+    pub fn serve_lone(
+        &mut self,
+        setup: &Setup,
+        tick: u64,
+        attempts: &impl Attempts,
+        aside: &mut Vec<Delivery>,
+        out: &mut Responses,
+    ) {
+        let Self { kernel, answers, meters, first, .. } = self;
+        let Kernel::Fifo(kernel) = kernel else {
+            unreachable!("the event kernel has its own events to put in order")
+        };
+        attempts.for_each(|_, attempts| kernel.note_callers(*first, attempts));
+        let mut shift = Shift::new(setup, tick, answers, out);
+        attempts.for_each(|node, attempts| {
+            kernel.serve_lone(&mut shift, *first, node, attempts, aside);
+        });
+        shift.sums.add_to(meters);
     }
 
     /// Applies a change to server `index` at a quantum boundary.

@@ -8,6 +8,8 @@ use crate::time::Nanos;
 pub struct Ticks {
     /// The window W [ns].
     pub tick_ns: Nanos,
+    /// An offset into a tick takes the upper bits of a word of 32, from this one on.
+    pub offset_shift: u32,
     /// The control quantum [ns], a multiple of the tick.
     pub quantum_ns: Nanos,
     /// Ticks in a quantum.
@@ -28,8 +30,11 @@ impl Ticks {
         // With e = magic * W - 2^64 in (0, W], floor(t * magic / 2^64) = floor(t / W) as long as
         // t * e < 2^64, that is for every t below 2^64 / W.
         let magic = (u64::MAX / tick_ns).saturating_add(1);
+        // The two lowest bits are left for something else: a tick is at most 2^30 ns.
+        let offset_bits = (Nanos::BITS - (tick_ns - 1).leading_zeros()).clamp(1, 30);
         Self {
             tick_ns,
+            offset_shift: u32::BITS - offset_bits,
             quantum_ns,
             per_quantum: quantum_ns / tick_ns,
             magic,

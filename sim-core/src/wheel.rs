@@ -96,13 +96,38 @@ impl<T: Copy + Default> Wheel<T> {
             return self.place_far(tick);
         }
         let slot = (tick & self.mask) as usize;
-        if self.buckets[slot].cursor.is_multiple_of(BLOCK as u32) {
-            self.grow(slot);
-        }
         let cursor = &mut self.buckets[slot].cursor;
-        let at = *cursor as usize;
-        *cursor += 1;
-        &mut self.records[at]
+        let mut at = *cursor;
+        if at.is_multiple_of(BLOCK as u32) {
+            at = self.grow(slot);
+        } else {
+            *cursor = at + 1;
+        }
+        &mut self.records[at as usize]
+    }
+
+    /// Files all of `records` under `tick`, which has not been taken yet: a block at a time.
+    #[inline]
+    pub fn push_all(&mut self, tick: u64, records: impl ExactSizeIterator<Item = T>) {
+        let mut records = records;
+        if tick - self.base > self.mask {
+            return records.for_each(|record| *self.place_far(tick) = record);
+        }
+        let slot = (tick & self.mask) as usize;
+        while records.len() > 0 {
+            let mut start = self.buckets[slot].cursor;
+            if start.is_multiple_of(BLOCK as u32) {
+                start = self.grow(slot);
+            }
+            let room = BLOCK - start as usize % BLOCK;
+            let end = start + room.min(records.len()) as u32;
+            for (place, record) in
+                self.records[start as usize..end as usize].iter_mut().zip(&mut records)
+            {
+                *place = record;
+            }
+            self.buckets[slot].cursor = end;
+        }
     }
 
     #[cold]
@@ -114,9 +139,9 @@ impl<T: Copy + Default> Wheel<T> {
         &mut self.overflow[last].1
     }
 
-    /// Adds a block to a bucket that has no place left.
+    /// Adds a block to a bucket that has no place left, and gives its first place away.
     #[inline(never)]
-    fn grow(&mut self, slot: usize) {
+    fn grow(&mut self, slot: usize) -> u32 {
         let block = if self.free == NONE {
             self.records.resize(self.records.len() + BLOCK, T::default());
             self.next_block.push(NONE);
@@ -135,7 +160,9 @@ impl<T: Copy + Default> Wheel<T> {
             let last = (bucket.cursor - 1) as usize / BLOCK;
             self.next_block[last] = block;
         }
-        bucket.cursor = block * BLOCK as u32;
+        let first = block * BLOCK as u32;
+        bucket.cursor = first + 1;
+        first
     }
 
     /// The records filed under `tick`, block by block. Call [`Wheel::advance`] to `tick` first.

@@ -284,9 +284,11 @@ impl Policy for TwoChoices {
             // The common case in one draw: both eligible. Given that, the pair is uniform.
             let (a, b) = distinct_pair(stream, candidates.len());
             let (of_a, of_b) = (candidates.belief(a), candidates.belief(b));
-            let gate = self.capacity_gate;
-            if candidates.is_eligible_by(a, of_a, gate) && candidates.is_eligible_by(b, of_b, gate)
-            {
+            // Not `&&`: both nearly always are.
+            let are_eligible = |gate| {
+                candidates.is_eligible_by(a, of_a, gate) & candidates.is_eligible_by(b, of_b, gate)
+            };
+            if if self.capacity_gate { are_eligible(true) } else { are_eligible(false) } {
                 let load_a = self.load_by(candidates, of_a);
                 let load_b = self.load_by(candidates, of_b);
                 if load_a == load_b && self.ties == DrawTies::Random {
@@ -296,7 +298,9 @@ impl Policy for TwoChoices {
                 return Some(ServerId(std::hint::select_unpredictable(load_b < load_a, b, a)));
             }
         }
-        self.choose_in_turn(candidates, stream)
+        // A copy: the candidates of the common case then never have to be in memory.
+        let candidates = *candidates;
+        self.choose_in_turn(&candidates, stream)
     }
 
     fn touch_ahead(&self, view: &View, stream: &Stream, arrivals: usize) {

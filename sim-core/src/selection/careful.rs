@@ -70,14 +70,14 @@ impl<P: Policy> Desk<'_, P> {
         if let Some(at_ns) = boundary_ns {
             self.serve_waiting(care, at_ns);
         }
-        let start_ns = self.start_ns;
+        let Self { start_ns, setup, .. } = *self;
         let mut notes = care.notes().into_iter().peekable();
         let mut due = due.iter().peekable();
         let mut arrivals = arrivals.iter().peekable();
         loop {
             let note_ns = notes.peek().map_or(Nanos::MAX, |n| start_ns + Nanos::from(n.offset_ns));
-            let response_ns =
-                due.peek().map_or(Nanos::MAX, |r| start_ns + Nanos::from(r.offset_ns()));
+            let arrival_of = |r: &&Response| start_ns + Nanos::from(r.offset_ns(&setup.ticks));
+            let response_ns = due.peek().map_or(Nanos::MAX, arrival_of);
             let arrival_ns = arrivals.peek().map_or(Nanos::MAX, |arrival| arrival.at_ns);
             let client_ns = care.clients.as_ref().map_or(Nanos::MAX, |clients| clients.next_ns());
             let sources = [

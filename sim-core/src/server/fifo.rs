@@ -15,17 +15,19 @@
 use std::collections::VecDeque;
 
 use crate::ids::ServerId;
-use crate::network::{Responses, Stage, Status};
+use crate::network::{Dispatch, Stage, Status};
 use crate::result::ServerResult;
 use crate::setup::Setup;
 use crate::time::Nanos;
 
-use super::{Answers, Delivery, LatencyMean, Meters, Snapshot, TickSums, overlap_ns};
+use super::{Delivery, LatencyMean, Shift, Snapshot, overlap_ns};
 
 /// Attempts kept beside the server itself: what three cache lines hold; a power of two.
 const RING: usize = 16;
 /// How many servers ahead are touched, so that their cache lines arrive together.
 const AHEAD: usize = 32;
+/// So many servers stay in the second-level cache: nothing need be touched ahead.
+const NEAR: usize = 2_048;
 
 /// The servers of a shard under the FIFO kernel.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct FifoServers {
     lines: Vec<Line>,
     spills: Vec<Spill>,
     refused: Vec<u32>,
+    /// How many come to a server in this tick: 0, 1, or 2 for more.
+    callers: Vec<u8>,
 }
 
 /// What has no place in the ring: finish time [ns] and sojourn time [ns].
@@ -41,7 +45,7 @@ type Spill = VecDeque<(Nanos, f32)>;
 impl FifoServers {
     /// Memory a server takes [bytes].
     pub(crate) const SERVER_BYTES: usize =
-        size_of::<Line>() + size_of::<Spill>() + size_of::<u32>();
+        size_of::<Line>() + size_of::<Spill>() + size_of::<u32>() + size_of::<u8>();
     /// Memory an attempt takes that has no place beside its server [bytes].
     pub(crate) const SPILLED_BYTES: usize = size_of::<(Nanos, f32)>();
 }
@@ -105,7 +109,11 @@ impl Line {
     }
 
     /// Takes out everything that finished before `limit_ns`.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call saves and restores every register: 20 instructions"
+    )]
+    #[inline(always)]
     fn complete_before(
         &mut self,
         spills: &mut [Spill],
@@ -251,54 +259,107 @@ impl FifoServers {
             lines: (first..first + len).map(line).collect(),
             spills: vec![Spill::new(); len as usize],
             refused: vec![0; len as usize],
+            callers: vec![0; len as usize],
         }
     }
 
-    /// See [`super::Servers::serve`].
-    pub fn serve(
+    /// Notes who is called in this tick, by attempts to the servers from `first` on. Once for all
+    /// attempts of the tick, before [`Self::serve_lone`].
+    #[inline]
+    pub fn note_callers(&mut self, first: u32, attempts: &[Dispatch]) {
+        let callers = &mut self.callers[..];
+        for attempt in attempts {
+            let callers = &mut callers[(attempt.server - first) as usize];
+            *callers = 1 + u8::from(*callers > 0);
+        }
+    }
+
+    /// Serves attempts of `node` to servers that nobody else calls in this tick; the others are put
+    /// aside, for their order matters.
+    #[inline]
+    pub fn serve_lone(
         &mut self,
-        setup: &Setup,
-        tick: u64,
-        inbox: &[Delivery],
-        answers: &mut Answers,
-        meters: &mut Meters,
-        out: &mut Responses,
+        shift: &mut Shift<'_>,
+        first: u32,
+        node: u32,
+        attempts: &[Dispatch],
+        aside: &mut Vec<Delivery>,
     ) {
-        let start_ns = setup.ticks.start_ns(tick);
-        let alpha = setup.heartbeat.latency_alpha as f32;
-        let mut sums = TickSums::default();
-        for batch in inbox.chunks(AHEAD) {
-            // Loads that do not depend on each other overlap: one wait for memory instead of 32.
-            let touch = |sum, delivery: &Delivery| {
-                let line = &self.lines[delivery.server as usize];
-                sum ^ line.arrivals ^ line.ring[RING / 2].finish_ns ^ line.ring[RING - 1].finish_ns
-            };
-            std::hint::black_box(batch.iter().fold(0, touch));
-            for delivery in batch {
-                let at_ns = start_ns + Nanos::from(delivery.offset_ns);
-                let (status, done_ns) = self.admit(setup, at_ns, delivery, alpha, &mut sums);
-                let answer_ns = done_ns + answers.delay_ns(setup, delivery.server);
-                let Delivery { node, slot, attempt, .. } = *delivery;
-                out.push(&setup.ticks, node, answer_ns, status, (slot, attempt));
+        self.touch(attempts.iter().map(|attempt| attempt.server - first));
+        for attempt in attempts {
+            let Dispatch { offset_ns, server, slot, attempt, demand } = *attempt;
+            let server = server - first;
+            let delivery = Delivery { offset_ns, server, node, slot, attempt, demand };
+            let callers = &mut self.callers[server as usize];
+            if *callers == 1 {
+                *callers = 0;
+                self.serve_one(shift, &delivery);
+            } else {
+                aside.push(delivery);
             }
         }
-        sums.add_to(meters);
+    }
+
+    /// Serves attempts in order: those to one server by (time, node, attempt).
+    pub fn serve(&mut self, shift: &mut Shift<'_>, inbox: &[Delivery]) {
+        for batch in inbox.chunks(AHEAD) {
+            self.touch(batch.iter().map(|delivery| delivery.server));
+            for delivery in batch {
+                self.callers[delivery.server as usize] = 0;
+                self.serve_another(shift, delivery);
+            }
+        }
+    }
+
+    /// Reads what serving will need. Loads that do not depend on each other overlap: one wait for
+    /// memory instead of 32.
+    #[inline]
+    fn touch(&self, servers: impl Iterator<Item = u32>) {
+        if self.lines.len() > NEAR {
+            let touch = |sum, server| {
+                let line = &self.lines[server as usize];
+                sum ^ line.arrivals ^ line.ring[RING / 2].finish_ns ^ line.ring[RING - 1].finish_ns
+            };
+            std::hint::black_box(servers.fold(0, touch));
+        }
+    }
+
+    /// The same, out of line.
+    #[inline(never)]
+    fn serve_another(&mut self, shift: &mut Shift<'_>, delivery: &Delivery) {
+        self.serve_one(shift, delivery);
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a call saves and restores every register: 20 instructions"
+    )]
+    #[inline(always)]
+    fn serve_one(&mut self, shift: &mut Shift<'_>, delivery: &Delivery) {
+        let Delivery { offset_ns, server, node, slot, attempt, demand } = *delivery;
+        let at_ns = shift.start_ns + Nanos::from(offset_ns);
+        let (status, done_ns) = self.admit(shift, at_ns, server as usize, demand);
+        let answer_ns = done_ns + shift.answers.delay_ns(shift.setup, server);
+        shift.out.push(&shift.setup.ticks, node, answer_ns, status, (slot, attempt));
     }
 
     /// Lets an attempt in or turns it away; returns when the server is done with it [ns].
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call saves and restores every register: 20 instructions"
+    )]
+    #[inline(always)]
     fn admit(
         &mut self,
-        setup: &Setup,
+        shift: &mut Shift<'_>,
         at_ns: Nanos,
-        delivery: &Delivery,
-        alpha: f32,
-        sums: &mut TickSums,
+        server: usize,
+        demand: u64,
     ) -> (Status, Nanos) {
-        let server = delivery.server as usize;
+        let setup = shift.setup;
         let line = &mut self.lines[server];
         // Completions go before arrivals of the same moment.
-        line.complete_before(&mut self.spills, server, at_ns + 1, alpha);
+        line.complete_before(&mut self.spills, server, at_ns + 1, shift.alpha);
         line.arrivals = line.arrivals.wrapping_add(1);
         let group = &setup.groups[line.group as usize];
         let in_server = line.in_server();
@@ -312,8 +373,8 @@ impl FifoServers {
             line.finish_ns(&self.spills, server, (in_server - group.capacity) as usize)
         };
         assert!(begin_ns >= at_ns, "more than {} attempts in service", group.capacity);
-        let finish_ns = begin_ns + group.service_ns(delivery.demand, setup.demand_is_service, None);
-        if sums.complete(setup, at_ns, begin_ns, finish_ns) {
+        let finish_ns = begin_ns + group.service_ns(demand, setup.demand_is_service, None);
+        if shift.sums.complete(setup, at_ns, begin_ns, finish_ns) {
             line.busy_ns += finish_ns - begin_ns;
         } else {
             line.busy_ns += overlap_ns(setup, begin_ns, finish_ns);

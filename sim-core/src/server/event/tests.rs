@@ -53,9 +53,10 @@ impl Bench {
         let mut sent = sent.iter().peekable();
         while self.tick <= until_ns / TICK_NS {
             let start_ns = self.tick * TICK_NS;
-            self.responses.open(&self.setup.ticks, self.tick);
+            self.responses.open(self.tick);
             for response in self.responses.to_node(0) {
-                let done_ns = start_ns + Nanos::from(response.offset_ns()) - TICK_NS;
+                let done_ns =
+                    start_ns + Nanos::from(response.offset_ns(&self.setup.ticks)) - TICK_NS;
                 self.answers.push((done_ns, response.status(), response.attempt));
             }
             let mut inbox = Vec::new();
