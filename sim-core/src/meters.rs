@@ -79,6 +79,10 @@ pub struct Lane {
     pub returns: Vec<Return>,
     /// Who was chosen for each arrival of this tick.
     pub chosen: Vec<u32>,
+    /// Whom a node probes.
+    pub asked: Vec<ServerId>,
+    /// Whom a node probes.
+    pub asked: Vec<ServerId>,
     /// Events handled in the present tick.
     pub events: u64,
     /// Bit `t` is set once worker thread `t` has worked here.
@@ -128,7 +132,14 @@ impl RecentTable {
     /// Counts a latency by its bucket in a [`LatencyTable`].
     #[inline]
     pub fn record(&mut self, bucket: usize) {
-        self.counts[bucket >> RECENT_SHIFT] += 1;
+        self.recorder()(bucket);
+    }
+
+    /// The same for many.
+    #[inline]
+    pub fn recorder(&mut self) -> impl FnMut(usize) {
+        let counts = &mut self.counts[..];
+        |bucket| counts[bucket >> RECENT_SHIFT] += 1
     }
 
     /// Adds another table and empties it.

@@ -11,7 +11,7 @@ use super::getters::{
     quantile_ms, ratio, reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate,
     time_share, utilisations, window_ns, window_s,
 };
-use super::{HEARTBEAT_BYTES, Metric, run};
+use super::{HEARTBEAT_BYTES, Metric, efforts, run};
 use crate::notes::NOTE_BYTES;
 
 /// Every figure of a run, in column order.
@@ -180,6 +180,32 @@ pub static METRICS: &[Metric] = &[
         "Retries not made in the whole run because the retry budget was spent.",
         |_, r| count(r.nodes.iter().map(|node| node.retries_denied).sum()),
     ),
+    run("retried_refused_total", "attempts", "Retries after a refusal.", efforts::refused),
+    run("retried_lost_total", "attempts", "Retries after a server's crash.", efforts::lost),
+    run("retried_failed_total", "attempts", "Retries after an error.", efforts::failed),
+    run("retried_timed_out_total", "attempts", "Retries after a timeout.", efforts::timed_out),
+    run("attempts_timed_out_total", "attempts", "Attempts given up.", efforts::attempts_timed_out)
+        .less_is_better(),
+    run("hedged_total", "attempts", "Attempts sent beside one that took long.", efforts::hedged),
+    run("hedges_denied_total", "attempts", "Hedges beyond their budget.", efforts::hedges_denied),
+    run("hedges_won_total", "requests", "Requests answered by a hedge.", efforts::hedges_won),
+    run("cancels_total", "messages", "Cancellations sent to servers.", efforts::cancels),
+    run("amplification", "ratio", "Attempts sent over requests arrived.", efforts::amplification)
+        .less_is_better(),
+    run(
+        "unawaited_total",
+        "answers",
+        "Good answers of the whole run that nobody waited for any more; known where clients do more \
+         than wait and retry at once.",
+        efforts::unawaited,
+    ).less_is_better(),
+    run(
+        "wasted_share",
+        "share",
+        "Service time behind such answers or cut short by a cancellation, of all service time of the \
+         window; known where `unawaited_total` is.",
+        efforts::wasted_share,
+    ).less_is_better(),
     run(
         "dispatched_dead_total",
         "attempts",

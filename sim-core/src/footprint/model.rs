@@ -234,6 +234,7 @@ impl<'a> Model<'a> {
         let rate = match self.scenario.workload.arrivals {
             Arrivals::Mmpp { rate_low, rate_high, .. } => rate_low.max(rate_high),
             Arrivals::Ramp { from, to, .. } => from.max(to),
+            Arrivals::Burst { rate, peak, .. } => rate.max(peak),
             Arrivals::Diurnal { mean, amplitude, .. } => mean * (1.0 + amplitude),
             ref arrivals => arrivals.mean_rate(self.scenario.duration_ns),
         };
