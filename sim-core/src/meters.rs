@@ -73,14 +73,10 @@ pub struct Lane {
     pub sorter: Sorter<Response>,
     /// Requests that arrive at a node in this tick.
     pub arrivals: Vec<Arrival>,
-    /// Whom a node probes.
-    pub asked: Vec<ServerId>,
     /// What came back to a node in this tick.
     pub returns: Vec<Return>,
     /// Who was chosen for each arrival of this tick.
     pub chosen: Vec<u32>,
-    /// Whom a node probes.
-    pub asked: Vec<ServerId>,
     /// Whom a node probes.
     pub asked: Vec<ServerId>,
     /// Events handled in the present tick.
