@@ -35,7 +35,7 @@ impl TierScan {
             let rank = (0..setup.servers).map(&mut rank).collect();
             LatencyScan { rank, virtual_time: 0, ties }
         };
-        let tiers = setup.tiers.as_ref().map_or(1, |tiers| tiers.count());
+        let tiers = setup.tiers.as_ref().map_or(1, sim_core::tiers::Tiers::count);
         Self { scans: (0..tiers).map(&mut scan).collect(), shares: None }
     }
 
