@@ -71,7 +71,8 @@ fn play(policy: &PolicyConfig, seed: u64) -> Vec<Option<u32>> {
                 view.beliefs[ServerId(server)].own -= 1;
                 // One that fails is out for ten seconds under NGINX's rules: longer than this.
                 let status = [Some(Status::Ok), Some(Status::Failed), None];
-                let status = if seed.is_multiple_of(2) { status[0] } else { status[rng.random_range(0..3)] };
+                let status =
+                    if seed.is_multiple_of(2) { status[0] } else { status[rng.random_range(0..3)] };
                 let belief = view.beliefs[ServerId(server)];
                 index.on_answer(ServerId(server), &belief, &Answer { at_ns, sent_ns, status });
             }
