@@ -244,4 +244,44 @@ pub const PRESETS: &[Preset] = &[
         ],
         beside: "",
     },
+    Preset {
+        name: "prequal_paper", system: "Prequal (NSDI 2024), the test bed's settings", policy: "prequal",
+        settings: &[
+            set("pool", "16", "Prequal, from reports about the paper: a pool of at most 16 probes"),
+            set("probes", "3.0", "Prequal, from reports about the paper: three probes a query in the test bed"),
+            set("removals", "1.0", "Prequal, from reports about the paper: one removal a query"),
+            set("max_age", "\"1s\"", "Prequal, from reports about the paper: probes age out after a second"),
+            set("hot_quantile", "0.8408964152537146", "Prequal, from reports about the paper: hot beyond the quantile 2^-0.25 of requests in flight"),
+            set("delta", "1.0", "Prequal, from reports about the paper: delta of the reuse budget"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "prequal_youtube", system: "Prequal (NSDI 2024), as YouTube's Homepage runs it", policy: "prequal",
+        settings: &[
+            set("pool", "16", "Prequal, from reports about the paper: a pool of at most 16 probes"),
+            set("probes", "5.0", "Prequal, from reports about the paper: five probes a query at YouTube"),
+            set("removals", "1.0", "ours: as in the paper's test bed"),
+            set("max_age", "\"1s\"", "Prequal, from reports about the paper: probes age out after a second"),
+            set("hot_quantile", "0.8408964152537146", "ours: as in the paper's test bed"),
+            set("delta", "1.0", "Prequal, from reports about the paper: delta of the reuse budget"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "join_idle_queue", system: "Join-idle-queue, JIQ-Random (Lu et al. 2011)", policy: "join_idle_queue",
+        settings: &[NO_GATE],
+        beside: "",
+    },
+    Preset {
+        name: "elasticsearch_c3", system: "Elasticsearch, adaptive replica selection", policy: "c3",
+        settings: &[
+            set("replicas", "3", "ours: copies of a shard, as in the evaluation of C3 (NSDI 2015)"),
+            set("alpha", "0.9", "absim client.py: weight of a new sample 0.9"),
+            NO_GATE,
+        ],
+        beside: "replicas are random for each request, not the copies of a shard",
+    },
 ];
