@@ -2,6 +2,7 @@
 
 mod speed; // what a request costs, against the reference
 mod scale; // how costs grow with the fleet
+mod decisions; // what a choice costs under each policy
 mod instructions; // the gate: instructions a request must not rise
 mod one; // one measurement
 mod process; // measurements in processes of their own
@@ -28,6 +29,8 @@ enum Command {
     Scale(scale::ScaleArgs),
     /// Check that instructions a request have not risen; exit 1 if so, 77 if nothing can be counted
     Instructions(instructions::InstructionsArgs),
+    /// Measure what a decision costs under each policy, and check how that grows; exit 1 if too fast
+    Decisions(decisions::DecisionsArgs),
     /// One measurement, in a process of its own
     #[command(hide = true)]
     One(one::OneArgs),
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Speed(args) => speed::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Scale(args) => scale::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Instructions(args) => instructions::run(&args),
+        Command::Decisions(args) => decisions::run(&args),
         Command::One(args) => one::measure(&args).map(|reading| {
             println!("{reading}");
             ExitCode::SUCCESS

@@ -12,7 +12,7 @@ mod pass; // measuring, interleaved
 mod countdown; // progress
 mod results; // what is known of each point
 mod columns; // scale.csv
-mod fit; // least squares on logarithms
+pub mod fit; // least squares on logarithms
 mod curves; // exponents.csv
 mod record; // the folder
 

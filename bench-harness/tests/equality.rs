@@ -311,6 +311,12 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
             dwell_low_ns: 50 * MILLISECOND,
             dwell_high_ns: 20 * MILLISECOND,
         },
+        4 if rng.random_bool(0.3) => Arrivals::Burst {
+            rate: rate / 2.0,
+            peak: rate * 2.0,
+            at_ns: duration_ns / 4,
+            for_ns: duration_ns / 3,
+        },
         2 => Arrivals::Ramp { from: rate / 10.0, to: rate * 1.5, over_ns: duration_ns / 2 },
         3 => Arrivals::Diurnal { mean: rate, amplitude: 0.8, period_ns: duration_ns / 3 },
         _ => Arrivals::Poisson { rate },
@@ -326,7 +332,7 @@ fn random_scenarios_survive_being_written_and_name_every_fault() {
         let Case { mut scenario, .. } = random_case(seed);
         if matches!(scenario.policies[0], PolicyConfig::Custom(_)) {
             // No file can name it.
-            scenario.policies = vec![fleet::TWO_CHOICES];
+            scenario.policies = vec![PolicyConfig::named("random").expect("a policy")];
         }
         let text = scenario.to_toml();
         match Scenario::parse(&text, &[], &|file| Err(format!("no file {file}"))) {

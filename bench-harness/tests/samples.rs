@@ -64,8 +64,15 @@ fn every_sweep_can_be_planned_and_its_sample_is_its_own() {
         }
         names.push(name);
     }
-    let expected =
-        ["capacity-planning", "gossip-cost", "nodes", "quickstart", "scale", "staleness"];
+    let expected = [
+        "capacity-planning",
+        "gossip-cost",
+        "nodes",
+        "quickstart",
+        "scale",
+        "staleness",
+        "tournament",
+    ];
     assert_eq!(names, expected);
 }
 
