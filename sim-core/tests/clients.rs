@@ -259,7 +259,7 @@ fn busy_clients_keep_their_books_and_their_budgets() {
         let result = run(&scenario);
         let what = &scenario.name;
         assert!(result.total.is_conserved() && result.measured.is_conserved(), "{what}");
-        assert!(result.servers.iter().all(|server| server.is_conserved()), "{what}");
+        assert!(result.servers.iter().all(sim_core::result::ServerResult::is_conserved), "{what}");
         let end_s = seconds(result.end_ns as Nanos);
         let allowed = |share_ppm: u32, min: f64, requests: u64| {
             let reserve = if min > 0.0 { (10.0 * min).max(1.0) + min * end_s } else { 0.0 };

@@ -192,20 +192,10 @@ pub static METRICS: &[Metric] = &[
     run("cancels_total", "messages", "Cancellations sent to servers.", efforts::cancels),
     run("amplification", "ratio", "Attempts sent over requests arrived.", efforts::amplification)
         .less_is_better(),
-    run(
-        "unawaited_total",
-        "answers",
-        "Good answers of the whole run that nobody waited for any more; known where clients do more \
-         than wait and retry at once.",
-        efforts::unawaited,
-    ).less_is_better(),
-    run(
-        "wasted_share",
-        "share",
-        "Service time behind such answers or cut short by a cancellation, of all service time of the \
-         window; known where `unawaited_total` is.",
-        efforts::wasted_share,
-    ).less_is_better(),
+    run("unawaited_total", "answers", "Good answers of the whole run that nobody waited for any more; known where clients do more than wait.", efforts::unawaited)
+        .less_is_better(),
+    run("wasted_share", "share", "Service time behind such answers or cut short by a cancellation, of all in the window; known where `unawaited_total` is.", efforts::wasted_share)
+        .less_is_better(),
     run(
         "dispatched_dead_total",
         "attempts",
