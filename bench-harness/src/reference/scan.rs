@@ -5,7 +5,7 @@ use sim_core::ids::ServerId;
 use sim_core::policy;
 use sim_core::rng::{Rng, Stream};
 use sim_core::setup::Setup;
-use sim_core::tiers::{Share, Tier, share_out};
+use sim_core::tiers::{Share, Tier, Tiers, share_out};
 use sim_core::view::barred::Reasons;
 use sim_core::view::{Candidates, View};
 use sim_core::ziggurat::unit;
@@ -35,7 +35,7 @@ impl TierScan {
             let rank = (0..setup.servers).map(&mut rank).collect();
             LatencyScan { rank, virtual_time: 0, ties }
         };
-        let tiers = setup.tiers.as_ref().map_or(1, |tiers| tiers.count());
+        let tiers = setup.tiers.as_ref().map_or(1, Tiers::count);
         Self { scans: (0..tiers).map(&mut scan).collect(), shares: None }
     }
 

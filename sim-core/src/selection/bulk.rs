@@ -126,7 +126,9 @@ impl<P: Policy> Desk<'_, P> {
                 self.meters.end(at_ns >= self.setup.window_start_ns, Outcome::Rejected);
             }
         }
-        returns.iter().for_each(|back| self.hear(back));
+        for back in returns {
+            self.hear(back);
+        }
         all_served
     }
 
