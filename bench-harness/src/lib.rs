@@ -6,9 +6,11 @@
 //! * [`fleet`]: the workload on which speed is measured.
 //! * [`memory`]: how much memory there is.
 //! * [`warmup`]: how long the warm-up of a scenario has to be, found by running it.
+//! * [`validate`]: known results against the simulator.
 
 pub mod sweep; // many scenarios from one base
 pub mod fleet; // the workload of the speed figures
 pub mod reference; // the plain event loop
 pub mod memory; // how much there is
 pub mod warmup; // how long the warm-up has to be
+pub mod validate; // known results

@@ -21,6 +21,7 @@ mod requests;
 mod scan;
 mod server;
 mod serving;
+mod signals;
 mod subsets;
 
 use std::cmp::Reverse;
@@ -257,6 +258,10 @@ impl Reference {
                 Event::Cancel { server, node, attempt } => {
                     self.cancel(at_ns, server, (node, attempt));
                 }
+                Event::Probe { server, node, number } => {
+                    self.answer_probe(at_ns, server, (node, number));
+                }
+                Event::Note(note) => self.note(at_ns, &note),
                 Event::Response { .. }
                 | Event::Deadline { .. }
                 | Event::GiveUp { .. }

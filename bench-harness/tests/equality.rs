@@ -311,6 +311,12 @@ fn random_arrivals(rng: &mut Stream, rate: f64, duration_ns: u64) -> Arrivals {
             dwell_low_ns: 50 * MILLISECOND,
             dwell_high_ns: 20 * MILLISECOND,
         },
+        4 if rng.random_bool(0.3) => Arrivals::Burst {
+            rate: rate / 2.0,
+            peak: rate * 2.0,
+            at_ns: duration_ns / 4,
+            for_ns: duration_ns / 3,
+        },
         2 => Arrivals::Ramp { from: rate / 10.0, to: rate * 1.5, over_ns: duration_ns / 2 },
         3 => Arrivals::Diurnal { mean: rate, amplitude: 0.8, period_ns: duration_ns / 3 },
         _ => Arrivals::Poisson { rate },
@@ -326,7 +332,7 @@ fn random_scenarios_survive_being_written_and_name_every_fault() {
         let Case { mut scenario, .. } = random_case(seed);
         if matches!(scenario.policies[0], PolicyConfig::Custom(_)) {
             // No file can name it.
-            scenario.policies = vec![fleet::TWO_CHOICES];
+            scenario.policies = vec![PolicyConfig::named("random").expect("a policy")];
         }
         let text = scenario.to_toml();
         match Scenario::parse(&text, &[], &|file| Err(format!("no file {file}"))) {
@@ -375,6 +381,30 @@ fn random_scenarios_agree_with_the_reference() {
             panic!("seed {seed}: {difference}\nShrunk: {other}\n{}", shrink::print(&small));
         }
     }
+}
+
+/// Goal: requests that end with their first answer, which nodes work through in bulk, end as they do
+/// one by one. Method: random scenarios without timeouts and retries, whose nodes are not careful,
+/// but may stop.
+#[test]
+fn patient_clients_agree_with_the_reference() {
+    let mut compared = 0;
+    for seed in 0..cases() / 2 {
+        let mut rng = stream(seed, 1, Purpose::Policy, 0);
+        let mut scenario = random_scenario(seed, 1, &mut rng);
+        let trace =
+            if rng.random_bool(0.4) { round_times(&mut scenario, &mut rng) } else { Vec::new() };
+        scenario.judgement = JudgementConfig::default();
+        scenario.workload.timeout_ns = None;
+        scenario.workload.retries.max = 0;
+        nodes::add_node_faults(&mut scenario);
+        // A partition asks for a timeout, and so may others.
+        if scenario.validate().is_ok() {
+            compared += 1;
+            agrees(&Case { scenario, trace }).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        }
+    }
+    assert!(compared >= cases() / 8, "only {compared} cases could do without timeouts");
 }
 
 /// Goal: what does not come up in the random cases is not compared. Method: count the cases in which

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::sweep::args::SweepArgs;
 use crate::trace::command::TraceCommand;
+use crate::validate::ValidateArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::compare::{METRIC, POLICY};
@@ -28,6 +29,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say which policy wins where, with confidence intervals
     Compare(CompareArgs),
+    /// Hold the simulator to known results
+    Validate(ValidateArgs),
     /// Look at recorded arrivals: fit laws to them, or convert them
     #[command(subcommand)]
     Trace(TraceCommand),

@@ -9,6 +9,7 @@ mod sweep; // `lbsim sweep`
 mod check; // `lbsim check`
 mod list; // `lbsim list`
 mod compare; // `lbsim compare`
+mod validate; // `lbsim validate`
 
 mod scenario_file; // a scenario from its file
 mod diagnostics; // what is wrong with it
@@ -18,6 +19,7 @@ mod simulated; // every policy and replication
 mod summary; // what the replications say together
 mod expect; // whether that was expected
 
+mod signals; // Ctrl-C
 mod output; // standard output
 mod report; // for people
 mod picture; // latencies in block characters
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Sweep(args) => sweep::sweep(args),
         Command::Check(args) => check::check(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Validate(args) => validate::validate(&args),
         Command::Trace(command) => trace::command::trace(&command),
         Command::List { what } => list::list(what),
     }

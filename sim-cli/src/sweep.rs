@@ -7,8 +7,7 @@ mod watch; // how far it is
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 
 use bench_harness::memory::Memory;
 use bench_harness::sweep::execute::{Execution, Report};
@@ -25,15 +24,12 @@ use sim_core::workload::TraceSource;
 use self::args::{SweepArgs, SweepCommand, SweepRunArgs};
 use self::report::Shown;
 use crate::scenario_file::EXIT_BAD_INPUT;
+use crate::signals::{EXIT_TEMPORARY, Signals};
 use crate::trace::Traces;
 use crate::{diagnostics, output};
 
-/// The same command may succeed later.
-const EXIT_TEMPORARY: u8 = 75;
 /// Parts of the sweep are missing.
 pub const EXIT_INCOMPLETE: u8 = 3;
-/// Ended by Ctrl-C: 128 and the number of the signal.
-const EXIT_INTERRUPTED: u8 = 130;
 
 /// Does what the arguments say.
 pub fn sweep(args: SweepArgs) -> ExitCode {
@@ -226,30 +222,4 @@ fn part_is_done(
         ));
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Signals that ask for an end.
-struct Signals {
-    stop: Arc<AtomicBool>,
-    code: Arc<AtomicUsize>,
-}
-
-impl Signals {
-    /// From now on the first Ctrl-C or SIGTERM asks for an end, and the second one forces it.
-    fn catch() -> std::io::Result<Self> {
-        use signal_hook::consts::{SIGINT, SIGTERM};
-        use signal_hook::flag;
-        let stop = Arc::new(AtomicBool::new(false));
-        let code = Arc::new(AtomicUsize::new(EXIT_TEMPORARY.into()));
-        for (signal, exit_code) in [(SIGINT, EXIT_INTERRUPTED), (SIGTERM, EXIT_TEMPORARY)] {
-            flag::register_conditional_default(signal, Arc::clone(&stop))?;
-            flag::register_usize(signal, Arc::clone(&code), exit_code.into())?;
-            flag::register(signal, Arc::clone(&stop))?;
-        }
-        Ok(Self { stop, code })
-    }
-
-    fn exit_code(&self) -> u8 {
-        u8::try_from(self.code.load(Relaxed)).unwrap_or(EXIT_TEMPORARY)
-    }
 }

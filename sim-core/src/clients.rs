@@ -1,6 +1,10 @@
 //! Clients in a closed loop: each sends a request, waits for its end (however it ends), thinks, and
 //! sends the next. So they send less when the fleet is slow, which an open loop does not.
 //!
+//! Latencies of a closed loop say less than they seem to: a client that waits for a slow answer sends
+//! nothing meanwhile, so slow times are seen by few ("coordinated omission", G. Tene). What a user of a
+//! slow fleet would meet is what the open loop measures.
+//!
 //! A client belongs to a node: client `c` of `n` nodes starts at node `c mod n`. It thinks before its
 //! first request too. Each draws what it thinks and what it asks for from a stream of its own, so it
 //! does the same under every policy.

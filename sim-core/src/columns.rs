@@ -5,6 +5,7 @@
 //! A figure that is not known (a mean of nothing, say) is `None` and becomes an empty cell: it is
 //! not 0.
 
+mod efforts; // what clients do beyond waiting
 mod getters;
 mod nodes;
 mod runs;

@@ -234,6 +234,17 @@ pub enum Arrivals {
         /// Mean time in the burst state [ns].
         dwell_high_ns: Nanos,
     },
+    /// Poisson at one rate, but for one burst.
+    Burst {
+        /// Mean arrivals a second outside the burst.
+        rate: f64,
+        /// Mean arrivals a second inside it.
+        peak: f64,
+        /// Its beginning [ns].
+        at_ns: Nanos,
+        /// Its length [ns]. Above 0.
+        for_ns: Nanos,
+    },
     /// Poisson whose rate goes linearly from one value to another, then stays.
     Ramp {
         /// Rate at time 0.

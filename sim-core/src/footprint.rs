@@ -8,6 +8,7 @@
 //! process itself (code, threads; a few MiB).
 
 mod clients;
+mod notes;
 mod model; // what takes how much
 
 use crate::config::{ConfigFault, Scenario};

@@ -155,11 +155,14 @@ pub fn merge_reports<P: Policy>(view: &mut View, policy: &mut P, reports: &[Repo
     if view.touch_ahead(reports) {
         policy.touch_servers(reports.iter().map(|report| report.server));
     }
-    for report in reports {
-        if view.merge(report) {
-            let belief = &view.beliefs[ServerId(report.server)];
-            policy.on_report(ServerId(report.server), belief);
+    let mut rest = reports;
+    loop {
+        let plain = view.merge_plain(rest, |server, belief| policy.on_report(server, belief));
+        let Some((odd, later)) = rest[plain..].split_first() else { break };
+        if view.merge(odd) {
+            policy.on_report(ServerId(odd.server), &view.beliefs[ServerId(odd.server)]);
         }
+        rest = later;
     }
     reports.len() as u64
 }

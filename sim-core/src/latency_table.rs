@@ -254,6 +254,15 @@ mod tests {
             merged.merge(&table(first));
             assert_eq!(merged, whole, "seed {seed}");
 
+            // Many at once: the same table, and every bucket told.
+            let mut at_once = table(first);
+            let mut buckets = Vec::new();
+            let sum_ns = at_once.record_all(last.iter().map(|ns| ns >> 10), |b| buckets.push(b));
+            assert_eq!(sum_ns, last.iter().map(|ns| u128::from(ns >> 10)).sum(), "seed {seed}");
+            let mut one_by_one = table(first);
+            let told: Vec<usize> = last.iter().map(|ns| one_by_one.record(ns >> 10)).collect();
+            assert_eq!((at_once, buckets), (one_by_one, told), "seed {seed}");
+
             let rest = table(last);
             for q in QUANTILES {
                 let (since, alone) = (whole.quantile_since(&table(first), q), rest.quantile_ns(q));

@@ -20,6 +20,7 @@ pub mod setup; // the same, worked out for one run
 
 pub mod faults; // phase 1: servers break and heal
 pub mod node_faults; // phase 1b: nodes stop and start
+pub mod notes; // what servers tell nodes besides
 pub mod heartbeat; // phase 2: servers report
 pub mod gossip; // phase 3: nodes merge reports
 pub mod peers; // phase 4: nodes tell each other what they know

@@ -6,6 +6,7 @@
 
 use bevy_ecs::prelude::{Component, Resource};
 
+use crate::ids::ServerId;
 use crate::latency_table::{LatencyTable, bucket_of, highest_of};
 use crate::network::{Moment, Response};
 use crate::order::Sorter;
@@ -32,6 +33,10 @@ pub struct NodeMeters {
     pub efforts: Efforts,
     /// Heartbeats that arrived.
     pub reports: u64,
+    /// Probes sent.
+    pub probes: u64,
+    /// Notes that came on their own, not with an answer.
+    pub notes: u64,
     /// Answers that were waited for and that a partition kept from the node.
     pub answers_cut: u64,
     /// Packets sent to other nodes.
@@ -72,6 +77,8 @@ pub struct Lane {
     pub returns: Vec<Return>,
     /// Who was chosen for each arrival of this tick.
     pub chosen: Vec<u32>,
+    /// Whom a node probes.
+    pub asked: Vec<ServerId>,
     /// Events handled in the present tick.
     pub events: u64,
     /// Bit `t` is set once worker thread `t` has worked here.
@@ -121,7 +128,14 @@ impl RecentTable {
     /// Counts a latency by its bucket in a [`LatencyTable`].
     #[inline]
     pub fn record(&mut self, bucket: usize) {
-        self.counts[bucket >> RECENT_SHIFT] += 1;
+        self.recorder()(bucket);
+    }
+
+    /// The same for many.
+    #[inline]
+    pub fn recorder(&mut self) -> impl FnMut(usize) {
+        let counts = &mut self.counts[..];
+        |bucket| counts[bucket >> RECENT_SHIFT] += 1
     }
 
     /// Adds another table and empties it.

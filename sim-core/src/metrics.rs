@@ -62,6 +62,7 @@ struct Totals {
     dispatched: u64,
     latency_sum_ns: u128,
     reports: u64,
+    notes: u64,
     peer_messages: u64,
     peer_bytes: u64,
 }
@@ -93,6 +94,7 @@ impl Observations {
             totals.dispatched += node.dispatched;
             totals.latency_sum_ns += node.latency_sum_ns.iter().sum::<u128>();
             totals.reports += node.reports;
+            totals.notes += node.probes + node.notes;
             totals.peer_messages += node.peer_messages;
             totals.peer_bytes += node.peer_bytes;
         }
@@ -100,6 +102,7 @@ impl Observations {
         sample.dispatched = totals.dispatched - self.before.dispatched;
         sample.latency_sum_ns = totals.latency_sum_ns - self.before.latency_sum_ns;
         sample.reports = totals.reports - self.before.reports;
+        sample.notes = totals.notes - self.before.notes;
         sample.peer_messages = totals.peer_messages - self.before.peer_messages;
         sample.peer_bytes = totals.peer_bytes - self.before.peer_bytes;
         sample.latency_p99_ns = recent.take_quantile_ns(0.99);

@@ -7,6 +7,7 @@
 
 use bevy_ecs::prelude::Component;
 
+use crate::notes::Notes;
 use crate::order::{Inbox, Sorter};
 use crate::ticks::Ticks;
 use crate::time::Nanos;
@@ -257,6 +258,8 @@ pub struct Responses {
     offset_bits: u32,
     /// The work behind each good answer, where somebody asks.
     services: Option<Box<Services>>,
+    /// What servers say besides, where somebody asks.
+    pub notes: Option<Box<Notes>>,
 }
 
 /// The work behind answers; with each it travels along.
@@ -284,6 +287,7 @@ impl Responses {
             nodes,
             offset_bits: 0,
             services: None,
+            notes: None,
         }
     }
 
@@ -295,6 +299,13 @@ impl Responses {
         self
     }
 
+    /// The same, with notes.
+    #[must_use]
+    pub fn with_notes(mut self, horizon: u64) -> Self {
+        self.notes = Some(Box::new(Notes::new(horizon)));
+        self
+    }
+
     /// Memory that the work behind answers takes, `records` at most on their way [bytes].
     pub(crate) fn services_bytes(horizon: u64, records: f64) -> f64 {
         Wheel::<Service>::bytes(horizon, horizon as f64, records)
@@ -303,7 +314,10 @@ impl Responses {
     /// Opens a tick: sorts what arrives in it, by node and time. Whatever is pushed from now on
     /// arrives later.
     pub fn open(&mut self, tick: u64) {
-        let Self { pending, due, nodes, offset_bits, services } = self;
+        let Self { pending, due, nodes, offset_bits, services, notes } = self;
+        if let Some(notes) = notes {
+            notes.open(tick);
+        }
         if let Some(Services { pending, due }) = services.as_deref_mut() {
             due.clear();
             pending.take(tick, due);
@@ -378,9 +392,10 @@ impl Responses {
         })
     }
 
-    /// The first tick after the present one in which an answer arrives.
+    /// The first tick after the present one in which an answer or a note arrives.
     pub fn next_due(&self) -> Option<u64> {
-        self.pending.next_due()
+        let notes = self.notes.as_ref().and_then(|notes| notes.next_due());
+        self.pending.next_due().into_iter().chain(notes).min()
     }
 }
 

@@ -161,8 +161,21 @@ mod tests {
             let mut records: Vec<(u32, u32)> =
                 (0..n).map(|i| (rng.random_range(0..span) as u32, i)).collect();
             let by_sorter = sorter.sort(&Slice(&records), span, |r| r.0, |a, b| a.0 < b.0).to_vec();
+            let came = records.clone();
             records.sort_by_key(|r| r.0);
             assert_eq!(by_sorter, records, "round {round}, span {span}");
+            // By way of 8 buckets whose borders are known: each range of buckets is found again.
+            let bucket = |r: &(u32, u32)| (u64::from(r.0) * 8 / span) as usize;
+            sorter.sort_into(&Slice(&came), 8, bucket, |a, b| a.0 < b.0);
+            for (from, to) in [(0, 1), (2, 5), (7, 8), (0, 8)] {
+                let Some(found) = sorter.in_buckets(from..to) else {
+                    assert!(n as usize <= SMALL, "round {round}");
+                    continue;
+                };
+                let is_in = |r: &&(u32, u32)| (from..to).contains(&bucket(r));
+                let expected: Vec<(u32, u32)> = records.iter().filter(is_in).copied().collect();
+                assert_eq!(found, expected, "round {round}, buckets {from}..{to}");
+            }
         }
     }
 }

@@ -45,6 +45,8 @@ pub fn node_result(
         efforts: meters.efforts,
         reports: meters.reports,
         answers_cut: meters.answers_cut,
+        probes: meters.probes,
+        notes: meters.notes,
         peer_messages: meters.peer_messages,
         peer_bytes: meters.peer_bytes,
         members: meters.members,

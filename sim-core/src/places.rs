@@ -98,6 +98,12 @@ impl<T> ByServer<T> {
         self.entries.get(self.place(server))
     }
 
+    /// Where entries are, and the entries by place.
+    #[inline]
+    pub fn parts(&mut self) -> (&Places, &mut [T]) {
+        (&self.places, &mut self.entries)
+    }
+
     /// What stands at a place.
     #[inline]
     pub fn at(&mut self, place: usize) -> &mut T {

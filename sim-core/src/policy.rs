@@ -13,6 +13,10 @@ mod preset;
 mod presets;
 pub mod least_bad;
 
+pub mod join_idle_queue;
+pub mod prequal;
+pub mod c3;
+pub mod local_shortest_queue;
 pub mod keyed;
 pub mod lowest_latency;
 pub mod maglev;
@@ -41,6 +45,7 @@ pub mod nginx_random_two;
 pub mod nginx_least_time;
 pub mod load_interpretation;
 
+pub use crate::notes::Notice;
 pub use custom::{CustomPolicy, Factory};
 pub use load_interpretation::LoadInterpretation;
 pub use lowest_latency::{LowestLatency, tie_step};
@@ -53,6 +58,7 @@ use bevy_ecs::prelude::Component;
 
 use crate::answer::Answer;
 use crate::ids::ServerId;
+use crate::notes::Note;
 use crate::rng::Stream;
 use crate::time::Nanos;
 use crate::view::{Belief, Candidates, View};
@@ -94,6 +100,15 @@ pub trait Policy: std::fmt::Debug + Send + Sync {
     /// An attempt at `server` ended, with whatever result; `belief.own` no longer counts it.
     #[inline]
     fn on_answer(&mut self, _server: ServerId, _belief: &Belief, _answer: &Answer) {}
+
+    /// A server says how it is: of its own accord, with an answer, or because it was asked.
+    #[inline]
+    fn on_note(&mut self, _note: &Note, _at_ns: Nanos) {}
+
+    /// Whom to ask how they are: called after the first attempt of each request has left, where the
+    /// policy states the need. Whoever is put into `out` gets a probe, and answers with a note.
+    #[inline]
+    fn probes(&mut self, _: &Candidates<'_>, _: &mut Stream, _out: &mut Vec<ServerId>) {}
 
     /// Whether answers must say when their attempt left, if the run keeps it. Policies known at
     /// compile time never ask, so it costs them nothing.
@@ -151,6 +166,19 @@ impl Policy for SelectionIndex {
     fn on_answer(&mut self, server: ServerId, belief: &Belief, answer: &Answer) {
         with_policy!(self, policy => policy.on_answer(server, belief, answer));
     }
+
+    fn on_note(&mut self, note: &Note, at_ns: Nanos) {
+        with_policy!(self, policy => policy.on_note(note, at_ns));
+    }
+
+    fn probes(
+        &mut self,
+        candidates: &Candidates<'_>,
+        stream: &mut Stream,
+        out: &mut Vec<ServerId>,
+    ) {
+        with_policy!(self, policy => policy.probes(candidates, stream, out));
+    }
 }
 
 impl Policy for Box<dyn Policy> {
@@ -172,6 +200,19 @@ impl Policy for Box<dyn Policy> {
 
     fn on_answer(&mut self, server: ServerId, belief: &Belief, answer: &Answer) {
         (**self).on_answer(server, belief, answer);
+    }
+
+    fn on_note(&mut self, note: &Note, at_ns: Nanos) {
+        (**self).on_note(note, at_ns);
+    }
+
+    fn probes(
+        &mut self,
+        candidates: &Candidates<'_>,
+        stream: &mut Stream,
+        out: &mut Vec<ServerId>,
+    ) {
+        (**self).probes(candidates, stream, out);
     }
 
     fn times_answers(&self) -> bool {

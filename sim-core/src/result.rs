@@ -208,6 +208,10 @@ pub struct NodeResult {
     pub reports: u64,
     /// Answers that were waited for and that a partition kept from the node, total.
     pub answers_cut: u64,
+    /// Probes sent, total.
+    pub probes: u64,
+    /// Notes that came on their own, not with an answer, total.
+    pub notes: u64,
     /// Packets sent to other nodes, total.
     pub peer_messages: u64,
     /// Bytes of those packets, total.
@@ -355,6 +359,8 @@ pub struct Bin {
     pub view_divergent: u64,
     /// Heartbeats that arrived.
     pub reports: u64,
+    /// Probes that nodes sent, and notes that came on their own.
+    pub notes: u64,
     /// Packets nodes sent to each other.
     pub peer_messages: u64,
     /// Bytes of those packets.

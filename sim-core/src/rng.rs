@@ -45,6 +45,10 @@ pub enum Purpose {
     HealthChecks = 40,
     /// Which picks of servers that are eased in stand, at one node.
     SlowStart = 41,
+    /// Delays of one server's notes to nodes.
+    NoteNetwork = 60,
+    /// Whom one server sends notes of its own accord, and when.
+    NoteChoice = 61,
     /// One server's antagonist: its state at the start, its stays.
     Antagonist = 90,
     /// One server's pauses: when, how long.

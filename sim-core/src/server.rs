@@ -9,6 +9,7 @@
 
 pub mod event;
 pub mod fifo;
+pub mod samples;
 
 use bevy_ecs::prelude::Component;
 

@@ -172,6 +172,9 @@ impl Simulation {
             if setup.has_active_clients() {
                 responses = responses.with_services(horizon);
             }
+            if setup.needs.messages() {
+                responses = responses.with_notes(horizon);
+            }
             world.spawn((
                 Servers::new(&setup, first, len, kernel),
                 Arrivals::default(),

@@ -91,17 +91,19 @@ impl Traffic {
         self.next_ns >= end_ns && self.handed.is_empty()
     }
 
-    /// Takes every request that arrives before `end_ns`, in order. A function of its own: its loop
-    /// keeps the state of both streams in registers.
+    /// Takes every request that arrives before `end_ns`, in order. A function of its own: its loops
+    /// keep the states of streams in registers.
     #[inline(never)]
     pub fn take_before(&mut self, end_ns: Nanos, out: &mut Vec<Arrival>) {
         let from = out.len();
         if let Source::Process(process) = &mut self.source {
-            let mut bits = self.demand.clone();
             let limit_ns = end_ns.min(self.end_ns);
             let next_ns = process.take_before(self.next_ns, limit_ns, |at_ns| {
-                out.push(Arrival { at_ns, demand: bits.next_u64(), key: 0 });
+                out.push(Arrival { at_ns, demand: 0, key: 0 });
             });
+            // A loop of its own: the states of two streams do not fit into the registers.
+            let mut bits = self.demand.clone();
+            out[from..].iter_mut().for_each(|arrival| arrival.demand = bits.next_u64());
             self.demand = bits;
             self.next_ns = if next_ns < self.end_ns { next_ns } else { Nanos::MAX };
             if let Some((keys, stream)) = &mut self.keys {

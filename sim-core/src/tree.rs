@@ -1,15 +1,16 @@
 //! The other selection index of the seed rule: a 16-ary tree of minima.
 //!
 //! It answers the question of [`crate::heap`], "which eligible server has the smallest (latency,
-//! rank, id)?", with the same answers, ties included. The heap lets what happens lie until it
-//! surfaces; the tree carries every change up at once, which costs little where nothing changes
-//! above: a report that is not the best of its block, and is not to be, is one write and one
-//! comparison. So the tree is the better one where nodes hear more than they choose.
+//! rank, id)?", with the same answers, ties included. To hear is one write here, and the note that
+//! the block of the server is stale; all that has changed in a block since is carried up at once
+//! when somebody chooses. The reports of a tick concern a few blocks, and between two choices nobody
+//! looks. So the tree is the better one where nodes hear more than they choose.
 //!
 //! 1. Level 0 has an entry a server, by place, so that the reports of a tick concern the same few
 //!    blocks; its key is the latency told last, or `NEVER`. An eligible server's key is at most its
 //!    latency.
-//! 2. Entry `b` of level `d + 1` is the least of block `b` of level `d`: its key, and whose it is.
+//! 2. Entry `b` of level `d + 1` is the least of block `b` of level `d`: its key, and whose it is; but
+//!    those above the blocks of level 0 in `stale` are of an earlier time.
 //! 3. The last level has one entry, the best of all.
 //!
 //! A block is one cache line of keys and is searched without a branch. Ranks and ids are looked at
@@ -34,6 +35,10 @@ const fn signed(latency: u32) -> i32 {
 pub struct LatencyTree {
     places: Places,
     levels: Vec<Level>,
+    /// Blocks of level 0 in which a key has changed, each once.
+    stale: Vec<u32>,
+    /// Whether a block is among them.
+    is_stale: Vec<bool>,
     /// By place.
     ranks: Vec<u64>,
     virtual_time: u64,
@@ -88,15 +93,22 @@ impl LatencyTree {
                 winners: vec![0; winners],
             });
             if entries <= 1 {
-                let ranks = by_place.collect();
-                return Self { places: places.clone(), levels, ranks, virtual_time: 0 };
+                let ranks: Vec<u64> = by_place.collect();
+                return Self {
+                    places: places.clone(),
+                    levels,
+                    stale: Vec::new(),
+                    is_stale: vec![false; ranks.len().div_ceil(WIDTH)],
+                    ranks,
+                    virtual_time: 0,
+                };
             }
             entries = blocks;
         }
     }
 
     /// Tells the latency of a server; `None`: it cannot be picked until the tree is told otherwise.
-    /// O(1) while the best of its block stays, else O(log n).
+    /// O(1).
     #[inline]
     pub fn tell(&mut self, server: u32, latency: Option<u32>) {
         let place = self.places.of(server);
@@ -104,7 +116,26 @@ impl LatencyTree {
         let kept = &mut self.levels[0].keys[place / WIDTH].0[place % WIDTH];
         if *kept != key {
             *kept = key;
-            self.carry_up(Entry { key, place: place as u32 }, false);
+            let is_stale = &mut self.is_stale[place / WIDTH];
+            if !*is_stale {
+                *is_stale = true;
+                self.stale.push((place / WIDTH) as u32);
+            }
+        }
+    }
+
+    /// Carries up what has changed. O(log n) a stale block.
+    fn refresh(&mut self) {
+        while let Some(block) = self.stale.pop() {
+            let block = block as usize;
+            self.is_stale[block] = false;
+            if self.levels.len() > 1 {
+                let best = self.least(0, block);
+                if best != self.entry(1, block) {
+                    self.put(1, block, best);
+                    self.carry_up(1, block, best, false);
+                }
+            }
         }
     }
 
@@ -121,13 +152,14 @@ impl LatencyTree {
 
     /// The best server: smallest (latency, rank, id) among those to which `latency_of` gives a
     /// latency. `None` from it means ineligible; `exclude` is passed over this once. O(1) unless
-    /// the best is excluded or has changed untold, else O(log n) for each such server.
+    /// blocks are stale, the best is excluded, or it has changed untold: O(log n) for each of these.
     pub fn pick(
         &mut self,
         exclude: Option<u32>,
         latency_of: impl Fn(u32) -> Option<u32>,
     ) -> Option<u32> {
         loop {
+            self.refresh();
             let mut best = self.entry(self.levels.len() - 1, 0);
             if exclude.is_some_and(|server| self.places.of(server) == best.place as usize) {
                 best = self.best_without(best.place);
@@ -158,7 +190,7 @@ impl LatencyTree {
             self.levels[depth].keys[at / WIDTH].equal_to(best.key).count_ones() > 1
         };
         if (0..self.levels.len() - 1).any(tied) {
-            self.carry_up(best, true);
+            self.carry_up(0, place, best, true);
         }
     }
 
@@ -169,12 +201,17 @@ impl LatencyTree {
         Entry { key: level.keys[at / WIDTH].0[at % WIDTH], place }
     }
 
-    /// Repairs the levels above an entry of level 0 that has changed; `turned`: its rank has, so
-    /// it may have to give way although its key is the same.
     #[inline]
-    fn carry_up(&mut self, mut best: Entry, turned: bool) {
-        let mut at = best.place as usize;
-        for depth in 0..self.levels.len() - 1 {
+    fn put(&mut self, depth: usize, at: usize, entry: Entry) {
+        let level = &mut self.levels[depth];
+        level.keys[at / WIDTH].0[at % WIDTH] = entry.key;
+        level.winners[at] = entry.place;
+    }
+
+    /// Repairs the levels above an entry that has changed to `best`; `turned`: its rank has, so it may
+    /// have to give way although its key is the same.
+    fn carry_up(&mut self, from: usize, mut at: usize, mut best: Entry, turned: bool) {
+        for depth in from..self.levels.len() - 1 {
             let block = at / WIDTH;
             let before = self.entry(depth + 1, block);
             let came_from_here = before.place as usize >> (4 * depth) == at;
@@ -186,9 +223,7 @@ impl LatencyTree {
             } else if !came_from_here && !self.precedes(best, before) {
                 return;
             }
-            let level = &mut self.levels[depth + 1];
-            level.keys[block / WIDTH].0[block % WIDTH] = best.key;
-            level.winners[block] = best.place;
+            self.put(depth + 1, block, best);
             at = block;
         }
     }

@@ -186,6 +186,38 @@ impl View {
         far_apart
     }
 
+    /// Takes in reports up to the first that [`View::merge`] has to look at closely, and calls `each` for
+    /// every server; returns their number.
+    #[inline]
+    pub fn merge_plain(
+        &mut self,
+        reports: &[Report],
+        mut each: impl FnMut(ServerId, &Belief),
+    ) -> usize {
+        let floor = self.news.floor;
+        let counted = if self.own_sends { u32::MAX } else { 0 };
+        let versions = self.versions.parts().1;
+        let (places, beliefs) = self.beliefs.parts();
+        let mut is_odd = |report: &Report| {
+            let place = places.of(report.server);
+            let (version, belief) = (&mut versions[place], &mut beliefs[place]);
+            if report.version <= *version
+                || belief.sent_quantum < floor
+                || report.stage != Stage::Serving
+            {
+                return true;
+            }
+            *version = report.version;
+            belief.sent_quantum = report.sent_quantum;
+            belief.latency_ns = report.latency_ns;
+            belief.others = u32::from(report.load).saturating_sub(belief.own & counted) as u16;
+            belief.capacity = report.capacity;
+            each(ServerId(report.server), belief);
+            false
+        };
+        reports.iter().position(&mut is_odd).unwrap_or(reports.len())
+    }
+
     /// Takes in a report; false when it is not news.
     #[expect(clippy::inline_always, reason = "a call a report is felt, and there are many callers")]
     #[inline(always)]

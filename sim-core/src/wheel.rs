@@ -293,8 +293,18 @@ mod tests {
                     1 => rng.random_range(60..70),
                     _ => rng.random_range(0..40),
                 };
-                wheel.push(tick + ahead, id);
-                truth.entry(tick + ahead).or_default().push(id);
+                if rng.random_range(0..8) == 0 {
+                    // Many at once, over the edges of blocks.
+                    let many = id * 100..id * 100 + rng.random_range(0..40);
+                    truth.entry(tick + ahead).or_default().extend(many.clone());
+                    wheel.push_all(tick + ahead, many.collect::<Vec<u32>>().into_iter());
+                    if truth[&(tick + ahead)].is_empty() {
+                        truth.remove(&(tick + ahead));
+                    }
+                } else {
+                    wheel.push(tick + ahead, id);
+                    truth.entry(tick + ahead).or_default().push(id);
+                }
                 if rng.random_range(0..3) == 0 {
                     let due = wheel.next_due();
                     assert_eq!(due, truth.keys().next().copied(), "seed {seed}");
@@ -304,7 +314,9 @@ mod tests {
                     let mut out = Vec::new();
                     wheel.take(tick, &mut out);
                     out.sort_unstable();
-                    assert_eq!(out, truth.remove(&tick).unwrap_or_default(), "seed {seed}");
+                    let mut due = truth.remove(&tick).unwrap_or_default();
+                    due.sort_unstable();
+                    assert_eq!(out, due, "seed {seed}");
                     tick += 1;
                     if rng.random_range(0..20) == 0 {
                         // An idle stretch: taken ticks without a call each.

@@ -24,6 +24,7 @@ enum Process {
     Poisson { mean_gap_ns: f64, exponential: Exponential, stream: Stream, clock: Clock },
     Constant { fleet_rate: f64, nodes: u64, next: u64 },
     Mmpp { modulation: Modulation, exponential: Exponential, stream: Stream, clock: Clock },
+    Burst { burst: Burst, exponential: Exponential, stream: Stream, clock: Clock },
     Ramp { ramp: Ramp, exponential: Exponential, stream: Stream, clock: Clock },
     Diurnal { day: Day, exponential: Exponential, stream: Stream, clock: Clock },
     Never,
@@ -50,6 +51,11 @@ impl ArrivalProcess {
                 let high = Phase { rate: per_ns(rate_high), dwell_ns: dwell_high_ns as f64 };
                 let modulation = Modulation::new([low, high], seed, replication);
                 Process::Mmpp { modulation, exponential, stream, clock }
+            }
+            Arrivals::Burst { rate, peak, at_ns, for_ns } => {
+                let end_ns = at_ns.saturating_add(for_ns);
+                let burst = Burst { rate: per_ns(rate), peak: per_ns(peak), at_ns, end_ns };
+                Process::Burst { burst, exponential, stream, clock }
             }
             Arrivals::Ramp { from, to, over_ns } => {
                 let ramp = Ramp { from: per_ns(from), to: per_ns(to), over_ns };
@@ -114,6 +120,10 @@ impl ArrivalProcess {
             }
             Process::Mmpp { modulation, exponential, stream, clock } => {
                 modulation.spend(exponential.draw(stream), clock);
+                clock.whole_ns()
+            }
+            Process::Burst { burst, exponential, stream, clock } => {
+                burst.spend(exponential.draw(stream), clock);
                 clock.whole_ns()
             }
             Process::Ramp { ramp, exponential, stream, clock } => {
@@ -246,6 +256,32 @@ impl Modulation {
     }
 }
 
+/// One rate, but for one burst. Rates in arrivals a ns.
+#[derive(Clone, Debug)]
+struct Burst {
+    rate: f64,
+    peak: f64,
+    at_ns: Nanos,
+    end_ns: Nanos,
+}
+
+impl Burst {
+    /// As [`Modulation::spend`].
+    fn spend(&self, mut expected: f64, clock: &mut Clock) {
+        for (rate, until_ns) in [(self.rate, self.at_ns), (self.peak, self.end_ns)] {
+            if clock.whole_ns() < until_ns {
+                let left = rate * clock.until(until_ns);
+                if expected < left {
+                    return clock.advance(expected / rate);
+                }
+                expected -= left;
+                *clock = Clock::at(until_ns);
+            }
+        }
+        clock.advance(expected / self.rate);
+    }
+}
+
 /// A rate that goes linearly from one value to another and stays there. Rates in arrivals a ns.
 #[derive(Clone, Debug)]
 struct Ramp {
@@ -303,6 +339,11 @@ impl Arrivals {
             Self::Mmpp { rate_low, rate_high, dwell_low_ns, dwell_high_ns } => {
                 let (low, high) = (dwell_low_ns as f64, dwell_high_ns as f64);
                 (rate_low * low + rate_high * high) / (low + high)
+            }
+            Self::Burst { rate, peak, at_ns, for_ns } => {
+                let end_ns = at_ns.saturating_add(for_ns).min(duration_ns);
+                let share = end_ns.saturating_sub(at_ns) as f64 / duration;
+                rate + (peak - rate) * share
             }
             Self::Ramp { from, to, over_ns } => {
                 let climb = duration_ns.min(over_ns) as f64;
@@ -412,6 +453,17 @@ mod tests {
         let arrivals = Arrivals::Poisson { rate: 4e8 };
         let count = times(&arrivals, 1, 0, 5 * crate::time::MILLISECOND).len() as f64;
         assert!((count - 2e6).abs() < Z * 2e6_f64.sqrt(), "{count}");
+    }
+
+    #[test]
+    fn burst_is_poisson_with_its_integrated_rate() {
+        for (rate, peak) in [(1_000.0, 6_000.0), (6_000.0, 1_000.0)] {
+            let (at_ns, for_ns) = (20 * SECOND + 1, 10 * SECOND);
+            let arrivals = Arrivals::Burst { rate, peak, at_ns, for_ns };
+            let fleet = |t| integrated(&arrivals, t);
+            assert_poisson(&merged(&arrivals, 3, MINUTE), MINUTE, fleet);
+            assert_poisson(&times(&arrivals, 3, 1, MINUTE), MINUTE, |t| fleet(t) / 3.0);
+        }
     }
 
     #[test]

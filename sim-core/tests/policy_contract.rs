@@ -49,10 +49,8 @@ fn play(policy: &PolicyConfig, seed: u64) -> Vec<Option<u32>> {
         let server = ServerId(rng.random_range(0..SERVERS));
         match rng.random_range(0..10) {
             0 => view.bar(server, Reasons::EJECTED),
-            1 | 2 => {
-                if view.unbar(server, Reasons::EJECTED) {
-                    index.on_report(server, &view.beliefs[server]);
-                }
+            1 | 2 if view.unbar(server, Reasons::EJECTED) => {
+                index.on_report(server, &view.beliefs[server]);
             }
             3 | 4 => {
                 let report = Report {
@@ -73,7 +71,8 @@ fn play(policy: &PolicyConfig, seed: u64) -> Vec<Option<u32>> {
                 view.beliefs[ServerId(server)].own -= 1;
                 // One that fails is out for ten seconds under NGINX's rules: longer than this.
                 let status = [Some(Status::Ok), Some(Status::Failed), None];
-                let status = if seed % 2 == 0 { status[0] } else { status[rng.random_range(0..3)] };
+                let status =
+                    if seed.is_multiple_of(2) { status[0] } else { status[rng.random_range(0..3)] };
                 let belief = view.beliefs[ServerId(server)];
                 index.on_answer(ServerId(server), &belief, &Answer { at_ns, sent_ns, status });
             }
@@ -117,7 +116,7 @@ fn choices_are_eligible_and_follow_from_the_seed() {
         for seed in 0..4 {
             let chosen = play(&policy, seed);
             let found = chosen.iter().flatten().count();
-            let least = if seed % 2 == 0 { 700 } else { 30 };
+            let least = if seed.is_multiple_of(2) { 700 } else { 30 };
             assert!(found > least, "{}: {found} choices of 1500", policy.name());
             assert_eq!(chosen, play(&policy, seed), "{}", policy.name());
         }

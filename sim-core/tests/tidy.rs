@@ -54,6 +54,7 @@ const ROWS: [&[&str]; 8] = [
     &["config", "ticks", "workload", "result", "plan", "setup", "subset", "membership"],
     &[
         "network",
+        "notes",
         "misreport",
         "links",
         "peer_network",

@@ -22,13 +22,14 @@ enum Outcome {
 /// Name of the step, and what it does. Benches run one pass each.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("format", format),
     ("clippy", clippy),
     ("tests", || cargo(&["test", "--workspace"])),
     ("docs", docs),
     ("benches", || cargo(&["bench", "--package=bench-harness", "--", "--test"])),
     ("instructions", instructions),
+    ("validate", || cargo(&["run", "--release", "--package=sim-cli", "--", "validate", "--quick"])),
     ("notebooks", notebooks::run),
     ("dependencies", dependencies),
 ];

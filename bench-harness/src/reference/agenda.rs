@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use sim_core::network::{Freight, Report, Status};
+use sim_core::notes::Note;
 use sim_core::time::Nanos;
 
 use super::server::Jobs;
@@ -31,6 +32,8 @@ pub enum Event {
     Expiry { server: u32, admission: u32, job: u32 },
     Attempt { server: u32, job: u32 },
     Cancel { server: u32, node: u32, attempt: u32 },
+    Probe { server: u32, node: u32, number: u32 },
+    Note(Note),
     Response { node: u32, slot: u32, attempt: u32, status: Status, served_ns: Nanos },
     Deadline { node: u32, slot: u32, name: u32 },
     GiveUp { node: u32, slot: u32, attempt: u32 },
@@ -92,19 +95,22 @@ impl Agenda {
             Event::Expiry { server, admission, .. } => (10, server, u32::MAX, admission),
             Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
-            Event::Response { node, attempt, status, .. } => (12, status as u32, attempt, node),
-            Event::Deadline { node, name, .. } => (13, node, name, 0),
-            Event::GiveUp { node, attempt, .. } => (14, node, attempt, 0),
-            Event::Retry { node, name, .. } => (15, node, name, 0),
-            Event::Hedge { node, attempt, .. } => (16, node, attempt, 0),
-            Event::WaitEnd { node, serial } => (17, node, serial, 0),
-            Event::Client { client } => (18, client, 0, 0),
-            Event::Arrival { node } => (19, node, 0, 0),
-            Event::Recorded => (19, 0, 0, 0),
+            Event::Probe { server, node, number } => (11, server, node, number),
+            Event::Note(note) => (12, note.node, note.server, note.number),
+            Event::Response { node, attempt, status, .. } => (13, status as u32, attempt, node),
+            Event::Deadline { node, name, .. } => (14, node, name, 0),
+            Event::GiveUp { node, attempt, .. } => (15, node, attempt, 0),
+            Event::Retry { node, name, .. } => (16, node, name, 0),
+            Event::Hedge { node, attempt, .. } => (17, node, attempt, 0),
+            Event::WaitEnd { node, serial } => (18, node, serial, 0),
+            Event::Client { client } => (19, client, 0, 0),
+            Event::Arrival { node } => (20, node, 0, 0),
+            Event::Recorded => (20, 0, 0, 0),
         };
         // What one node sent a server under one number.
         let freight = match event {
             Event::Cancel { .. } => Freight::Cancel,
+            Event::Probe { .. } => Freight::Probe,
             _ => Freight::Attempt,
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c, freight), event)));

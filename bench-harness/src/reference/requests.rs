@@ -114,6 +114,9 @@ impl Node {
             self.out.push(Todo::At(ask.arrived_ns + patience_ns, deadline));
         }
         self.dispatch(setup, at_ns, slot, server, false);
+        if setup.needs.probes {
+            self.probe(setup, at_ns, ask.key);
+        }
     }
 
     fn dispatch(

@@ -14,6 +14,7 @@ use sim_core::setup::conduct::ConductSetup;
 use sim_core::time::Nanos;
 
 use super::pace::{Load, Pace};
+use super::signals::Signals;
 
 /// An attempt at a server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +28,10 @@ pub struct Job {
     /// Where slots are shared, the slot-time given to everybody by then.
     pub begin_ns: Nanos,
     pub answer_delay_ns: Nanos,
+    /// When service began.
+    pub started_ns: Nanos,
+    /// Who was there when it came.
+    pub met: u32,
     /// Service inside the window.
     pub served_ns: Nanos,
 }
@@ -111,6 +116,7 @@ pub struct Server {
     waiting: VecDeque<u32>,
     /// Arrivals in the present herd interval.
     pub herd: u32,
+    pub signals: Signals,
     group: usize,
     answer_stream: Stream,
     /// Crashed; the flag says whether silently.
@@ -138,6 +144,7 @@ impl Server {
             active: Vec::new(),
             waiting: VecDeque::new(),
             herd: 0,
+            signals: Signals::new(setup, id),
             group: setup.group_of(id),
             answer_stream: setup.server_stream(Purpose::NetworkBack, id),
             down: None,
@@ -256,6 +263,7 @@ impl Server {
         }
         self.result.admitted += 1;
         job.admission = self.result.admitted as u32;
+        job.met = self.load();
         if self.waiting.is_empty() {
             self.queued_since_ns = at_ns;
         }
@@ -301,7 +309,7 @@ impl Server {
         }
         self.active.push(id);
         let job = &mut jobs[id];
-        job.begin_ns = at_ns;
+        (job.begin_ns, job.started_ns) = (at_ns, at_ns);
         let mut service_ns = group.service_ns(job.demand, setup.demand_is_service, self.slow);
         if let Some(conduct) = conduct {
             service_ns = conduct.cold_ns(service_ns, at_ns - self.started_ns);
@@ -414,6 +422,7 @@ impl Server {
                     self.absent = true;
                 }
                 self.latency = LatencyMean::default();
+                self.signals.forget();
                 self.result.busy_ns += self.busy_ns(setup, at_ns, jobs);
                 self.result.lost += u64::from(self.load());
                 self.waits = Waits::new();
@@ -422,6 +431,15 @@ impl Server {
             }
         }
         Vec::new()
+    }
+
+    /// It would take work and has none.
+    pub fn is_idle(&self) -> bool {
+        self.is_up() && self.stage == Stage::Serving && self.load() == 0
+    }
+
+    pub const fn is_up(&self) -> bool {
+        self.down.is_none() && !self.absent
     }
 
     pub const fn depart(&mut self) {
@@ -436,7 +454,7 @@ impl Server {
             capacity: self.slots,
             stage: self.stage,
             latency_ns: self.latency.reported_ns(at_ns, setup.heartbeat.latency_decay_ns),
-            up: self.down.is_none() && !self.absent,
+            up: self.is_up(),
         }
     }
 

@@ -33,6 +33,7 @@ impl Reference {
             }
             // More slots than before take in what waits.
             while self.start_next(at_ns, id) {}
+            self.settle(at_ns, id, None);
             self.look_ahead(id);
         }
     }
@@ -53,7 +54,9 @@ impl Reference {
             let admission = self.jobs[job].admission;
             self.agenda.add(expiry_ns, Event::Expiry { server: id, admission, job }, &self.jobs);
         }
+        let node = self.jobs[job].node;
         self.start_next(at_ns, id);
+        self.settle(at_ns, id, Some(node));
         self.look_ahead(id);
     }
 
@@ -101,6 +104,7 @@ impl Reference {
         server.advance(&self.setup, at_ns);
         if server.expire(job, admission, &self.jobs) {
             self.answer(at_ns, job, Status::Refused);
+            self.settle(at_ns, id, None);
             self.look_ahead(id);
         }
     }
@@ -115,6 +119,7 @@ impl Reference {
         if let Some(job) = server.cancel(&self.setup, at_ns, (node, attempt), &self.jobs) {
             self.jobs.remove(job);
             self.start_next(at_ns, id);
+            self.settle(at_ns, id, None);
             self.look_ahead(id);
         }
     }
@@ -127,8 +132,11 @@ impl Reference {
             sums.complete(&self.setup, self.jobs[job].arrived_ns, begin_ns, at_ns);
             sums.add_to(&mut self.meters);
             self.jobs[job].served_ns = spent_ns;
+            let finished = self.jobs[job];
             self.answer(at_ns, job, Status::Ok);
             self.start_next(at_ns, id);
+            self.tell_of_completion(at_ns, id, &finished);
+            self.settle(at_ns, id, None);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Random policies beside the four that nodes know at compile time, and one that hears everything.
 
+mod notes;
+
 use sim_core::answer::Answer;
 use sim_core::config::*;
 use sim_core::ids::ServerId;
@@ -21,6 +23,7 @@ pub fn vary(scenario: &mut Scenario) {
     } else if rng.random_bool(0.5) {
         scenario.policies = vec![boxed(&mut rng)];
     }
+    notes::vary(scenario);
 }
 
 /// One of the policies that nodes know by a box only, each as likely as any other.

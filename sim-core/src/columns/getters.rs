@@ -31,6 +31,12 @@ pub(super) fn reports_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
     ratio(reports as f64, seconds(result.end_ns))
 }
 
+/// Probes of nodes, and notes of servers that came on their own, a second.
+pub(super) fn notes_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
+    let notes: u64 = result.nodes.iter().map(|node| node.probes + node.notes).sum();
+    ratio(notes as f64, seconds(result.end_ns))
+}
+
 /// Packets that nodes sent to each other, a second.
 pub(super) fn peer_messages_per_s(_: &Scenario, result: &RunResult) -> Option<f64> {
     let messages: u64 = result.nodes.iter().map(|node| node.peer_messages).sum();

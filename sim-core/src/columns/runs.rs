@@ -7,11 +7,12 @@ use crate::time::seconds;
 
 use super::getters::{
     connections, count, dispatched, found, little_ratio, mean_ms, members, membership,
-    milliseconds, offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
-    reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, time_share,
-    utilisations, window_ns, window_s,
+    milliseconds, notes_per_s, offered_load, outcome, peer_bytes_per_s, peer_messages_per_s,
+    quantile_ms, ratio, reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate,
+    time_share, utilisations, window_ns, window_s,
 };
-use super::{HEARTBEAT_BYTES, Metric, run};
+use super::{HEARTBEAT_BYTES, Metric, efforts, run};
+use crate::notes::NOTE_BYTES;
 
 /// Every figure of a run, in column order.
 pub static METRICS: &[Metric] = &[
@@ -179,6 +180,22 @@ pub static METRICS: &[Metric] = &[
         "Retries not made in the whole run because the retry budget was spent.",
         |_, r| count(r.nodes.iter().map(|node| node.retries_denied).sum()),
     ),
+    run("retried_refused_total", "attempts", "Retries after a refusal.", efforts::refused),
+    run("retried_lost_total", "attempts", "Retries after a server's crash.", efforts::lost),
+    run("retried_failed_total", "attempts", "Retries after an error.", efforts::failed),
+    run("retried_timed_out_total", "attempts", "Retries after a timeout.", efforts::timed_out),
+    run("attempts_timed_out_total", "attempts", "Attempts given up.", efforts::attempts_timed_out)
+        .less_is_better(),
+    run("hedged_total", "attempts", "Attempts sent beside one that took long.", efforts::hedged),
+    run("hedges_denied_total", "attempts", "Hedges beyond their budget.", efforts::hedges_denied),
+    run("hedges_won_total", "requests", "Requests answered by a hedge.", efforts::hedges_won),
+    run("cancels_total", "messages", "Cancellations sent to servers.", efforts::cancels),
+    run("amplification", "ratio", "Attempts sent over requests arrived.", efforts::amplification)
+        .less_is_better(),
+    run("unawaited_total", "answers", "Good answers of the whole run that nobody waited for any more; known where clients do more than wait.", efforts::unawaited)
+        .less_is_better(),
+    run("wasted_share", "share", "Service time behind such answers or cut short by a cancellation, of all in the window; known where `unawaited_total` is.", efforts::wasted_share)
+        .less_is_better(),
     run(
         "dispatched_dead_total",
         "attempts",
@@ -448,17 +465,26 @@ pub static METRICS: &[Metric] = &[
         peer_bytes_per_s,
     ).less_is_better(),
     run(
+        "notes_per_s",
+        "1/s",
+        "Probes that nodes sent, and notes of servers that came on their own, a second.",
+        notes_per_s,
+    ).less_is_better(),
+    run(
         "control_messages_per_s",
         "1/s",
-        "`reports_per_s` and `peer_messages_per_s` together.",
-        |s, r| Some(reports_per_s(s, r)? + peer_messages_per_s(s, r)?),
+        "`reports_per_s`, `notes_per_s` and `peer_messages_per_s` together.",
+        |s, r| Some(reports_per_s(s, r)? + notes_per_s(s, r)? + peer_messages_per_s(s, r)?),
     ).less_is_better(),
     run(
         "control_bytes_per_s",
         "bytes/s",
-        "`peer_bytes_per_s`, and `reports_per_s` at 72 bytes a heartbeat: 44 of payload and 28 of \
-         IPv4 and UDP headers.",
-        |s, r| Some(reports_per_s(s, r)? * HEARTBEAT_BYTES as f64 + peer_bytes_per_s(s, r)?),
+        "`peer_bytes_per_s`, `reports_per_s` at 72 bytes a heartbeat (44 of payload and 28 of \
+         IPv4 and UDP headers) and `notes_per_s` at 48.",
+        |s, r| {
+            let reports = reports_per_s(s, r)? * HEARTBEAT_BYTES as f64;
+            Some(reports + notes_per_s(s, r)? * NOTE_BYTES as f64 + peer_bytes_per_s(s, r)?)
+        },
     ).less_is_better(),
     run(
         "decisions_per_s",

@@ -5,6 +5,7 @@ use crate::time::seconds;
 
 use super::getters::{bin, count, mean_ms, milliseconds, ratio};
 use super::{HEARTBEAT_BYTES, PartColumn, part};
+use crate::notes::NOTE_BYTES;
 
 /// What happened in each interval: `timeseries.csv`. Counts go by the moment of the event.
 pub static SERIES_COLUMNS: &[PartColumn] = &[
@@ -71,13 +72,18 @@ pub static SERIES_COLUMNS: &[PartColumn] = &[
         let bin = bin(r, i)?;
         ratio(bin.view_divergent as f64, bin.view_compared as f64)
     }),
-    part("control_messages", "packets", "Heartbeats that came, packets of nodes.", |_, r, i| {
-        let bin = bin(r, i)?;
-        count(bin.reports + bin.peer_messages)
-    }),
+    part(
+        "control_messages",
+        "packets",
+        "Heartbeats that came, probes, notes, packets of nodes.",
+        |_, r, i| {
+            let bin = bin(r, i)?;
+            count(bin.reports + bin.notes + bin.peer_messages)
+        },
+    ),
     part("control_bytes", "bytes", "Bytes of the same, headers included.", |_, r, i| {
         let bin = bin(r, i)?;
-        count(bin.reports * HEARTBEAT_BYTES + bin.peer_bytes)
+        count(bin.reports * HEARTBEAT_BYTES + bin.notes * NOTE_BYTES + bin.peer_bytes)
     }),
     part("nodes_up", "nodes", "Nodes that are up at the end of the interval.", |_, r, i| {
         count(bin(r, i)?.nodes_up)

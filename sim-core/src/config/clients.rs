@@ -99,7 +99,11 @@ pub struct Backoff {
 }
 
 /// At a node of `n` requests under way, a further one may begin to be retried while fewer than
-/// `max(min, share * n)` are: Envoy's retry budget (20 %, 3).
+/// `max(min, share * n)` are: Envoy's retry budget (20 %, 3), written
+/// `retries = { max = 1, budget = 100, concurrency = {} }`.
+///
+/// What differs: Envoy counts a retry until its attempt ends, and here a request counts from its first
+/// retry to its own end; Envoy counts a cluster's requests in one proxy, and here it is those of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryConcurrency {
     /// Share of the requests under way [millionths].

@@ -42,6 +42,7 @@ impl Scenario {
                 let (low, high) = (seconds(*dwell_low_ns), seconds(*dwell_high_ns));
                 (rate_low * low + rate_high * high) / (low + high)
             }
+            Arrivals::Burst { .. } => self.workload.arrivals.mean_rate(self.duration_ns),
             Arrivals::Ramp { from, to, over_ns } => {
                 // Linear for `over`, then flat: the mean of the part inside the run.
                 let (over, run) = (seconds(*over_ns), seconds(self.duration_ns));

@@ -9,7 +9,7 @@ use super::{Arrivals, ClientsConfig, ClosedLoop, Retries, WorkloadConfig, client
 use crate::popularity::Popularity;
 use crate::time::SECOND;
 
-const ARRIVALS: [&str; 6] = ["poisson", "constant", "mmpp", "ramp", "diurnal", "trace"];
+const ARRIVALS: [&str; 7] = ["poisson", "constant", "mmpp", "ramp", "burst", "diurnal", "trace"];
 
 /// Share of the requests that may be retried, unless the scenario says otherwise.
 const RETRY_BUDGET: f64 = 0.2;
@@ -92,6 +92,12 @@ fn arrivals(walk: &mut Walk<'_>, item: &Item<'_>, capacity_per_s: f64) -> Option
             rate_high: rate(walk, &mut s, "high"),
             dwell_low_ns: s.need(walk, "dwell_low", "\"1s\"", duration).unwrap_or(SECOND),
             dwell_high_ns: s.need(walk, "dwell_high", "\"100ms\"", duration).unwrap_or(SECOND),
+        },
+        "burst" => Arrivals::Burst {
+            rate: rate(walk, &mut s, "rate"),
+            peak: rate(walk, &mut s, "peak"),
+            at_ns: s.need(walk, "at", "\"5s\"", duration).unwrap_or(SECOND),
+            for_ns: s.need(walk, "for", "\"1s\"", duration).unwrap_or(SECOND),
         },
         "ramp" => Arrivals::Ramp {
             from: rate(walk, &mut s, "from"),

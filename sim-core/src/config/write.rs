@@ -268,6 +268,15 @@ impl File {
                 let high = [("high", rate(*rate_high)), ("dwell_high", time(*dwell_high_ns))];
                 ("mmpp", low.into_iter().chain(high).collect())
             }
+            Arrivals::Burst { rate: r, peak, at_ns, for_ns } => (
+                "burst",
+                vec![
+                    ("rate", rate(*r)),
+                    ("peak", rate(*peak)),
+                    ("at", time(*at_ns)),
+                    ("for", time(*for_ns)),
+                ],
+            ),
             Arrivals::Ramp { from, to, over_ns } => {
                 ("ramp", vec![("from", rate(*from)), ("to", rate(*to)), ("over", time(*over_ns))])
             }

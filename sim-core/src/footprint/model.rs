@@ -40,7 +40,7 @@ const FIXED_BYTES: f64 = 1.5e6;
 /// [bytes].
 const NODE_BYTES: f64 = 6_000.0;
 /// What the allocator adds to an allocation of its own [bytes].
-const ALLOCATION_BYTES: f64 = 16.0;
+pub(super) const ALLOCATION_BYTES: f64 = 16.0;
 
 /// The most that a number of `mean` on average is in a run: four standard deviations of a Poisson
 /// law above it, and a little.
@@ -219,7 +219,7 @@ impl<'a> Model<'a> {
         let places = (waiting.max(4.0) as u64).next_power_of_two() as f64;
         let paced = self.servers_that(ConductSetup::has_pace)
             * (places * EventServers::PACED_BYTES as f64 + ALLOCATION_BYTES);
-        self.servers * bytes + tempers + paced
+        self.servers * (bytes + self.signals_bytes()) + tempers + paced
     }
 
     fn slots(&self) -> f64 {
@@ -234,6 +234,7 @@ impl<'a> Model<'a> {
         let rate = match self.scenario.workload.arrivals {
             Arrivals::Mmpp { rate_low, rate_high, .. } => rate_low.max(rate_high),
             Arrivals::Ramp { from, to, .. } => from.max(to),
+            Arrivals::Burst { rate, peak, .. } => rate.max(peak),
             Arrivals::Diurnal { mean, amplitude, .. } => mean * (1.0 + amplitude),
             ref arrivals => arrivals.mean_rate(self.scenario.duration_ns),
         };
@@ -361,7 +362,7 @@ impl<'a> Model<'a> {
             let spilled = (load.busy + load.waiting - 16.0 * self.servers).max(0.0);
             2.0 * spilled * FifoServers::SPILLED_BYTES as f64
         };
-        let clients = self.clients(load);
+        let clients = self.clients(load) + self.notes(load);
         at_nodes + deadlines + queued + sent + answers + sorters + at_servers + clients
     }
 

@@ -8,6 +8,13 @@ use super::preset::{Preset, Setting, set};
 /// No system here knows a server's capacity from reports.
 const NO_GATE: Setting = set("capacity_gate", "false", "ours: the system has no reports of load");
 
+const NO_BLACKOUT: Setting =
+    set("blackout_period", "\"10s\"", "ours: without effect on configured weights");
+const NO_EXPIRATION: Setting =
+    set("expiration_period", "\"180s\"", "ours: without effect on configured weights");
+const NO_UPDATE: Setting =
+    set("update_period", "\"1s\"", "ours: without effect on configured weights");
+
 const ENVOY_EDF: &str = "envoy load_balancer_impl.cc: EDF schedule, random start over a cycle";
 
 const NGINX_MAX_FAILS: Setting =
@@ -23,10 +30,24 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "envoy_round_robin", system: "Envoy, lb_policy ROUND_ROBIN (its default)", policy: "edf_weighted_round_robin",
         settings: &[
+            set("weights", "\"configured\"", "envoy load_balancer_impl.cc: weights of hosts as configured"),
+            NO_BLACKOUT, NO_EXPIRATION, NO_UPDATE,
             set("random_start", "true", ENVOY_EDF),
             NO_GATE,
         ],
         beside: "servers.weight, if hosts have weights",
+    },
+    Preset {
+        name: "envoy_client_side_wrr", system: "Envoy, client_side_weighted_round_robin", policy: "edf_weighted_round_robin",
+        settings: &[
+            set("weights", "\"reported\"", "envoy client_side_weighted_round_robin.proto: weights from load reports"),
+            set("blackout_period", "\"10s\"", "envoy client_side_weighted_round_robin.proto: blackout_period, default 10 s"),
+            set("expiration_period", "\"180s\"", "envoy client_side_weighted_round_robin.proto: weight_expiration_period, default 180 s"),
+            set("update_period", "\"1s\"", "envoy client_side_weighted_round_robin.proto: weight_update_period, default 1 s"),
+            set("random_start", "true", ENVOY_EDF),
+            NO_GATE,
+        ],
+        beside: "weights are worked out from heartbeats, not ORCA reports",
     },
     Preset {
         name: "envoy_least_request", system: "Envoy, lb_policy LEAST_REQUEST", policy: "least_request",
@@ -75,6 +96,8 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "haproxy_roundrobin", system: "HAProxy, balance roundrobin", policy: "edf_weighted_round_robin",
         settings: &[
+            set("weights", "\"configured\"", "haproxy configuration.txt: weight of a server, as configured"),
+            NO_BLACKOUT, NO_EXPIRATION, NO_UPDATE,
             set("random_start", "false", "haproxy lb_fwrr.c: a tree by next turn; every process starts at its first server"),
             set("capacity_gate", "false", "haproxy configuration.txt: maxconn of a server, default 0: no limit"),
         ],
@@ -175,6 +198,18 @@ pub const PRESETS: &[Preset] = &[
             NO_GATE,
         ],
         beside: "",
+    },
+    Preset {
+        name: "grpc_wrr", system: "gRPC, weighted_round_robin", policy: "static_stride",
+        settings: &[
+            set("weights", "\"reported\"", "gRFC A58: weights from load reports"),
+            set("blackout_period", "\"10s\"", "gRFC A58: blackoutPeriod, default 10 s"),
+            set("expiration_period", "\"180s\"", "gRFC A58: weightExpirationPeriod, default 3 minutes"),
+            set("update_period", "\"1s\"", "gRFC A58: weightUpdatePeriod, default 1 s"),
+            set("random_start", "true", "grpc-go weightedroundrobin/scheduler.go: the sequence starts at random"),
+            NO_GATE,
+        ],
+        beside: "weights are worked out from heartbeats, not ORCA reports",
     },
     Preset {
         name: "grpc_least_request", system: "gRPC, least_request_experimental", policy: "two_choices",

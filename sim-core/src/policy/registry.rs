@@ -11,6 +11,7 @@ use super::tiered::Tiered;
 use crate::config::keys::Key;
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::NodeId;
+use crate::notes::Notice;
 use crate::rng::Stream;
 use crate::setup::Setup;
 
@@ -18,6 +19,7 @@ pub use super::custom::CustomPolicy;
 pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
 pub use super::load_interpretation::Interpretation;
+pub use super::local_shortest_queue::Refresh;
 pub use super::lowest_latency::LatencyTies;
 pub use super::nginx::Failing;
 pub use super::preset::{Preset, PresetPolicy, Setting};
@@ -31,7 +33,7 @@ pub use super::weights::{WeightSource, WeightsConfig};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Notes that servers send of their own accord.
-    pub notes: bool,
+    pub notes: Option<Notice>,
     /// Notes that come with answers.
     pub feedback: bool,
     /// It asks servers after choices.
@@ -47,7 +49,7 @@ pub struct Needs {
 impl Needs {
     /// Servers tell or are asked more than heartbeats say.
     pub const fn messages(self) -> bool {
-        self.notes || self.feedback || self.probes
+        self.notes.is_some() || self.feedback || self.probes
     }
 }
 
@@ -71,6 +73,11 @@ pub trait Parameters: Clone + Debug + Default + PartialEq {
     /// Whether views correct reported loads for this policy.
     fn corrects_own_sends(&self) -> bool {
         true
+    }
+
+    /// Servers a node asks for each request, on the mean.
+    fn probes_a_request(&self) -> f64 {
+        0.0
     }
 
     /// Memory a node's policy keeps of each server [bytes].
@@ -164,6 +171,15 @@ macro_rules! registry {
                 }
             }
 
+            /// Servers a node asks for each request, on the mean; the caller's own policy may ask some.
+            pub fn probes_a_request(&self) -> f64 {
+                match self {
+                    $(Self::$kind(parameters) => parameters.probes_a_request(),)*
+                    Self::Preset(preset) => preset.policy.probes_a_request(),
+                    Self::Custom(policy) => if policy.needs.probes { 4.0 } else { 0.0 },
+                }
+            }
+
             /// Memory of tables that all nodes share [bytes].
             pub fn shared_bytes(&self, servers: f64) -> f64 {
                 match self {
@@ -240,6 +256,14 @@ registry! {
         "Finagle's and Linkerd's: the lower latency times load of two, quick to see peaks.";
     load_interpretation::LoadInterpretationConfig as LoadInterpretation = "load_interpretation":
         "Dahlin's: reported loads read with their age, so that all servers end up level.";
+    prequal::PrequalConfig as Prequal = "prequal":
+        "Prequal: answers to probes, the fastest of those not hot, else the least loaded.";
+    c3::C3Config as C3 = "c3":
+        "C3: of a few the lowest score of response time, service time and estimated queue.";
+    local_shortest_queue::LocalShortestQueueConfig as LocalShortestQueue = "local_shortest_queue":
+        "LSQ: the shortest queue as the node remembers it, refreshed by a few messages.";
+    join_idle_queue::JoinIdleQueueConfig as JoinIdleQueue = "join_idle_queue":
+        "Join-Idle-Queue: idle servers tell one node each, which sends them its next requests.";
     ring_hash::RingHashConfig as RingHash = "ring_hash":
         "By key: consistent hashing on a ring, with an optional bound on load (Envoy, HAProxy).";
     maglev::MaglevConfig as Maglev = "maglev":

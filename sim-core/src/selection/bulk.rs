@@ -72,7 +72,7 @@ impl<P: Policy> Desk<'_, P> {
         let Lane { latency, recent, .. } = &mut *self.lane;
         let latencies_ns =
             returns.iter().map(|back| back.at_ns(&ticks, start_ns) - back.arrived_ns);
-        let sum_ns = latency[measured].record_all(latencies_ns, |bucket| recent.record(bucket));
+        let sum_ns = latency[measured].record_all(latencies_ns, recent.recorder());
         self.meters.latency_sum_ns[measured] += sum_ns;
         self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += returns.len() as u64;
     }

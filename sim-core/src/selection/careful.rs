@@ -1,7 +1,7 @@
 //! Selection at a node that looks closely: it judges servers by their answers, eases new ones in, keeps
 //! requests for which no server is eligible, knows what requests are about, or has clients that do more
 //! than wait. The same events in
-//! the same order as in [`super`], with three more sources. At one moment: answers, deadlines, timers
+//! the same order as in [`super`], with more sources. At one moment: notes of servers, answers, deadlines, timers
 //! (attempts that take too long, retries, hedges), requests that have waited long enough, clients in a
 //! closed loop, arrivals.
 //!
@@ -15,6 +15,7 @@
 
 mod answers; // attempts end, and requests with them
 mod hedges; // further attempts beside one that takes long
+mod notices; // what servers say besides, and what they are asked
 mod retries; // further attempts after one that failed
 
 use super::{Desk, Response};
@@ -47,6 +48,7 @@ pub(super) struct Care<'a> {
 /// What happens next, in the order of one moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
+    Note,
     Answer,
     Deadline,
     Timer,
@@ -69,14 +71,17 @@ impl<P: Policy> Desk<'_, P> {
             self.serve_waiting(care, at_ns);
         }
         let Self { start_ns, setup, .. } = *self;
+        let mut notes = care.notes().into_iter().peekable();
         let mut due = due.iter().peekable();
         let mut arrivals = arrivals.iter().peekable();
         loop {
+            let note_ns = notes.peek().map_or(Nanos::MAX, |n| start_ns + Nanos::from(n.offset_ns));
             let arrival_of = |r: &&Response| start_ns + Nanos::from(r.offset_ns(&setup.ticks));
             let response_ns = due.peek().map_or(Nanos::MAX, arrival_of);
             let arrival_ns = arrivals.peek().map_or(Nanos::MAX, |arrival| arrival.at_ns);
             let client_ns = care.clients.as_ref().map_or(Nanos::MAX, |clients| clients.next_ns());
             let sources = [
+                (note_ns, Next::Note),
                 (response_ns, Next::Answer),
                 (self.in_flight.next_deadline_ns(), Next::Deadline),
                 (self.in_flight.timers.next_ns(), Next::Timer),
@@ -91,6 +96,10 @@ impl<P: Policy> Desk<'_, P> {
             // Answers and arrivals have been counted.
             self.lane.events += u64::from(!matches!(next, Next::Answer | Next::Arrival));
             match next {
+                Next::Note => {
+                    let Some(note) = notes.next() else { break };
+                    self.take_note(care, at_ns, &note);
+                }
                 Next::Answer => {
                     let Some(response) = due.next() else { break };
                     self.take_answer(care, at_ns, response);
@@ -188,6 +197,9 @@ impl<P: Policy> Desk<'_, P> {
             demand,
             Attempt { number, server, sent_ns: at_ns, is_hedge: false },
         );
+        if self.setup.needs.probes {
+            self.probe(at_ns, key);
+        }
     }
 
     /// Sends an attempt of the request in a slot, and sets the timers that go with it.

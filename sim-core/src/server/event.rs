@@ -12,6 +12,7 @@ mod codel; // who waited too long
 mod line; // who waits
 mod pace; // work at a speed that changes
 mod shedding; // what is turned away after all
+mod signals; // what servers say besides
 mod state; // one server
 mod surroundings; // what takes its speed
 #[cfg(test)]
@@ -55,6 +56,10 @@ struct Job {
     /// [`Pace::given_ns`] then.
     begin_ns: Nanos,
     answer_delay_ns: Nanos,
+    /// When service began [ns].
+    started_ns: Nanos,
+    /// Requests in the server when it came, itself not counted.
+    met: u32,
     /// Position among the server's active jobs, or place in its [`line::Line`].
     position: u32,
     /// Counts the uses of this entry: a step of an earlier use is void.
@@ -72,6 +77,10 @@ impl EventServers {
     pub(crate) const NAME_BYTES: usize = cancelling::NAME_BYTES;
     /// Memory a step takes that is on its way [bytes].
     pub(crate) const STEP_BYTES: usize = size_of::<Due>();
+    /// Memory a server takes to tell nodes how it is [bytes].
+    pub(crate) const fn signals_bytes(setup: &Setup) -> usize {
+        signals::Signals::bytes(setup)
+    }
     /// Memory an attempt in service takes besides where the speed can change [bytes].
     pub(crate) const PACED_BYTES: usize = Pace::FINISH_BYTES;
 
@@ -123,7 +132,7 @@ impl EventServers {
                         self.arrive(setup, tick, at_ns, delivery, delay_ns, out);
                     }
                     Freight::Cancel => self.cancel(setup, tick, at_ns, delivery, out),
-                    Freight::Probe => self.probe(setup, at_ns, delivery),
+                    Freight::Probe => self.answer_probe(setup, at_ns, delivery, out),
                 }
             } else {
                 break;
@@ -153,6 +162,7 @@ impl EventServers {
             return;
         }
         server.admitted += 1;
+        let met = server.in_server();
         let admission = server.admitted;
         let free_slot = server.has_free_slot(group.conduct.as_deref());
         let index = self.free.pop().unwrap_or_else(|| {
@@ -168,6 +178,7 @@ impl EventServers {
             demand: delivery.demand,
             arrived_ns: at_ns,
             answer_delay_ns,
+            met,
             use_count: job.use_count.wrapping_add(1),
             ..Job::default()
         };
@@ -182,6 +193,7 @@ impl EventServers {
         } else {
             self.queue(setup, tick, at_ns, delivery.server, index);
         }
+        self.settle(setup, at_ns, delivery.server, Some(delivery.node), out);
         self.look_ahead(setup, tick, delivery.server);
     }
 
@@ -203,10 +215,6 @@ impl EventServers {
         state.waiting.push(&mut self.jobs, index);
     }
 
-    /// Takes a question about a server's load. Nobody asks yet, so nobody answers.
-    #[expect(clippy::unused_self, reason = "the answer will read the server")]
-    const fn probe(&self, _setup: &Setup, _at_ns: Nanos, _delivery: &Delivery) {}
-
     /// Puts a job into a slot.
     fn begin(&mut self, setup: &Setup, tick: u64, at_ns: Nanos, server: u32, index: u32) {
         let state = &mut self.servers[server as usize];
@@ -214,7 +222,7 @@ impl EventServers {
         let conduct = group.conduct.as_deref();
         assert!(state.has_free_slot(conduct), "more than {} attempts in service", state.slots);
         let job = &mut self.jobs[index as usize];
-        job.begin_ns = at_ns;
+        (job.begin_ns, job.started_ns) = (at_ns, at_ns);
         job.position = state.active.len() as u32;
         state.active.push(index);
         let mut service_ns = group.service_ns(job.demand, setup.demand_is_service, state.slow);
@@ -311,6 +319,7 @@ impl EventServers {
         out.note_service(&setup.ticks, (job.node, job.attempt), answer_ns, spent_ns);
         self.release(server, index);
         self.begin_next(setup, tick, at_ns, server, out);
+        self.tell_of_completion(setup, at_ns, server, &job, out);
     }
 
     /// Slot-time inside the window that a job in service has been given [ns].

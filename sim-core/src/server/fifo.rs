@@ -82,6 +82,13 @@ struct Entry {
     sojourn_ns: f32,
 }
 
+/// A finish time in the spill [ns].
+#[cold]
+#[inline(never)]
+fn spilled_finish_ns(spills: &[Spill], server: usize, position: usize) -> Nanos {
+    spills[server][position].0
+}
+
 impl Line {
     #[inline]
     const fn at(&self, position: usize) -> usize {
@@ -104,7 +111,7 @@ impl Line {
         if position < self.len as usize {
             self.epoch_ns + Nanos::from(self.ring[self.at(position)].finish_ns)
         } else {
-            spills[server][position - self.len as usize].0
+            spilled_finish_ns(spills, server, position - self.len as usize)
         }
     }
 
@@ -125,7 +132,7 @@ impl Line {
         loop {
             if self.len == 0 {
                 // Cold: the ring is refilled, and its epoch with it.
-                if self.spilled > 0 && self.refill(&mut spills[server], limit_ns) {
+                if self.spilled > 0 && self.refill(spills, server, limit_ns) {
                     return self.complete_before(spills, server, limit_ns, alpha);
                 }
                 return;
@@ -146,7 +153,9 @@ impl Line {
     /// Moves what fits from the spill into the empty ring, if its first is due before `limit_ns`:
     /// so the new epoch is past no later arrival. False when it is not.
     #[cold]
-    fn refill(&mut self, spill: &mut Spill, limit_ns: Nanos) -> bool {
+    #[inline(never)]
+    fn refill(&mut self, spills: &mut [Spill], server: usize, limit_ns: Nanos) -> bool {
+        let spill = &mut spills[server];
         match spill.front() {
             Some(first) if first.0 < limit_ns => self.epoch_ns = first.0,
             _ => return false,
@@ -192,11 +201,12 @@ impl Line {
     #[inline(never)]
     fn insert_beyond(
         &mut self,
-        spill: &mut Spill,
+        (spills, server): (&mut [Spill], usize),
         now_ns: Nanos,
         finish_ns: Nanos,
         sojourn_ns: f32,
     ) {
+        let spill = &mut spills[server];
         if finish_ns - self.epoch_ns > Nanos::from(u32::MAX) {
             self.rebase(now_ns);
         }
@@ -386,7 +396,7 @@ impl FifoServers {
         if fits && since_epoch_ns <= Nanos::from(u32::MAX) {
             line.insert_in_ring(since_epoch_ns as u32, sojourn_ns);
         } else {
-            line.insert_beyond(&mut self.spills[server], at_ns, finish_ns, sojourn_ns);
+            line.insert_beyond((&mut self.spills, server), at_ns, finish_ns, sojourn_ns);
         }
         (Status::Ok, finish_ns)
     }

@@ -71,6 +71,12 @@ impl Checker {
                 self.positive_time(&format!("{key}.mmpp.dwell_low"), *dwell_low_ns);
                 self.positive_time(&format!("{key}.mmpp.dwell_high"), *dwell_high_ns);
             }
+            Arrivals::Burst { rate, peak, at_ns, for_ns } => {
+                self.rate(&format!("{key}.burst.rate"), *rate, nodes);
+                self.rate(&format!("{key}.burst.peak"), *peak, nodes);
+                self.time(&format!("{key}.burst.at"), *at_ns);
+                self.positive_time(&format!("{key}.burst.for"), *for_ns);
+            }
             Arrivals::Ramp { from, to, over_ns } => {
                 self.rate(&format!("{key}.ramp.from"), *from, nodes);
                 self.rate(&format!("{key}.ramp.to"), *to, nodes);

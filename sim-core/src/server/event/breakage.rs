@@ -51,6 +51,7 @@ impl EventServers {
             Change::Resume => server.stage = Stage::Serving,
             Change::Leave => server.stage = Stage::Leaving,
         }
+        self.settle(setup, at_ns, index, None, out);
         self.look_ahead(setup, setup.ticks.tick_of(at_ns), index);
     }
 
@@ -67,6 +68,7 @@ impl EventServers {
         // What was about to leave does not come back.
         server.absent |= server.stage == Stage::Leaving;
         server.latency = LatencyMean::default();
+        server.signals.iter_mut().for_each(|signals| signals.forget());
         let active = std::mem::take(&mut server.active);
         let waiting = std::mem::take(&mut server.waiting);
         server.lost += (active.len() + waiting.len()) as u32;

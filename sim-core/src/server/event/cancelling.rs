@@ -43,6 +43,7 @@ impl EventServers {
             state.waiting.remove(&self.jobs, index);
             self.release(server, index);
         }
+        self.settle(setup, at_ns, server, None, out);
         self.look_ahead(setup, tick, server);
     }
 

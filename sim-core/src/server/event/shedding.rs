@@ -62,6 +62,7 @@ impl EventServers {
         state.waiting.remove(&self.jobs, index);
         self.catch_up(setup, server, at_ns);
         self.shed(setup, at_ns, server, index, out);
+        self.settle(setup, at_ns, server, None, out);
         self.look_ahead(setup, tick, server);
     }
 }

@@ -3,6 +3,7 @@
 use super::codel::Waits;
 use super::line::Line;
 use super::pace::{Load, Pace};
+use super::signals::Signals;
 use crate::config::{AdaptiveLifo, Discipline, Slowdown};
 use crate::ids::ServerId;
 use crate::network::{Stage, Status};
@@ -30,6 +31,8 @@ pub struct Server {
     pub waiting: Line,
     /// What its group's conduct needs, where it is not plain.
     pub temper: Option<Box<Temper>>,
+    /// What it tells nodes besides, where a policy listens.
+    pub signals: Option<Box<Signals>>,
     pub latency: LatencyMean,
     pub busy_ns: u64,
     pub arrivals: u32,
@@ -91,6 +94,7 @@ impl Server {
             group: number,
             slots: group.capacity,
             absent: id.0 >= setup.configured,
+            signals: setup.needs.messages().then(|| Box::new(Signals::new(setup, id))),
             temper: group.conduct.as_deref().map(temper),
             ..Self::default()
         }

@@ -1,0 +1,150 @@
+//! What a server of the reference engine tells nodes besides, and what a node makes of it.
+
+use sim_core::ids::ServerId;
+use sim_core::notes::{Note, NoteKind, Postman};
+use sim_core::policy::{Notice, Policy};
+use sim_core::server::samples::{KEPT, NEAREST};
+use sim_core::setup::Setup;
+use sim_core::time::Nanos;
+use sim_core::view::{Candidates, Freshness};
+
+use super::Reference;
+use super::agenda::Event;
+use super::node::{Chooser, Node, Todo};
+use super::server::Job;
+
+pub struct Signals {
+    postman: Postman,
+    written: u32,
+    /// The node that was told that the server is idle.
+    told: Option<u32>,
+    /// Of all completions since the last crash: who was met, how long it took [ns].
+    completions: Vec<(u32, f32)>,
+}
+
+impl Signals {
+    pub fn new(setup: &Setup, id: ServerId) -> Self {
+        let postman = Postman::new(setup, id);
+        Self { postman, written: 0, told: None, completions: Vec::new() }
+    }
+
+    pub fn forget(&mut self) {
+        self.told = None;
+        self.completions.clear();
+    }
+
+    fn estimate_ns(&self, load: u32) -> f32 {
+        let newest_first = self.completions.iter().rev().take(KEPT);
+        let mut kept: Vec<_> = newest_first.map(|&(met, ns)| (met.abs_diff(load), ns)).collect();
+        kept.sort_by_key(|&(distance, _)| distance);
+        kept.truncate(NEAREST);
+        kept.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+        kept.get(kept.len() / 2).map_or(0.0, |&(_, ns)| ns)
+    }
+}
+
+impl Reference {
+    fn post(&mut self, at_ns: Nanos, server: u32, note: Note) {
+        let signals = &mut self.servers[server as usize].signals;
+        let note = Note { server, number: signals.written, ..note };
+        signals.written += 1;
+        self.agenda.add(at_ns, Event::Note(note), &self.jobs);
+    }
+
+    /// The same for a note that does not come with an answer.
+    fn post_alone(&mut self, at_ns: Nanos, server: u32, note: Note) {
+        let delay_ns = self.servers[server as usize].signals.postman.delay_ns(&self.setup);
+        self.post(at_ns + delay_ns, server, note);
+    }
+
+    pub(super) fn answer_probe(&mut self, at_ns: Nanos, id: u32, (node, attempt): (u32, u32)) {
+        let server = &self.servers[id as usize];
+        if server.is_up() && !self.links.cut_to_server(node, id) {
+            let load = server.load();
+            let (_, waiting) = server.parts(&self.setup);
+            let latency_ns = server.signals.estimate_ns(load);
+            let kind = NoteKind::Probe;
+            self.post_alone(
+                at_ns,
+                id,
+                Note { node, kind, attempt, load, waiting, latency_ns, ..Note::default() },
+            );
+        }
+    }
+
+    pub(super) fn tell_of_completion(&mut self, at_ns: Nanos, id: u32, job: &Job) {
+        let server = &mut self.servers[id as usize];
+        let load = server.load();
+        let (_, waiting) = server.parts(&self.setup);
+        server.signals.completions.push((job.met, (at_ns - job.arrived_ns) as f32));
+        let Job { node, attempt, .. } = *job;
+        if self.setup.needs.feedback {
+            let latency_ns = (at_ns - job.started_ns) as f32;
+            let kind = NoteKind::Answer;
+            let note = Note { node, kind, attempt, load, waiting, latency_ns, ..Note::default() };
+            self.post(at_ns + job.answer_delay_ns, id, note);
+        }
+        let postman = &mut self.servers[id as usize].signals.postman;
+        if let Some(node) = postman.draw_listener(self.setup.needs.notes) {
+            let kind = NoteKind::Completion;
+            self.post_alone(at_ns, id, Note { node, kind, load, waiting, ..Note::default() });
+        }
+    }
+
+    /// Tells a node that a server is idle, or that it is no longer.
+    pub(super) fn settle(&mut self, at_ns: Nanos, id: u32, from: Option<u32>) {
+        if self.setup.needs.notes != Some(Notice::Idle) {
+            return;
+        }
+        let server = &mut self.servers[id as usize];
+        let (told, load) = (server.signals.told, server.load());
+        let (_, waiting) = server.parts(&self.setup);
+        if server.is_idle() && told.is_none() {
+            let node = server.signals.postman.draw_node();
+            server.signals.told = Some(node);
+            self.post_alone(
+                at_ns,
+                id,
+                Note { node, kind: NoteKind::Idle, load, waiting, ..Note::default() },
+            );
+        } else if !server.is_idle() && told.is_some() {
+            server.signals.told = None;
+            if let Some(node) = told
+                && told != from
+            {
+                let kind = NoteKind::Busy;
+                self.post_alone(at_ns, id, Note { node, kind, load, waiting, ..Note::default() });
+            }
+        }
+    }
+
+    pub(super) fn note(&mut self, at_ns: Nanos, note: &Note) {
+        let listener = &mut self.nodes[note.node as usize];
+        if !listener.bench.rules.is_running || self.links.cut_to_node(note.server, note.node) {
+            return;
+        }
+        listener.meters.notes += u64::from(note.kind != NoteKind::Answer);
+        if let Chooser::Shared(index) = &mut listener.chooser {
+            index.on_note(note, at_ns);
+        }
+    }
+}
+
+impl Node {
+    /// Asks whom the policy wants to ask, after the first attempt of a request.
+    pub fn probe(&mut self, setup: &Setup, at_ns: Nanos, key: u64) {
+        let Chooser::Shared(index) = &mut self.chooser else { return };
+        let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
+        let candidates =
+            Candidates::new(&self.view, &freshness, at_ns, None).with_key(key).within_pool();
+        let mut asked = Vec::new();
+        index.probes(&candidates, &mut self.streams.policy, &mut asked);
+        for server in asked {
+            let arrival_ns = at_ns + setup.node_server.sample_ns(&mut self.streams.network);
+            let number = self.meters.probes as u32;
+            self.meters.probes += 1;
+            let probe = Event::Probe { server: server.0, node: self.id.0, number };
+            self.out.push(Todo::At(arrival_ns, probe));
+        }
+    }
+}

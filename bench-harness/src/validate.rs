@@ -1,0 +1,112 @@
+//! Known results against the simulator, over the ordinary path of a scenario.
+//!
+//! A case is a row of a table in `data/oracles`: it becomes the text of a scenario, that is parsed and run
+//! like any other, in 20 replications, and what the runs show stands beside the known values of the row.
+//! When it agrees is said in [`rule`].
+//!
+//! How long a case runs is found by a first look with seeds of its own: were it the measured runs
+//! themselves that decide, they would stop where chance makes them look alike. What misses, or is
+//! known too little after all, is run once more with fresh seeds and four times the length, and judged by
+//! that alone. An honest target misses twice with probability 10^-4; besides, the first round may not
+//! have more misses than [`rule::misses_allowed`].
+//!
+//! **To add a table**: a file beside `mmc.rs`, with a [`table::Table`], and a line in [`TABLES`].
+
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "all tables are asked in one way, and some rows cannot be run"
+)]
+
+pub mod rule; // when a value agrees
+pub mod row; // rows of tables
+pub mod experiment; // from a row to a scenario, and a run in units of the tables
+pub mod measure; // what stands beside a column
+pub mod table; // a table, a case, its targets
+pub mod execute; // running cases
+pub mod record; // what came of them, and files
+pub mod page; // for people
+
+mod invariants; // what holds in every run
+
+mod mmc;
+mod erlang_b;
+mod mm1k;
+mod mg1;
+mod round_robin;
+mod processor_sharing;
+mod fresh; // fresh information
+mod pool;
+mod ordered_hunt;
+mod supermarket;
+mod small_fleets;
+mod finite_fleets;
+mod weighted_split;
+mod stale_board;
+mod stale_curves;
+mod detector;
+mod gossip_rounds;
+mod availability;
+
+use table::{Case, Table};
+
+/// Every table, in the order of the record.
+pub static TABLES: &[Table] = &[
+    mmc::TABLE,
+    erlang_b::TABLE,
+    pool::TABLE,
+    ordered_hunt::TABLE,
+    mm1k::TABLE,
+    mg1::TABLE,
+    processor_sharing::TABLE,
+    supermarket::TABLE,
+    small_fleets::TABLE,
+    finite_fleets::TABLE,
+    round_robin::TABLE,
+    weighted_split::TABLE,
+    stale_board::TABLE,
+    stale_curves::TABLE,
+    detector::TABLE,
+    gossip_rounds::TABLE,
+    availability::TABLE,
+];
+
+/// Tables of `data/oracles` that no scenario is compared with, and why.
+pub const NOT_COMPARED: &[(&str, &str)] = &[
+    ("p12_jiq_meanfield.csv", "there is no join-idle-queue policy yet"),
+    (
+        "p15b_gossip_sync_rounds.csv",
+        "a run says when all nodes know, not how many know after each round; \
+         sim-core/tests/gossip_rounds.rs counts them in the exchange itself",
+    ),
+    (
+        "p16_gossip_async.csv",
+        "its nodes gossip at the points of Poisson processes; those of lbsim do at equal or uniformly \
+         jittered intervals",
+    ),
+    (
+        "p17_swim_first_detection.csv",
+        "a run says when all members know of a crash, not when the first one suspects it",
+    ),
+    (
+        "p18_ewma.csv",
+        "the smoothed latency of a server is in its reports and in no result, and it begins with the \
+         first sample instead of x0",
+    ),
+    (
+        "p19_tick_bias_mm1.csv",
+        "what a simulator on a grid of time gets wrong; lbsim has no such grid, which is what `mmc` shows",
+    ),
+];
+
+/// The cases of all tables whose table, row or variant contains `only`; of the quick form, if `quick`.
+pub fn cases(quick: bool, only: Option<&str>) -> Vec<Case> {
+    let wanted = |case: &Case| {
+        let name = case.name();
+        let is_named = only.is_none_or(|only| name.contains(only) || case.table.name == only);
+        is_named && (!quick || case.table.quick.contains(&name.as_str()))
+    };
+    TABLES.iter().flat_map(Table::cases).filter(wanted).collect()
+}
+
+#[cfg(test)]
+mod tests;

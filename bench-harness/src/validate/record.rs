@@ -1,0 +1,156 @@
+//! What came of cases: `validation.csv`, and a file a case from which an interrupted run goes on.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::rule::{Verdict, misses_allowed};
+use super::table::Case;
+use crate::sweep::identity::Digest;
+
+/// A target and what came of it: a row of `validation.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Row of the table, and the way it was run.
+    pub case: String,
+    /// Short name of the table.
+    pub table: String,
+    /// Column of the table.
+    pub metric: String,
+    /// Unit.
+    pub unit: String,
+    /// Acceptance rule.
+    pub rule: String,
+    /// The known value.
+    pub theory: f64,
+    /// Its standard error, 0 where it is exact.
+    pub theory_se: f64,
+    /// Mean over the replications.
+    pub simulated: f64,
+    /// Half the width of its 99 % interval.
+    pub half_width: f64,
+    /// Widest half interval that can tell.
+    pub widest: f64,
+    /// How far the mean may be from the known value.
+    pub allowed: f64,
+    /// Independent replications.
+    pub replications: u32,
+    /// Measured window of each [services].
+    pub window: f64,
+    /// Seed of the scenario.
+    pub seed: u64,
+    /// 1, or 2 where the first measurement did not tell or missed.
+    pub round: u64,
+    /// What the first measurement said.
+    pub first: Verdict,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// What all lines say together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Targets.
+    pub targets: usize,
+    /// Those that agree.
+    pub passed: usize,
+    /// Those that missed at first.
+    pub missed: usize,
+    /// Those that missed at first, or could not be told, and were run again.
+    pub repeated: usize,
+    /// Those that do not agree.
+    pub failed: usize,
+}
+
+impl Totals {
+    /// Counts.
+    pub fn of(lines: &[Line]) -> Self {
+        let count = |is: &dyn Fn(&Line) -> bool| lines.iter().filter(|line| is(line)).count();
+        Self {
+            targets: lines.len(),
+            passed: count(&|line| line.verdict == Verdict::Pass),
+            missed: count(&|line| line.first == Verdict::Miss),
+            repeated: count(&|line| line.round > 1),
+            failed: count(&|line| line.verdict != Verdict::Pass),
+        }
+    }
+
+    /// Whether every target agrees and no more missed at first than chance explains.
+    pub fn is_fine(self) -> bool {
+        self.failed == 0 && self.missed <= misses_allowed(self.targets)
+    }
+}
+
+/// A folder in which every finished case leaves a file.
+pub struct Store {
+    folder: PathBuf,
+    /// What else than the case its results depend on.
+    build: String,
+}
+
+impl Store {
+    /// Opens or makes it. `build` tells programs apart: results of another one are not used.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(out: &Path, build: &str) -> io::Result<Self> {
+        let folder = out.join("cases");
+        fs::create_dir_all(&folder)?;
+        Ok(Self { folder, build: build.to_owned() })
+    }
+
+    fn file(&self, case: &Case) -> PathBuf {
+        let mut digest = Digest::default();
+        let name = case.name();
+        digest.part(self.build.as_bytes()).part(name.as_bytes());
+        digest.part(format!("{:?}", case.experiment).as_bytes());
+        for target in case.targets() {
+            let metric = (target.column.name, target.theory, target.se, target.rule);
+            digest.part(format!("{metric:?}").as_bytes());
+        }
+        self.folder.join(format!("{name}-{}.csv", digest.finish()))
+    }
+
+    /// The lines of a case that is done.
+    pub fn find(&self, case: &Case) -> Option<Vec<Line>> {
+        read(&self.file(case)).ok().filter(|lines| lines.len() == case.targets().len())
+    }
+
+    /// Keeps the lines of a case.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn keep(&self, case: &Case, lines: &[Line]) -> io::Result<()> {
+        write(&self.file(case), lines)
+    }
+}
+
+/// Reads lines.
+///
+/// # Errors
+/// When the file is not there, or is no such table.
+pub fn read(file: &Path) -> io::Result<Vec<Line>> {
+    let mut reader = csv::Reader::from_path(file)?;
+    let lines = reader.deserialize().collect::<Result<Vec<Line>, csv::Error>>();
+    lines.map_err(io::Error::other)
+}
+
+/// Writes lines, all or none.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(file: &Path, lines: &[Line]) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut room = tempfile::NamedTempFile::new_in(folder)?;
+    {
+        let mut writer = csv::Writer::from_writer(room.as_file_mut());
+        for line in lines {
+            writer.serialize(line)?;
+        }
+        writer.flush()?;
+    }
+    room.persist(file)?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Random policies that live on what servers tell them, and one that hears all of it.
+
+use sim_core::answer::Answer;
+use sim_core::config::*;
+use sim_core::ids::ServerId;
+use sim_core::notes::Note;
+use sim_core::policy::{Notice, Policy};
+use sim_core::rng::{Purpose, RngExt, Stream, below, mix, stream};
+use sim_core::time::MILLISECOND;
+use sim_core::view::{Belief, Candidates};
+
+/// Gives some scenarios such a policy, from a stream of their own.
+pub fn vary(scenario: &mut Scenario) {
+    let mut rng = stream(scenario.seed, 0, Purpose::Policy, 79);
+    if rng.random_bool(0.25) {
+        scenario.policies = vec![policy(&mut rng)];
+    }
+}
+
+fn policy(rng: &mut Stream) -> PolicyConfig {
+    let capacity_gate = rng.random_bool(0.3);
+    match rng.random_range(0..6) {
+        0 => PolicyConfig::JoinIdleQueue(JoinIdleQueueConfig { capacity_gate }),
+        1 => PolicyConfig::Prequal(PrequalConfig {
+            pool: rng.random_range(2..20),
+            probes: rng.random_range(0.0..4.0),
+            removals: rng.random_range(0.0..2.0),
+            max_age_ns: rng.random_range(1..1_000) * MILLISECOND,
+            hot_quantile: [0.0, 0.6, 0.84, 1.0][rng.random_range(0..4)],
+            delta: rng.random_range(0.0..3.0),
+            capacity_gate,
+        }),
+        2 => PolicyConfig::LocalShortestQueue(LocalShortestQueueConfig {
+            refresh: [Refresh::Sample, Refresh::Completions][rng.random_range(0..2)],
+            samples: rng.random_range(1..4),
+            share: [0.0, 0.2, 1.0][rng.random_range(0..3)],
+            capacity_gate,
+        }),
+        3 => PolicyConfig::C3(C3Config {
+            replicas: [None, Some(1), Some(3)][rng.random_range(0..3)],
+            alpha: rng.random_range(0.05..1.0),
+            capacity_gate,
+        }),
+        _ => {
+            let share_ppm = [0, 300_000, 1_000_000][rng.random_range(0..3)];
+            let notes = [None, Some(Notice::Idle), Some(Notice::Completions { share_ppm })];
+            listener(Needs {
+                notes: notes[rng.random_range(0..3)],
+                feedback: rng.random_bool(0.5),
+                probes: rng.random_bool(0.5),
+                timed_answers: rng.random_bool(0.5),
+                ..Needs::default()
+            })
+        }
+    }
+}
+
+/// A policy whose choices depend on every note and on when it comes.
+fn listener(needs: Needs) -> PolicyConfig {
+    let policy =
+        CustomPolicy::new("listener", |_, node, _| Box::new(Listener { heard: u64::from(node.0) }));
+    PolicyConfig::Custom(policy.needing(needs))
+}
+
+/// See [`listener`].
+#[derive(Debug)]
+struct Listener {
+    /// A digest of all that was said, in its order.
+    heard: u64,
+}
+
+impl Listener {
+    fn hear(&mut self, numbers: &[u64]) {
+        self.heard = numbers.iter().fold(self.heard, |heard, &number| mix(heard ^ mix(number)));
+    }
+}
+
+impl Policy for Listener {
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        let servers: Vec<u32> =
+            candidates.servers().filter(|&s| candidates.is_eligible(s, false)).collect();
+        let number = u64::from(below(stream, u32::MAX)) ^ self.heard;
+        let place = number.checked_rem(servers.len() as u64)?;
+        Some(ServerId(servers[place as usize]))
+    }
+
+    fn on_answer(&mut self, server: ServerId, _: &Belief, answer: &Answer) {
+        self.hear(&[u64::from(server.0), answer.at_ns]);
+    }
+
+    fn on_note(&mut self, note: &Note, at_ns: u64) {
+        let Note {
+            node: _,
+            offset_ns: _,
+            server,
+            number,
+            kind,
+            attempt,
+            load,
+            waiting,
+            latency_ns,
+        } = *note;
+        self.hear(&[server.into(), number.into(), kind as u64, attempt.into(), load.into()]);
+        self.hear(&[latency_ns.to_bits().into(), waiting.into(), at_ns]);
+    }
+
+    fn probes(
+        &mut self,
+        candidates: &Candidates<'_>,
+        stream: &mut Stream,
+        out: &mut Vec<ServerId>,
+    ) {
+        for _ in 0..below(stream, 4) {
+            out.extend((candidates.choosable() > 0).then(|| ServerId(candidates.draw(stream))));
+        }
+    }
+}

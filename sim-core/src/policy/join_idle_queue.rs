@@ -1,0 +1,181 @@
+//! Join idle queue: idle servers tell one node each, and it sends them the next requests.
+//!
+//! Source: Lu, Xie, Kliot, Geller, Larus, Greenberg, "Join-Idle-Queue", Performance Evaluation 2011
+//! (JIQ-Random). Signal: notes of servers. A server whose last request has left tells one node, drawn at
+//! random. The node keeps who has told it in a queue, first in, first out, and sends a request to the
+//! first that is eligible; if there is none, to a random eligible server. No message is on the way of
+//! a request; there is at most one a completion, and one more when a server is hit by chance.
+//!
+//! **Stale entries.** A server takes its word back by another note when a request comes from another node
+//! than the one it told, or when it drains; the node it told strikes it off by itself when it sends. Of
+//! two notes of one server the newer holds, whatever came first. What stays wrong: a server that
+//! crashed, until it is believed to be down; one hit by chance while the note that takes its word back is
+//! on its way; one to which its node had sent by chance before it heard. Such an entry is used once like
+//! any other. Servers tell nothing at the start of a run: they are found by chance; those that recover
+//! tell at once.
+//!
+//! Ties: there are none. O(1) a decision, O(ineligible entries) where servers fail. Parameters:
+//! `capacity_gate` (false), for the random choice too. Left out: JIQ-SQ(2), where a server asks two nodes
+//! for the lengths of their queues before it joins the shorter.
+
+use std::collections::VecDeque;
+
+use crate::config::ParameterList;
+use crate::config::keys::Key;
+use crate::ids::{NodeId, ServerId};
+use crate::notes::{Note, NoteKind};
+use crate::rng::Stream;
+use crate::setup::Setup;
+use crate::time::Nanos;
+use crate::view::{Belief, Candidates};
+
+use super::registry::capacity_gate_key;
+use super::{Needs, Notice, Parameters, Policy, SelectionIndex};
+
+/// Parameters of [`JoinIdleQueue`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JoinIdleQueueConfig {
+    /// Skip servers whose estimated load has reached their capacity.
+    pub capacity_gate: bool,
+}
+
+impl Parameters for JoinIdleQueueConfig {
+    const KEYS: &'static [Key] = &[capacity_gate_key!("join_idle_queue", "false")];
+
+    fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
+        let Self { capacity_gate } = self;
+        list.flag("capacity_gate", capacity_gate);
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { notes: Some(Notice::Idle), ..Needs::default() }
+    }
+
+    fn server_bytes(&self) -> usize {
+        size_of::<Word>() + size_of::<u32>()
+    }
+
+    fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
+        SelectionIndex::Boxed(Box::new(JoinIdleQueue::new(setup.servers, self.capacity_gate)))
+    }
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct JoinIdleQueue {
+    /// Servers that said they were idle, oldest first.
+    queue: VecDeque<u32>,
+    /// By server.
+    words: Vec<Word>,
+    capacity_gate: bool,
+}
+
+/// What a server said last.
+#[derive(Clone, Debug, Default)]
+struct Word {
+    is_listed: bool,
+    /// Notes with lower numbers are older.
+    next_number: u32,
+}
+
+impl JoinIdleQueue {
+    fn new(servers: u32, capacity_gate: bool) -> Self {
+        let words = vec![Word::default(); servers as usize];
+        Self { queue: VecDeque::new(), words, capacity_gate }
+    }
+
+    fn strike(&mut self, server: u32) {
+        if std::mem::replace(&mut self.words[server as usize].is_listed, false) {
+            self.queue.retain(|&listed| listed != server);
+        }
+    }
+}
+
+impl Policy for JoinIdleQueue {
+    fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        let gate = self.capacity_gate;
+        let mut queue = self.queue.iter();
+        let idle = queue.find(|&&server| candidates.is_eligible(server, gate));
+        idle.copied().or_else(|| candidates.draw_eligible(gate, stream)).map(ServerId)
+    }
+
+    fn on_send(&mut self, server: ServerId, _: &Belief, _: Nanos) {
+        self.strike(server.0);
+    }
+
+    fn on_note(&mut self, note: &Note, _: Nanos) {
+        let word = &mut self.words[note.server as usize];
+        if note.number < word.next_number {
+            return;
+        }
+        word.next_number = note.number + 1;
+        match note.kind {
+            NoteKind::Idle if !word.is_listed => {
+                word.is_listed = true;
+                self.queue.push_back(note.server);
+            }
+            NoteKind::Busy => self.strike(note.server),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, stream};
+    use crate::view::fixture::{candidates, view};
+
+    fn note(kind: NoteKind, server: u32, number: u32) -> Note {
+        Note { server, number, kind, ..Note::default() }
+    }
+
+    #[test]
+    fn who_said_so_first_is_sent_to_first_and_once() {
+        let (view, mut s) = (view(4, 1), stream(1, 0, Purpose::Policy, 0));
+        let mut policy = JoinIdleQueue::new(4, false);
+        for server in [2, 0, 3] {
+            policy.on_note(&note(NoteKind::Idle, server, 0), 0);
+        }
+        for server in [2, 0, 3] {
+            // A choice is no promise.
+            for _ in 0..2 {
+                assert_eq!(policy.choose(&candidates(&view), &mut s), Some(ServerId(server)));
+            }
+            policy.on_send(ServerId(server), &Belief::default(), 0);
+        }
+        // Nobody left: by chance, everybody in turn.
+        let mut seen = [0; 4];
+        for _ in 0..200 {
+            seen[policy.choose(&candidates(&view), &mut s).unwrap().index()] += 1;
+        }
+        assert!(seen.iter().all(|&count| count > 20), "{seen:?}");
+    }
+
+    #[test]
+    fn the_newer_word_of_a_server_holds() {
+        let (view, mut s) = (view(2, 1), stream(1, 0, Purpose::Policy, 0));
+        let mut policy = JoinIdleQueue::new(2, false);
+        // Taken back before it arrived.
+        policy.on_note(&note(NoteKind::Busy, 1, 1), 0);
+        policy.on_note(&note(NoteKind::Idle, 1, 0), 0);
+        assert!(policy.queue.is_empty());
+        policy.on_note(&note(NoteKind::Idle, 1, 2), 0);
+        policy.on_note(&note(NoteKind::Idle, 0, 7), 0);
+        assert_eq!(policy.choose(&candidates(&view), &mut s), Some(ServerId(1)));
+        policy.on_note(&note(NoteKind::Busy, 1, 3), 0);
+        assert_eq!(policy.choose(&candidates(&view), &mut s), Some(ServerId(0)));
+    }
+
+    #[test]
+    fn who_is_out_is_passed_over_and_keeps_his_place() {
+        let (mut view, mut s) = (view(3, 1), stream(1, 0, Purpose::Policy, 0));
+        let mut policy = JoinIdleQueue::new(3, false);
+        policy.on_note(&note(NoteKind::Idle, 1, 0), 0);
+        policy.on_note(&note(NoteKind::Idle, 2, 0), 0);
+        let known = std::mem::take(&mut view.beliefs[ServerId(1)].sent_quantum);
+        assert_eq!(policy.choose(&candidates(&view), &mut s), Some(ServerId(2)));
+        view.beliefs[ServerId(1)].sent_quantum = known;
+        assert_eq!(policy.choose(&candidates(&view), &mut s), Some(ServerId(1)));
+    }
+}

@@ -1,0 +1,82 @@
+//! How long requests take at about the present load, as a server answers probes with.
+//!
+//! Prequal (Wydrowski et al., NSDI 2024): the median of recent latencies, tagged with the requests in
+//! flight that each met, near the present number. Here: of the last [`KEPT`] completions the
+//! [`NEAREST`] whose tag is nearest to the present load, newer ones first; their median. The paper gives
+//! neither number.
+
+use std::collections::VecDeque;
+
+/// Completions that are kept.
+pub const KEPT: usize = 64;
+/// Completions that count.
+pub const NEAREST: usize = 9;
+
+/// The newest completions of a server.
+#[derive(Clone, Debug, Default)]
+pub struct LatencySamples {
+    /// Requests met and time in the server [ns], newest first.
+    recent: VecDeque<(u32, f32)>,
+}
+
+impl LatencySamples {
+    /// Memory the completions take [bytes].
+    pub(crate) const BYTES: usize = KEPT * size_of::<(u32, f32)>();
+
+    /// A request that met `met` others has left after `latency_ns`.
+    pub fn add(&mut self, met: u32, latency_ns: f32) {
+        self.recent.truncate(KEPT - 1);
+        self.recent.push_front((met, latency_ns));
+    }
+
+    /// All is forgotten.
+    pub fn clear(&mut self) {
+        self.recent.clear();
+    }
+
+    /// The estimate for a request that would meet `load` others [ns]; 0 before the first completion.
+    pub fn estimate_ns(&self, load: u32) -> f32 {
+        let mut nearest = [(u32::MAX, 0.0); NEAREST];
+        let mut count = 0;
+        for &(met, latency_ns) in &self.recent {
+            let distance = met.abs_diff(load);
+            // After all that are as near: those are newer.
+            let place = nearest[..count].partition_point(|&(other, _)| other <= distance);
+            if place < NEAREST {
+                count = (count + 1).min(NEAREST);
+                nearest[place..count].rotate_right(1);
+                nearest[place] = (distance, latency_ns);
+            }
+        }
+        let mut latencies = nearest.map(|(_, latency_ns)| latency_ns);
+        let latencies = &mut latencies[..count];
+        latencies.sort_unstable_by(f32::total_cmp);
+        latencies.get(count / 2).copied().unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The definition by sorting all.
+        #[test]
+        fn the_estimate_is_the_median_of_the_nearest(
+            all in proptest::collection::vec((0_u32..12, 1_u32..1_000), 0..150),
+            load in 0_u32..14,
+        ) {
+            let mut samples = LatencySamples::default();
+            for &(met, ns) in &all {
+                samples.add(met, ns as f32);
+            }
+            let mut kept: Vec<_> = all.iter().rev().take(KEPT).collect();
+            kept.sort_by_key(|(met, _)| met.abs_diff(load)); // Stable: newer ones first.
+            let mut near: Vec<u32> = kept.iter().take(NEAREST).map(|(_, ns)| *ns).collect();
+            near.sort_unstable();
+            let median = near.get(near.len() / 2).copied().unwrap_or(0);
+            prop_assert_eq!(samples.estimate_ns(load).to_bits(), (median as f32).to_bits());
+        }
+    }
+}
