@@ -72,7 +72,7 @@ pub static TABLES: &[Table] = &[
 
 /// Tables of `data/oracles` that no scenario is compared with, and why.
 pub const NOT_COMPARED: &[(&str, &str)] = &[
-    ("p12_jiq_meanfield.csv", "there is no join-idle-queue policy yet"),
+    ("p12_jiq_meanfield.csv", "an experiment with join_idle_queue has yet to be written"),
     (
         "p15b_gossip_sync_rounds.csv",
         "a run says when all nodes know, not how many know after each round; \

@@ -30,7 +30,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule,
-    quick: &["mg1-deterministic-r0.5", "mg1-uniform-r0.5"],
+    quick: &["mg1-deterministic-r0.5"],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {

@@ -33,7 +33,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
-    quick: &["small-jsq-n2-l0.5", "small-jsq2-without-n3-l0.5"],
+    quick: &["small-jsq2-without-n3-l0.5"],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {

@@ -34,7 +34,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
-    quick: &["stale-d2-T5-l0.7@own_phases"],
+    quick: &["stale-d2-T1-l0.7@own_phases"],
 };
 
 fn experiment(row: &Row, variant: &str) -> Result<Experiment, &'static str> {
