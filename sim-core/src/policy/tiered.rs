@@ -11,6 +11,7 @@
 use super::{Policy, SelectionIndex};
 use crate::answer::Answer;
 use crate::ids::{NodeId, ServerId};
+use crate::notes::Note;
 use crate::rng::{Rng, Stream};
 use crate::setup::Setup;
 use crate::subset::Pool;
@@ -31,6 +32,8 @@ pub struct Tiered {
     changes: Option<u32>,
     /// When the shares were worked out, in quanta.
     quantum: Option<u64>,
+    /// The tier of the newest choice: whoever asks after it asks there.
+    newest: usize,
     quantum_ns: Nanos,
 }
 
@@ -47,6 +50,7 @@ impl Tiered {
             pools: vec![Pool::default(); count],
             changes: None,
             quantum: None,
+            newest: 0,
             quantum_ns: setup.ticks.quantum_ns,
         }
     }
@@ -101,9 +105,8 @@ impl Policy for Tiered {
         // Rounding may leave a trace of the whole.
         let last = || self.shares.iter().rposition(|share| share.share > 0.0);
         let tier = drawn.or_else(last)?;
-        let scope =
-            Scope { of: &self.tiers.of, tier: tier as u8, panics: self.shares[tier].panics };
-        let within = candidates.within_tier(scope, &self.pools[tier]);
+        self.newest = tier;
+        let within = within_tier(&self.tiers, &self.shares, &self.pools, tier, candidates);
         if within.choosable() == 0 {
             return None;
         }
@@ -124,4 +127,34 @@ impl Policy for Tiered {
         let tier = self.of(server);
         self.policies[tier].on_answer(server, belief, answer);
     }
+
+    fn on_note(&mut self, note: &Note, at_ns: Nanos) {
+        let tier = self.of(ServerId(note.server));
+        self.policies[tier].on_note(note, at_ns);
+    }
+
+    fn probes(
+        &mut self,
+        candidates: &Candidates<'_>,
+        stream: &mut Stream,
+        out: &mut Vec<ServerId>,
+    ) {
+        let tier = self.newest;
+        let within = within_tier(&self.tiers, &self.shares, &self.pools, tier, candidates);
+        if within.choosable() > 0 {
+            self.policies[tier].probes(&within, stream, out);
+        }
+    }
+}
+
+/// The candidates of one tier.
+fn within_tier<'a>(
+    tiers: &'a Tiers,
+    shares: &[Share],
+    pools: &'a [Pool],
+    tier: usize,
+    candidates: &Candidates<'a>,
+) -> Candidates<'a> {
+    let scope = Scope { of: &tiers.of, tier: tier as u8, panics: shares[tier].panics };
+    candidates.within_tier(scope, &pools[tier])
 }
