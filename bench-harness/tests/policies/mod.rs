@@ -20,7 +20,7 @@ pub fn vary(scenario: &mut Scenario) {
     }
     if rng.random_bool(0.1) {
         scenario.policies = vec![listener()];
-    } else if rng.random_bool(0.5) {
+    } else if rng.random_bool(0.6) {
         scenario.policies = vec![boxed(&mut rng)];
     }
     notes::vary(scenario);

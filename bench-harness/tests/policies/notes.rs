@@ -12,14 +12,14 @@ use sim_core::view::{Belief, Candidates};
 /// Gives some scenarios such a policy, from a stream of their own.
 pub fn vary(scenario: &mut Scenario) {
     let mut rng = stream(scenario.seed, 0, Purpose::Policy, 79);
-    if rng.random_bool(0.25) {
+    if rng.random_bool(0.2) {
         scenario.policies = vec![policy(&mut rng)];
     }
 }
 
 fn policy(rng: &mut Stream) -> PolicyConfig {
     let capacity_gate = rng.random_bool(0.3);
-    match rng.random_range(0..6) {
+    match rng.random_range(0..5) {
         0 => PolicyConfig::JoinIdleQueue(JoinIdleQueueConfig { capacity_gate }),
         1 => PolicyConfig::Prequal(PrequalConfig {
             pool: rng.random_range(2..20),
