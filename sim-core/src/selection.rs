@@ -308,6 +308,13 @@ impl<P: Policy> Desk<'_, P> {
     #[inline(always)]
     fn send(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         self.meters.dispatched += 1;
+        self.post(at_ns, server, slot, attempt, demand);
+    }
+
+    /// Files a message to a server, under the tick of its arrival there.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn post(&mut self, at_ns: Nanos, server: ServerId, slot: u32, attempt: u32, demand: u64) {
         let delay_ns = self.setup.node_server.sample_ns(&mut self.streams.network);
         let arrival_ns = at_ns + delay_ns;
         let tick = self.setup.ticks.tick_of(arrival_ns);
@@ -325,16 +332,23 @@ impl<P: Policy> Desk<'_, P> {
         };
         self.release(at_ns, response.slot, ServerId(request.server), Some(response.status()));
         if response.status() == Status::Ok {
-            let measured = usize::from(self.is_measured(&request));
-            let latency_ns = at_ns - request.arrived_ns;
-            self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
-            let bucket = self.lane.latency[measured].record(latency_ns);
-            self.lane.recent.record(bucket);
-            self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += 1;
+            self.count_ok(at_ns, request.arrived_ns);
             self.in_flight.close(response.slot);
         } else {
             self.try_again(at_ns, response, &request);
         }
+    }
+
+    /// Counts a request that is answered well.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn count_ok(&mut self, at_ns: Nanos, arrived_ns: Nanos) {
+        let measured = usize::from(arrived_ns >= self.setup.window_start_ns);
+        let latency_ns = at_ns - arrived_ns;
+        self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
+        let bucket = self.lane.latency[measured].record(latency_ns);
+        self.lane.recent.record(bucket);
+        self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += 1;
     }
 
     /// A node stops counting an attempt as its own in flight.

@@ -14,7 +14,7 @@
 //! any other. Servers tell nothing at the start of a run: they are found by chance; those that recover
 //! tell at once.
 //!
-//! Ties: there are none. O(1) a decision, O(ineligible entries) where servers fail. Parameters:
+//! Ties: there are none. O(1) a decision, amortised; O(ineligible entries) where servers fail. Parameters:
 //! `capacity_gate` (false), for the random choice too. Left out: JIQ-SQ(2), where a server asks two nodes
 //! for the lengths of their queues before it joins the shorter.
 
@@ -52,7 +52,7 @@ impl Parameters for JoinIdleQueueConfig {
     }
 
     fn server_bytes(&self) -> usize {
-        size_of::<Word>() + size_of::<u32>()
+        size_of::<Word>() + 2 * size_of::<(u32, u32)>()
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
@@ -63,8 +63,11 @@ impl Parameters for JoinIdleQueueConfig {
 /// See the module documentation.
 #[derive(Debug)]
 pub struct JoinIdleQueue {
-    /// Servers that said they were idle, oldest first.
-    queue: VecDeque<u32>,
+    /// Servers that said they were idle, each with the number of its note, oldest first. Who has been
+    /// struck off stays until it comes to the front, or until most are such.
+    queue: VecDeque<(u32, u32)>,
+    /// How many of them are listed still.
+    listed: usize,
     /// By server.
     words: Vec<Word>,
     capacity_gate: bool,
@@ -73,7 +76,8 @@ pub struct JoinIdleQueue {
 /// What a server said last.
 #[derive(Clone, Debug, Default)]
 struct Word {
-    is_listed: bool,
+    /// The number of the note that lists it.
+    listed_by: Option<u32>,
     /// Notes with lower numbers are older.
     next_number: u32,
 }
@@ -81,12 +85,26 @@ struct Word {
 impl JoinIdleQueue {
     fn new(servers: u32, capacity_gate: bool) -> Self {
         let words = vec![Word::default(); servers as usize];
-        Self { queue: VecDeque::new(), words, capacity_gate }
+        Self { queue: VecDeque::new(), listed: 0, words, capacity_gate }
     }
 
+    /// Whether an entry of the queue still counts.
+    fn is_listed(words: &[Word], (server, number): (u32, u32)) -> bool {
+        words[server as usize].listed_by == Some(number)
+    }
+
+    /// O(1), amortised.
     fn strike(&mut self, server: u32) {
-        if std::mem::replace(&mut self.words[server as usize].is_listed, false) {
-            self.queue.retain(|&listed| listed != server);
+        let Self { queue, listed, words, .. } = self;
+        if words[server as usize].listed_by.take().is_none() {
+            return;
+        }
+        *listed -= 1;
+        while queue.front().is_some_and(|&entry| !Self::is_listed(words, entry)) {
+            queue.pop_front();
+        }
+        if queue.len() > 2 * *listed {
+            queue.retain(|&entry| Self::is_listed(words, entry));
         }
     }
 }
@@ -94,9 +112,10 @@ impl JoinIdleQueue {
 impl Policy for JoinIdleQueue {
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         let gate = self.capacity_gate;
-        let mut queue = self.queue.iter();
-        let idle = queue.find(|&&server| candidates.is_eligible(server, gate));
-        idle.copied().or_else(|| candidates.draw_eligible(gate, stream)).map(ServerId)
+        let mut listed = self.queue.iter().filter(|&&entry| Self::is_listed(&self.words, entry));
+        let idle = listed.find(|&&(server, _)| candidates.is_eligible(server, gate));
+        let idle = idle.map(|&(server, _)| server);
+        idle.or_else(|| candidates.draw_eligible(gate, stream)).map(ServerId)
     }
 
     fn on_send(&mut self, server: ServerId, _: &Belief, _: Nanos) {
@@ -110,9 +129,10 @@ impl Policy for JoinIdleQueue {
         }
         word.next_number = note.number + 1;
         match note.kind {
-            NoteKind::Idle if !word.is_listed => {
-                word.is_listed = true;
-                self.queue.push_back(note.server);
+            NoteKind::Idle if word.listed_by.is_none() => {
+                word.listed_by = Some(note.number);
+                self.listed += 1;
+                self.queue.push_back((note.server, note.number));
             }
             NoteKind::Busy => self.strike(note.server),
             _ => {}
@@ -125,6 +145,7 @@ mod tests {
     use super::*;
     use crate::rng::{Purpose, stream};
     use crate::view::fixture::{candidates, view};
+    use proptest::prelude::*;
 
     fn note(kind: NoteKind, server: u32, number: u32) -> Note {
         Note { server, number, kind, ..Note::default() }
@@ -177,5 +198,39 @@ mod tests {
         assert_eq!(policy.choose(&candidates(&view), &mut s), Some(ServerId(2)));
         view.beliefs[ServerId(1)].sent_quantum = known;
         assert_eq!(policy.choose(&candidates(&view), &mut s), Some(ServerId(1)));
+    }
+
+    proptest! {
+        /// Goal: who is struck off behind others is passed over, however the queue is kept. Method:
+        /// against a plain list from which entries are removed at once.
+        #[test]
+        fn the_queue_is_that_of_a_plain_list(
+            steps in proptest::collection::vec((0_u8..3, 0_u32..6), 1..200),
+        ) {
+            let (view, mut s) = (view(6, 1), stream(1, 0, Purpose::Policy, 0));
+            let mut policy = JoinIdleQueue::new(6, false);
+            let mut plain: Vec<u32> = Vec::new();
+            for (number, (what, server)) in (0..).zip(steps) {
+                match what {
+                    0 => {
+                        policy.on_note(&note(NoteKind::Idle, server, number), 0);
+                        if !plain.contains(&server) {
+                            plain.push(server);
+                        }
+                    }
+                    1 => policy.on_note(&note(NoteKind::Busy, server, number), 0),
+                    _ => policy.on_send(ServerId(server), &Belief::default(), 0),
+                }
+                if what > 0 {
+                    plain.retain(|&listed| listed != server);
+                }
+                if let Some(&first) = plain.first() {
+                    let chosen = policy.choose(&candidates(&view), &mut s);
+                    prop_assert_eq!(chosen, Some(ServerId(first)));
+                }
+                prop_assert_eq!(policy.listed, plain.len());
+                prop_assert!(policy.queue.len() <= 2 * plain.len() + 6, "{:?}", policy.queue);
+            }
+        }
     }
 }

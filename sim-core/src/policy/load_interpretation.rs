@@ -195,23 +195,15 @@ impl LoadInterpretation {
         expected: f64,
         stream: &mut Stream,
     ) -> Option<u32> {
-        let is_eligible = |&server: &u32| candidates.is_eligible(server, self.capacity_gate);
-        let eligible = || candidates.servers().filter(is_eligible);
+        let is_eligible = |server: u32| candidates.is_eligible(server, self.capacity_gate);
         let load = |server: u32| usize::from(candidates.belief(server).others);
-        let mut loads: Vec<usize> = eligible().map(load).collect();
+        let eligible = candidates.servers().filter(|&server| is_eligible(server));
+        let mut loads: Vec<usize> = eligible.map(load).collect();
         loads.sort_unstable();
         let level = water_level(loads.iter().map(|&load| (load, 1)), expected)?;
-        let weight = |server: u32| self.weight(level, load(server));
-        let mut left = stream.random::<f64>() * eligible().map(weight).sum::<f64>();
-        let mut last = None;
-        for server in eligible().filter(|&server| weight(server) > 0.0) {
-            last = Some(server);
-            left -= weight(server);
-            if left < 0.0 {
-                break;
-            }
-        }
-        last
+        let weight =
+            |server| if is_eligible(server) { self.weight(level, load(server)) } else { 0.0 };
+        candidates.draw_weighted_by_scan(stream, weight)
     }
 }
 

@@ -10,7 +10,7 @@
 use crate::config::ParameterList;
 use crate::config::keys::Key;
 use crate::ids::{NodeId, ServerId};
-use crate::rng::{RngExt, Stream};
+use crate::rng::Stream;
 use crate::setup::Setup;
 use crate::view::{BLIND_DRAWS, Candidates};
 
@@ -107,25 +107,14 @@ impl WeightedDraw {
         self.draw_by_scan(candidates, stream, is_in)
     }
 
-    #[cold]
     fn draw_by_scan(
         &self,
         candidates: &Candidates<'_>,
         stream: &mut Stream,
         is_in: impl Fn(u32) -> bool,
     ) -> Option<u32> {
-        let passing = || candidates.servers().filter(|&server| is_in(server));
-        let sum: f64 = passing().map(|server| self.weight(server)).sum();
-        let mut left = stream.random::<f64>() * sum;
-        let mut last = None;
-        for server in passing() {
-            last = Some(server);
-            left -= self.weight(server);
-            if left < 0.0 {
-                break;
-            }
-        }
-        last
+        let weight = |server| if is_in(server) { self.weight(server) } else { 0.0 };
+        candidates.draw_weighted_by_scan(stream, weight)
     }
 }
 

@@ -113,7 +113,7 @@ impl<P: Policy> Desk<'_, P> {
             // No key and no pool: with either, nodes work carefully.
             let candidates = Candidates::new(self.view, self.freshness, at_ns, None);
             let choice = self.policy.choose(&candidates, &mut self.streams.policy);
-            debug_assert!(choice.is_none_or(|server| candidates.is_eligible(server.0, false)));
+            debug_assert!(self.is_sound(&candidates, choice));
             if let Some(server) = choice {
                 *chosen = server.0;
                 let belief = &mut self.view.beliefs[server];

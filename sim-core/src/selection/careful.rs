@@ -1,9 +1,8 @@
 //! Selection at a node that looks closely: it judges servers by their answers, eases new ones in, keeps
-//! requests for which no server is eligible, knows what requests are about, or has clients that do more
-//! than wait. The same events in
-//! the same order as in [`super`], with more sources. At one moment: notes of servers, answers, deadlines, timers
-//! (attempts that take too long, retries, hedges), requests that have waited long enough, clients in a
-//! closed loop, arrivals.
+//! requests for which no server is eligible, knows what requests are about, listens to notes of servers,
+//! or has clients that do more than wait. The same events in the same order as in [`super`], with more
+//! sources. At one moment: notes of servers, answers, deadlines, timers (attempts that take too long,
+//! retries, hedges), requests that have waited long enough, clients in a closed loop, arrivals.
 //!
 //! A node that does none of this never comes here, so it pays nothing for it.
 //!
@@ -71,7 +70,8 @@ impl<P: Policy> Desk<'_, P> {
             self.serve_waiting(care, at_ns);
         }
         let Self { start_ns, setup, .. } = *self;
-        let mut notes = care.notes().into_iter().peekable();
+        let notes = care.notes();
+        let mut notes = notes.iter().peekable();
         let mut due = due.iter().peekable();
         let mut arrivals = arrivals.iter().peekable();
         loop {
@@ -98,7 +98,7 @@ impl<P: Policy> Desk<'_, P> {
             match next {
                 Next::Note => {
                     let Some(note) = notes.next() else { break };
-                    self.take_note(care, at_ns, &note);
+                    self.take_note(care, at_ns, note);
                 }
                 Next::Answer => {
                     let Some(response) = due.next() else { break };

@@ -7,7 +7,7 @@
 use super::barred::Reasons;
 use super::{Belief, Freshness, View};
 use crate::ids::ServerId;
-use crate::rng::{Stream, below, distinct_pair};
+use crate::rng::{RngExt, Stream, below, distinct_pair};
 use crate::subset::Pool;
 use crate::tiers::Scope;
 use crate::time::Nanos;
@@ -225,6 +225,28 @@ impl<'a> Candidates<'a> {
             }
         }
         self.draw_by_scan(stream, is_in)
+    }
+
+    /// A random server in proportion to `weight`, with one draw; nobody of weight 0. O(servers).
+    #[cold]
+    pub fn draw_weighted_by_scan(
+        &self,
+        stream: &mut Stream,
+        weight: impl Fn(u32) -> f64,
+    ) -> Option<u32> {
+        let weighted =
+            || self.servers().map(|server| (server, weight(server))).filter(|&(_, w)| w > 0.0);
+        let mut left = stream.random::<f64>() * weighted().map(|(_, weight)| weight).sum::<f64>();
+        let mut last = None;
+        for (server, weight) in weighted() {
+            last = Some(server);
+            left -= weight;
+            if left < 0.0 {
+                break;
+            }
+        }
+        // Rounding may leave a trace of the whole: the last one's.
+        last
     }
 
     /// A uniformly random server among those that pass `is_in`, with one draw. O(servers).

@@ -1,8 +1,9 @@
 //! Attempts end: by an answer, by their own timeout, with their request, or beside a better one.
 
+use super::super::outcome_of;
 use super::{Care, Desk, Response};
 use crate::answer::Answer;
-use crate::network::{CANCEL_SLOT, Dispatch, Status};
+use crate::network::{CANCEL_SLOT, Status};
 use crate::policy::Policy;
 use crate::request::attempts::Attempt;
 use crate::result::Outcome;
@@ -26,32 +27,20 @@ impl<P: Policy> Desk<'_, P> {
         }
         care.rules.answer(attempt.sent_ns, attempt.server, at_ns, Some(status), self.view);
         self.drop_attempt(at_ns, slot, &attempt, Some(status));
-        let outcome = match status {
-            Status::Ok => {
-                self.answer_client(care, at_ns, slot, attempt.is_hedge);
-                self.serve_waiting(care, at_ns);
-                return;
-            }
-            Status::Refused => {
-                self.view.mark_full(attempt.server);
-                Outcome::Refused
-            }
-            Status::Lost => Outcome::Lost,
-            Status::Failed => Outcome::Failed,
-        };
-        self.attempt_failed(care, at_ns, slot, &attempt, outcome);
+        if status == Status::Refused {
+            self.view.mark_full(attempt.server);
+        }
+        if status == Status::Ok {
+            self.answer_client(care, at_ns, slot, attempt.is_hedge);
+        } else {
+            self.attempt_failed(care, at_ns, slot, &attempt, outcome_of(status));
+        }
         self.serve_waiting(care, at_ns);
     }
 
     /// A request is answered: its other attempts have lost.
     fn answer_client(&mut self, care: &mut Care<'_>, at_ns: Nanos, slot: u32, by_hedge: bool) {
-        let arrived_ns = self.in_flight.arrived_ns(slot);
-        let measured = usize::from(arrived_ns >= self.setup.window_start_ns);
-        let latency_ns = at_ns - arrived_ns;
-        self.meters.latency_sum_ns[measured] += u128::from(latency_ns);
-        let bucket = self.lane.latency[measured].record(latency_ns);
-        self.lane.recent.record(bucket);
-        self.meters.counts[measured].by_outcome[Outcome::Ok as usize] += 1;
+        self.count_ok(at_ns, self.in_flight.arrived_ns(slot));
         self.meters.efforts.hedges_won += u64::from(by_hedge);
         let cancels = self.setup.clients.hedge.as_ref().is_some_and(|hedge| hedge.cancel);
         while let Some(loser) = self.in_flight.attempts.newest_awaited(slot) {
@@ -118,12 +107,7 @@ impl<P: Policy> Desk<'_, P> {
     /// Tells a server that nobody waits for an attempt.
     fn cancel(&mut self, at_ns: Nanos, attempt: &Attempt) {
         self.meters.efforts.cancels += 1;
-        let arrival_ns = at_ns + self.setup.node_server.sample_ns(&mut self.streams.network);
-        let tick = self.setup.ticks.tick_of(arrival_ns);
-        let offset_ns = (arrival_ns - self.setup.ticks.start_ns(tick)) as u32;
-        let (server, attempt) = (attempt.server.0, attempt.number);
-        let message = Dispatch { offset_ns, server, slot: CANCEL_SLOT, attempt, demand: 0 };
-        self.dispatches.push(tick, message);
+        self.post(at_ns, attempt.server, CANCEL_SLOT, attempt.number, 0);
     }
 
     /// A request ends without an answer.

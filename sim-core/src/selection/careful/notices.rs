@@ -1,7 +1,9 @@
 //! What servers say besides heartbeats and answers, and what they are asked.
 
+use std::borrow::Cow;
+
 use super::{Care, Desk};
-use crate::network::{Dispatch, PROBE_SLOT};
+use crate::network::PROBE_SLOT;
 use crate::notes::{Note, NoteKind, Notes};
 use crate::policy::Policy;
 use crate::time::Nanos;
@@ -24,26 +26,22 @@ impl<P: Policy> Desk<'_, P> {
             Candidates::new(self.view, self.freshness, at_ns, None).with_key(key).within_pool();
         self.policy.probes(&candidates, &mut self.streams.policy, &mut asked);
         for server in asked.drain(..) {
-            let arrival_ns = at_ns + self.setup.node_server.sample_ns(&mut self.streams.network);
-            let tick = self.setup.ticks.tick_of(arrival_ns);
-            let offset_ns = (arrival_ns - self.setup.ticks.start_ns(tick)) as u32;
-            let attempt = self.meters.probes as u32;
+            let number = self.meters.probes as u32;
             self.meters.probes += 1;
-            let probe =
-                Dispatch { offset_ns, server: server.0, slot: PROBE_SLOT, attempt, demand: 0 };
-            self.dispatches.push(tick, probe);
+            self.post(at_ns, server, PROBE_SLOT, number, 0);
         }
         self.lane.asked = asked;
     }
 }
 
-impl Care<'_> {
-    /// The notes that arrive at the node in this tick, in order.
-    pub(super) fn notes(&self) -> Vec<Note> {
-        match self.responses {
-            [] => Vec::new(),
-            [shard] => shard.notes.as_ref().map_or(Vec::new(), |n| n.to_node(self.node).to_vec()),
-            shards => Notes::collect(shards.iter().filter_map(|s| s.notes.as_deref()), self.node),
+impl<'a> Care<'a> {
+    /// The notes that arrive at the node in this tick, in order. Those of a single shard lie in order.
+    pub(super) fn notes(&self) -> Cow<'a, [Note]> {
+        let mut shards = self.responses.iter().filter_map(|shard| shard.notes.as_deref());
+        if let [_] = self.responses {
+            Cow::Borrowed(shards.next().map_or(&[], |notes| notes.to_node(self.node)))
+        } else {
+            Cow::Owned(Notes::collect(shards, self.node))
         }
     }
 }
