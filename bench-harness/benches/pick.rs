@@ -5,13 +5,11 @@ use std::hint::black_box;
 use bench_harness::fleet;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sim_core::config::{Choices, DrawTies, LoadSignal, PolicyConfig, TwoChoicesConfig};
-use sim_core::gossip::merge_reports;
 use sim_core::ids::NodeId;
-use sim_core::network::Report;
-use sim_core::policy::{Policy, SelectionIndex};
-use sim_core::rng::{Purpose, RngExt, stream};
+use sim_core::policy::Policy;
+use sim_core::rng::Purpose;
 use sim_core::setup::Setup;
-use sim_core::view::{Candidates, Freshness, View};
+use sim_core::view::{Candidates, Freshness};
 
 /// Picks an iteration.
 const PICKS: u32 = 1_000;
@@ -42,7 +40,7 @@ fn pick_by_servers(c: &mut Criterion) {
                 continue;
             }
             let setup = Setup::new(&fleet::scenario(servers, 1, policy, 1), 0, 0);
-            let (view, mut index) = informed_node(&setup);
+            let (view, mut index) = fleet::informed_node(&setup);
             let mut draws = setup.node_stream(Purpose::Policy, NodeId(0));
             let freshness = Freshness::new(&setup.ticks, 0, setup.silence_ns);
             group.bench_function(BenchmarkId::new(name, servers), |b| {
@@ -56,26 +54,6 @@ fn pick_by_servers(c: &mut Criterion) {
         }
     }
     group.finish();
-}
-
-/// A node that has heard every server once.
-fn informed_node(setup: &Setup) -> (View, SelectionIndex) {
-    let mut rng = stream(42, 0, Purpose::Heartbeat, 0);
-    let report = |server| Report {
-        server,
-        version: 1,
-        sent_quantum: 1,
-        load: rng.random_range(0..8),
-        capacity: fleet::CAPACITY as u16,
-        latency_ns: 1e7,
-        ..Report::default()
-    };
-    let reports: Vec<Report> = (0..setup.servers).map(report).collect();
-    let mut view = View::new(setup, setup.policy.corrects_own_sends());
-    let mut draws = setup.node_stream(Purpose::Policy, NodeId(0));
-    let mut index = SelectionIndex::new(setup, NodeId(0), &mut draws);
-    merge_reports(&mut view, &mut index, &reports);
-    (view, index)
 }
 
 criterion_group!(benches, pick_by_servers);

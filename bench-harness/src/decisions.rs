@@ -18,14 +18,12 @@ use serde::Serialize;
 use sim_core::answer::{Answer, Status};
 use sim_core::config::keys::POLICIES;
 use sim_core::config::{Choices, MaglevConfig, PolicyConfig, TwoChoicesConfig};
-use sim_core::gossip::merge_reports;
 use sim_core::ids::{NodeId, ServerId};
-use sim_core::network::Report;
-use sim_core::policy::{Policy, SelectionIndex};
+use sim_core::policy::Policy;
 use sim_core::popularity::Popularity;
-use sim_core::rng::{Purpose, RngExt, stream};
+use sim_core::rng::Purpose;
 use sim_core::setup::Setup;
-use sim_core::view::{Candidates, Freshness, View};
+use sim_core::view::{Candidates, Freshness};
 
 use crate::process::Failure;
 use crate::scale::fit::log_log;
@@ -74,7 +72,7 @@ impl Growth {
 }
 
 /// What policies say of themselves; those not named here may look at every server.
-const SMALL: [&str; 15] = [
+const SMALL: [&str; 18] = [
     "lowest_latency",
     "random",
     "round_robin",
@@ -90,12 +88,34 @@ const SMALL: [&str; 15] = [
     "ring_hash",
     "maglev",
     "prequal",
+    "join_idle_queue",
+    "c3",
+    "load_interpretation",
 ];
 
 /// The name under which the control is measured.
 const CONTROL: &str = "two_choices of all (control)";
 /// Least exponent of the control.
 const CONTROL_MIN: f64 = 0.7;
+
+/// Columns of `decisions.csv`: name, unit, meaning.
+#[cfg(test)]
+#[rustfmt::skip] // One column a row.
+pub const COLUMNS: &[(&str, &str, &str)] = &[
+    ("policy", "", "Policy with all defaults; the control looks at every server."),
+    ("servers", "servers", "Servers it chooses among."),
+    ("ns_per_decision", "ns", "Wall time of a choice, its send, and an answer heard; reports, notes and probes are not in it. Median."),
+];
+
+/// Columns of `growth.csv`: name, unit, meaning.
+#[cfg(test)]
+pub const GROWTH_COLUMNS: &[(&str, &str, &str)] = &[
+    ("policy", "", "As above."),
+    ("stated", "", "Growth the policy states: `small` (none, or a logarithm) or `linear`."),
+    ("exponent", "", "Slope of the logarithm of `ns_per_decision` over that of `servers`."),
+    ("exponent_max", "", "Largest slope that agrees with what is stated."),
+    ("holds", "", "Whether it agrees."),
+];
 
 /// A row of `decisions.csv`.
 #[derive(Debug, Serialize)]
@@ -195,21 +215,8 @@ fn measure(policy: &PolicyConfig, servers: u32) -> f64 {
         *config = MaglevConfig { table_size: 5_000_011, ..config.clone() };
     }
     let setup = Setup::new(&scenario, 0, 0);
-    let mut rng = stream(42, 0, Purpose::Heartbeat, 0);
+    let (mut view, mut index) = fleet::informed_node(&setup);
     let mut draws = setup.node_stream(Purpose::Policy, NodeId(0));
-    let mut view = View::new(&setup, setup.policy.corrects_own_sends());
-    let mut index = SelectionIndex::new(&setup, NodeId(0), &mut draws);
-    let report = |server| Report {
-        server,
-        version: 1,
-        sent_quantum: 1,
-        load: rng.random_range(0..8),
-        capacity: fleet::CAPACITY as u16,
-        latency_ns: rng.random_range(1e6..1e8),
-        ..Report::default()
-    };
-    let reports: Vec<Report> = (0..servers).map(report).collect();
-    merge_reports(&mut view, &mut index, &reports);
     let mut in_flight: VecDeque<ServerId> = VecDeque::new();
     let mut decide = |at_ns: u64| {
         let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
@@ -271,5 +278,23 @@ mod tests {
             let row = growth(policy.into(), &points(exponent));
             assert_eq!(row.holds, holds, "{policy} {exponent}: {row:?}");
         }
+    }
+
+    #[test]
+    fn every_column_is_explained() {
+        let header = |row: &dyn Fn(&mut csv::Writer<Vec<u8>>)| {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            row(&mut writer);
+            let bytes = writer.into_inner().unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            text.lines().next().unwrap().to_owned()
+        };
+        let names = |columns: &[(&str, &str, &str)]| {
+            columns.iter().map(|&(name, ..)| name).collect::<Vec<_>>().join(",")
+        };
+        let row = Row { policy: "a".to_owned(), servers: 1, ns_per_decision: 1.0 };
+        assert_eq!(header(&|writer| writer.serialize(&row).unwrap()), names(COLUMNS));
+        let row = growth("random".to_owned(), &points(0.0));
+        assert_eq!(header(&|writer| writer.serialize(&row).unwrap()), names(GROWTH_COLUMNS));
     }
 }

@@ -6,8 +6,15 @@ use sim_core::config::{
     PolicyConfig, PrioritiesConfig, Retries, Scenario, ServerGroup, TwoChoicesConfig,
     WorkloadConfig,
 };
+use sim_core::gossip::merge_reports;
+use sim_core::ids::NodeId;
 use sim_core::law::{DelayLaw, ServiceLaw};
+use sim_core::network::Report;
+use sim_core::policy::SelectionIndex;
+use sim_core::rng::{Purpose, RngExt, stream};
+use sim_core::setup::Setup;
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
+use sim_core::view::View;
 
 /// Service slots of every server.
 pub const CAPACITY: u32 = 4;
@@ -100,4 +107,25 @@ pub fn scenario(servers: u32, nodes: u32, policy: PolicyConfig, requests: u64) -
         chaos: None,
         expect: Vec::new(),
     }
+}
+
+/// A node that has heard every server once; loads and latencies are random.
+pub fn informed_node(setup: &Setup) -> (View, SelectionIndex) {
+    let mut loads = stream(42, 0, Purpose::Heartbeat, 0);
+    let mut latencies = stream(42, 0, Purpose::Heartbeat, 1);
+    let report = |server| Report {
+        server,
+        version: 1,
+        sent_quantum: 1,
+        load: loads.random_range(0..8),
+        capacity: CAPACITY as u16,
+        latency_ns: latencies.random_range(1e6..1e8),
+        ..Report::default()
+    };
+    let reports: Vec<Report> = (0..setup.servers).map(report).collect();
+    let mut view = View::new(setup, setup.policy.corrects_own_sends());
+    let mut draws = setup.node_stream(Purpose::Policy, NodeId(0));
+    let mut index = SelectionIndex::new(setup, NodeId(0), &mut draws);
+    merge_reports(&mut view, &mut index, &reports);
+    (view, index)
 }

@@ -8,6 +8,8 @@ mod one; // one measurement
 mod process; // measurements in processes of their own
 mod machine; // what measured
 mod summary; // median and ends
+#[cfg(test)]
+mod column_docs; // every column is explained
 
 use std::process::ExitCode;
 

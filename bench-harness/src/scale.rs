@@ -16,6 +16,9 @@ pub mod fit; // least squares on logarithms
 mod curves; // exponents.csv
 mod record; // the folder
 
+#[cfg(test)]
+pub use record::columns_documented;
+
 use std::path::PathBuf;
 
 use clap::Args;

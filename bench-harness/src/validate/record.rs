@@ -10,6 +10,28 @@ use super::rule::{Verdict, misses_allowed};
 use super::table::Case;
 use crate::sweep::identity::Digest;
 
+/// Columns of `validation.csv`: name, unit, meaning.
+#[rustfmt::skip] // One column a row.
+pub const COLUMNS: &[(&str, &str, &str)] = &[
+    ("case", "", "Row of the table, and the way it was run."),
+    ("table", "", "Short name of the table."),
+    ("metric", "", "Column of the table."),
+    ("unit", "", "Unit of the values."),
+    ("rule", "", "Acceptance rule, of those in data/oracles/README.md."),
+    ("theory", "as `unit`", "The known value."),
+    ("theory_se", "as `unit`", "Its standard error, 0 where it is exact."),
+    ("simulated", "as `unit`", "Mean over the replications."),
+    ("half_width", "as `unit`", "Half the width of its 99 % interval."),
+    ("widest", "as `unit`", "Widest half interval that can tell."),
+    ("allowed", "as `unit`", "How far the mean may be from the known value."),
+    ("replications", "runs", "Independent replications."),
+    ("window", "services", "Measured window of each."),
+    ("seed", "", "Seed of the scenario."),
+    ("round", "", "1, or 2 where the first measurement did not tell or missed."),
+    ("first", "", "What the first measurement said."),
+    ("verdict", "", "What follows."),
+];
+
 /// A target and what came of it: a row of `validation.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
@@ -153,4 +175,40 @@ pub fn write(file: &Path, lines: &[Line]) -> io::Result<()> {
     }
     room.persist(file)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: the documented columns are those that are written, and what is written can be read.
+    #[test]
+    fn every_column_is_explained() {
+        let room = tempfile::tempdir().unwrap();
+        let file = room.path().join("validation.csv");
+        let line = Line {
+            case: "a".to_owned(),
+            table: "b".to_owned(),
+            metric: "c".to_owned(),
+            unit: "d".to_owned(),
+            rule: "R1".to_owned(),
+            theory: 1.0,
+            theory_se: 0.0,
+            simulated: 1.5,
+            half_width: 0.25,
+            widest: 0.5,
+            allowed: 0.75,
+            replications: 20,
+            window: 9.0,
+            seed: 3,
+            round: 1,
+            first: Verdict::Miss,
+            verdict: Verdict::Pass,
+        };
+        write(&file, std::slice::from_ref(&line)).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        let names: Vec<&str> = COLUMNS.iter().map(|&(name, ..)| name).collect();
+        assert_eq!(text.lines().next().unwrap(), names.join(","));
+        assert_eq!(read(&file).unwrap(), [line]);
+    }
 }
