@@ -36,8 +36,10 @@ use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan, sample_members};
 use sim_core::misreport::{self, Misreport};
 use sim_core::network::Report;
+use sim_core::notes::Note;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
+use sim_core::peer_network::PeerMessage;
 use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
@@ -46,12 +48,12 @@ use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
+use smallvec::{SmallVec, smallvec};
 
-use agenda::{Agenda, Entry, Event};
+use agenda::{Agenda, Entry, Event, Parcels};
 use clients::Clients;
 pub use node::LatencyChoice;
 use node::Node;
-use peers::Post;
 use server::{Job, Jobs, Server};
 
 /// The whole state of a run.
@@ -68,7 +70,8 @@ struct Reference {
     choice: LatencyChoice,
     /// A look at changes is on the agenda.
     looking: bool,
-    post: Post,
+    messages: Parcels<PeerMessage>,
+    notes: Parcels<Note>,
     links: Links,
     /// Attempts that a partition kept from their server.
     cut_off: u64,
@@ -118,7 +121,8 @@ pub fn simulate(
         roster,
         choice,
         looking: false,
-        post: Post::default(),
+        messages: Parcels::default(),
+        notes: Parcels::default(),
         links: Links::default(),
         cut_off: 0,
         truth: Truth::new(&setup),
@@ -229,7 +233,7 @@ impl Reference {
                     }
                 }
                 Event::Message { node, from, message, .. } => {
-                    let message = self.post.take(message);
+                    let message = self.messages.take(message);
                     if !self.links.cut_between(from, node) {
                         self.message(at_ns, node, message);
                     }
@@ -261,7 +265,10 @@ impl Reference {
                 Event::Probe { server, node, number } => {
                     self.answer_probe(at_ns, server, (node, number));
                 }
-                Event::Note(note) => self.note(at_ns, &note),
+                Event::Note { note, .. } => {
+                    let note = self.notes.take(note);
+                    self.note(at_ns, &note);
+                }
                 Event::Response { .. }
                 | Event::Deadline { .. }
                 | Event::GiveUp { .. }
@@ -296,7 +303,7 @@ impl Reference {
     /// Of what one server said that arrives at one moment, the agenda knows no order: two reports
     /// may bear the same version.
     fn hear(&mut self, at_ns: Nanos, node: u32, report: Report) {
-        let mut heard = vec![report];
+        let mut heard: SmallVec<[Report; 1]> = smallvec![report];
         while let Some(Reverse(Entry((next_ns, ..), Event::Report { node: n, report: r }))) =
             self.agenda.0.peek()
             && (*next_ns, *n, r.server) == (at_ns, node, report.server)

@@ -66,25 +66,35 @@ pub fn has_plan(folder: &Path, ours: &Head) -> Result<bool, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(failed("read", folder)(error)),
     }
-    match Head::read(&folder.join(PLAN)) {
-        Ok((theirs, _)) if theirs.plan_id == ours.plan_id => return Ok(true),
-        Ok((theirs, _)) => {
-            let differs = theirs.differences(ours);
-            return Err(StoreError::Foreign { folder: folder.to_owned(), differs });
-        }
-        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-        Err(StoreError::NotAPlan(_)) => return Err(StoreError::NotOurs(folder.to_owned())),
-        Err(error) => return Err(error),
+    if is_planned(folder, ours)? {
+        return Ok(true);
     }
     // Whoever was killed before the plan was there has left nothing but this.
     for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
         let name = entry.map_err(failed("read", folder))?.file_name();
         let name = name.to_string_lossy();
         if !name.starts_with(TEMPORARY) && name != RUNS && name != HOSTS {
-            return Err(StoreError::NotOurs(folder.to_owned()));
+            // Parts start at the same moment: another one may have made the folder between the two
+            // looks. It puts the plan there before anything else.
+            let not_ours = || StoreError::NotOurs(folder.to_owned());
+            return if is_planned(folder, ours)? { Ok(true) } else { Err(not_ours()) };
         }
     }
     Ok(false)
+}
+
+/// Whether the plan in a folder, if there is one, is ours.
+fn is_planned(folder: &Path, ours: &Head) -> Result<bool, StoreError> {
+    match Head::read(&folder.join(PLAN)) {
+        Ok((theirs, _)) if theirs.plan_id == ours.plan_id => Ok(true),
+        Ok((theirs, _)) => {
+            let differs = theirs.differences(ours);
+            Err(StoreError::Foreign { folder: folder.to_owned(), differs })
+        }
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(StoreError::NotAPlan(_)) => Err(StoreError::NotOurs(folder.to_owned())),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes a folder, if it is not there.
@@ -424,4 +434,57 @@ pub fn write_whole(
 fn is_abandoned(path: &Path) -> bool {
     let open = OpenOptions::new().write(true).open(path);
     open.is_ok_and(|file| file.try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::super::draft::Draft;
+    use super::super::identity;
+    use super::super::inputs::Inputs;
+    use super::*;
+
+    const SWEEP: &str = "name = \"s\"\nbase = \"b\"\n[axes]\npolicy = [\"random\"]\n";
+    const BASE: &str = r#"
+        name = "b"
+        duration = "1s"
+        [[servers]]
+        count = 2
+        capacity = 1
+        service.exponential = { mean = "5ms" }
+        [workload]
+        arrivals.poisson = { rate = "50%" }
+        [heartbeat]
+        interval = "20ms"
+    "#;
+
+    /// Goal: shards that a batch engine starts at the same moment all find the folder theirs, whoever makes
+    /// it. Method: eight threads open a folder and write to it that is not there, so often that a look between
+    /// two steps of another would be met (an array of eight on Slurm met it at the first try).
+    #[test]
+    fn a_new_folder_is_opened_by_many_at_once() {
+        const OPENERS: usize = 8;
+        let inputs = Inputs { base: BASE.to_owned(), ..Inputs::default() };
+        let draft = Draft::new(SWEEP, &[], &inputs).expect("a sweep");
+        let room = tempfile::tempdir().expect("a folder");
+        let path = room.path().join("plan.json");
+        scribe::write(&draft, &path, None, room.path()).expect("written");
+        let plan = Plan::open(&path).expect("a plan");
+        for round in 0..100 {
+            let folder = room.path().join(round.to_string());
+            let start = Barrier::new(OPENERS);
+            thread::scope(|scope| {
+                for _ in 0..OPENERS {
+                    scope.spawn(|| {
+                        start.wait();
+                        let store = Store::open(&folder, &plan).expect("ours");
+                        store.write_pilot(identity::digest(b"x"), b"x").expect("written");
+                    });
+                }
+            });
+            assert!(plan_of(&folder).is_ok());
+        }
+    }
 }
