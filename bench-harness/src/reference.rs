@@ -38,6 +38,7 @@ use sim_core::misreport::{self, Misreport};
 use sim_core::network::Report;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
+use sim_core::policy::Notice;
 use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
@@ -322,14 +323,23 @@ impl Reference {
             if let Some(misreport) = &mut misreport {
                 report = misreport.distort(report);
             }
+            let mut told = Vec::new();
             heartbeat::send(setup, ServerId(id), quantum, stream, misreport, |node, arrival| {
                 let at_ns = arrival * setup.ticks.quantum_ns;
                 self.agenda.add(at_ns, Event::Report { node, report }, &self.jobs);
+                told.push((node, at_ns));
             });
+            if setup.needs.notes == Some(Notice::Heartbeats) {
+                for (node, arrival_ns) in told {
+                    self.tell_with_heartbeat(at_ns, id, node, arrival_ns);
+                }
+            }
             if snapshot.departs() {
                 self.servers[id as usize].depart();
             }
         }
+        let setup = &self.setup;
+        let stream = &mut self.heartbeat_streams[id as usize];
         let due_ns = heartbeat::next_due_ns(setup, due_ns, stream);
         let next = heartbeat::quantum_after(setup, due_ns, quantum) * setup.ticks.quantum_ns;
         self.agenda.add(next, Event::Heartbeat { server: id, due_ns }, &self.jobs);

@@ -25,6 +25,8 @@ pub enum Notice {
         /// The share [millionths].
         share_ppm: u32,
     },
+    /// With each heartbeat: whoever it goes to.
+    Heartbeats,
 }
 
 /// What a note is about.
@@ -41,6 +43,31 @@ pub enum NoteKind {
     Completion,
     /// It comes with the answer to a request that was served.
     Answer,
+    /// It comes with a heartbeat.
+    Report,
+}
+
+impl NoteKind {
+    /// Whether it is a packet of its own.
+    pub const fn is_alone(self) -> bool {
+        !matches!(self, Self::Answer | Self::Report)
+    }
+}
+
+/// What a server has done since the run began, where a policy asks for it. It goes on counting through
+/// crashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counters {
+    /// When the server read it [ns].
+    pub at_ns: Nanos,
+    /// Requests served.
+    pub completed: u32,
+    /// Requests answered with an error.
+    pub failed: u32,
+    /// Time that slots were in use, all slots together [ns].
+    pub busy_ns: Nanos,
+    /// Service slots at that moment.
+    pub slots: u32,
 }
 
 /// What a server tells one node.
@@ -65,6 +92,8 @@ pub struct Note {
     /// Probe: how long requests took that came at about the present load [ns], 0 if it is not known.
     /// Answer: how long the request was in service [ns].
     pub latency_ns: f32,
+    /// Answer and report: what the server has done; all 0 where nobody asks.
+    pub counters: Counters,
 }
 
 impl Note {

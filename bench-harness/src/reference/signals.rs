@@ -1,7 +1,7 @@
 //! What a server of the reference engine tells nodes besides, and what a node makes of it.
 
 use sim_core::ids::ServerId;
-use sim_core::notes::{Note, NoteKind, Postman};
+use sim_core::notes::{Counters, Note, NoteKind, Postman};
 use sim_core::policy::{Notice, Policy};
 use sim_core::server::samples::{KEPT, NEAREST};
 use sim_core::setup::Setup;
@@ -20,17 +20,29 @@ pub struct Signals {
     told: Option<u32>,
     /// Of all completions since the last crash: who was met, how long it took [ns].
     completions: Vec<(u32, f32)>,
+    /// From when on how many slots were in use.
+    in_use: Vec<(Nanos, u32)>,
 }
 
 impl Signals {
     pub fn new(setup: &Setup, id: ServerId) -> Self {
         let postman = Postman::new(setup, id);
-        Self { postman, written: 0, told: None, completions: Vec::new() }
+        Self { postman, written: 0, told: None, completions: Vec::new(), in_use: Vec::new() }
     }
 
     pub fn forget(&mut self) {
         self.told = None;
         self.completions.clear();
+    }
+
+    /// Slot-time in use until `at_ns` [ns].
+    fn busy_ns(&self, at_ns: Nanos) -> Nanos {
+        let ends = self.in_use.iter().skip(1).map(|&(from_ns, _)| from_ns).chain([at_ns]);
+        self.in_use
+            .iter()
+            .zip(ends)
+            .map(|(&(from, slots), to)| (to - from) * u64::from(slots))
+            .sum()
     }
 
     fn estimate_ns(&self, load: u32) -> f32 {
@@ -57,6 +69,25 @@ impl Reference {
         self.post(at_ns + delay_ns, server, note);
     }
 
+    /// What a server has done, where the policy asks.
+    fn counters(&self, at_ns: Nanos, id: u32) -> Counters {
+        let server = &self.servers[id as usize];
+        if !self.setup.needs.counters {
+            return Counters::default();
+        }
+        let (completed, failed, slots) = server.counted();
+        Counters { at_ns, completed, failed, busy_ns: server.signals.busy_ns(at_ns), slots }
+    }
+
+    pub(super) fn tell_with_heartbeat(&mut self, at_ns: Nanos, id: u32, node: u32, arrival: Nanos) {
+        let counters = self.counters(at_ns, id);
+        let server = &self.servers[id as usize];
+        let load = server.load();
+        let (_, waiting) = server.parts(&self.setup);
+        let kind = NoteKind::Report;
+        self.post(arrival, id, Note { node, kind, load, waiting, counters, ..Note::default() });
+    }
+
     pub(super) fn answer_probe(&mut self, at_ns: Nanos, id: u32, (node, attempt): (u32, u32)) {
         let server = &self.servers[id as usize];
         if server.is_up() && !self.links.cut_to_server(node, id) {
@@ -73,6 +104,7 @@ impl Reference {
     }
 
     pub(super) fn tell_of_completion(&mut self, at_ns: Nanos, id: u32, job: &Job) {
+        let counters = self.counters(at_ns, id);
         let server = &mut self.servers[id as usize];
         let load = server.load();
         let (_, waiting) = server.parts(&self.setup);
@@ -81,7 +113,16 @@ impl Reference {
         if self.setup.needs.feedback {
             let latency_ns = (at_ns - job.started_ns) as f32;
             let kind = NoteKind::Answer;
-            let note = Note { node, kind, attempt, load, waiting, latency_ns, ..Note::default() };
+            let note = Note {
+                node,
+                kind,
+                attempt,
+                load,
+                waiting,
+                latency_ns,
+                counters,
+                ..Note::default()
+            };
             self.post(at_ns + job.answer_delay_ns, id, note);
         }
         let postman = &mut self.servers[id as usize].signals.postman;
@@ -93,6 +134,11 @@ impl Reference {
 
     /// Tells a node that a server is idle, or that it is no longer.
     pub(super) fn settle(&mut self, at_ns: Nanos, id: u32, from: Option<u32>) {
+        if self.setup.needs.counters {
+            let server = &mut self.servers[id as usize];
+            let (in_use, _) = server.parts(&self.setup);
+            server.signals.in_use.push((at_ns, in_use));
+        }
         if self.setup.needs.notes != Some(Notice::Idle) {
             return;
         }
@@ -123,7 +169,7 @@ impl Reference {
         if !listener.bench.rules.is_running || self.links.cut_to_node(note.server, note.node) {
             return;
         }
-        listener.meters.notes += u64::from(note.kind != NoteKind::Answer);
+        listener.meters.notes += u64::from(note.kind.is_alone());
         if let Chooser::Shared(index) = &mut listener.chooser {
             index.on_note(note, at_ns);
         }

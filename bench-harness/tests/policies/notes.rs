@@ -3,7 +3,7 @@
 use sim_core::answer::Answer;
 use sim_core::config::*;
 use sim_core::ids::ServerId;
-use sim_core::notes::Note;
+use sim_core::notes::{Counters, Note};
 use sim_core::policy::{Notice, Policy};
 use sim_core::rng::{Purpose, RngExt, Stream, below, mix, stream};
 use sim_core::time::MILLISECOND;
@@ -43,9 +43,15 @@ fn policy(rng: &mut Stream) -> PolicyConfig {
         }),
         _ => {
             let share_ppm = [0, 300_000, 1_000_000][rng.random_range(0..3)];
-            let notes = [None, Some(Notice::Idle), Some(Notice::Completions { share_ppm })];
+            let notes = [
+                None,
+                Some(Notice::Idle),
+                Some(Notice::Completions { share_ppm }),
+                Some(Notice::Heartbeats),
+            ];
             listener(Needs {
-                notes: notes[rng.random_range(0..3)],
+                notes: notes[rng.random_range(0..4)],
+                counters: rng.random_bool(0.7),
                 feedback: rng.random_bool(0.5),
                 probes: rng.random_bool(0.5),
                 timed_answers: rng.random_bool(0.5),
@@ -99,7 +105,10 @@ impl Policy for Listener {
             load,
             waiting,
             latency_ns,
+            counters,
         } = *note;
+        let Counters { at_ns: read_ns, completed, failed, busy_ns, slots } = counters;
+        self.hear(&[read_ns, completed.into(), failed.into(), busy_ns, slots.into()]);
         self.hear(&[server.into(), number.into(), kind as u64, attempt.into(), load.into()]);
         self.hear(&[latency_ns.to_bits().into(), waiting.into(), at_ns]);
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Care, Desk};
 use crate::network::PROBE_SLOT;
-use crate::notes::{Note, NoteKind, Notes};
+use crate::notes::{Note, Notes};
 use crate::policy::Policy;
 use crate::time::Nanos;
 use crate::view::Candidates;
@@ -15,7 +15,7 @@ impl<P: Policy> Desk<'_, P> {
         if !care.rules.is_running || care.links.cut_to_node(note.server, care.node) {
             return;
         }
-        self.meters.notes += u64::from(note.kind != NoteKind::Answer);
+        self.meters.notes += u64::from(note.kind.is_alone());
         self.policy.on_note(note, at_ns);
     }
 

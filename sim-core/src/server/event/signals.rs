@@ -3,7 +3,7 @@
 use super::{EventServers, Job};
 use crate::ids::ServerId;
 use crate::network::{Responses, Stage};
-use crate::notes::{Note, NoteKind, Notice, Postman};
+use crate::notes::{Counters, Note, NoteKind, Notice, Postman};
 use crate::server::Delivery;
 use crate::server::samples::LatencySamples;
 use crate::setup::Setup;
@@ -20,6 +20,29 @@ pub struct Signals {
     told: Option<u32>,
     /// Where nodes ask.
     samples: Option<LatencySamples>,
+    busy: SlotTime,
+}
+
+/// How long slots have been in use.
+#[derive(Clone, Copy, Debug, Default)]
+struct SlotTime {
+    /// Up to `since_ns`, all slots together [ns].
+    sum_ns: Nanos,
+    since_ns: Nanos,
+    /// Slots in use since then.
+    slots: u32,
+}
+
+impl SlotTime {
+    /// From `at_ns` on so many slots are in use.
+    const fn set(&mut self, at_ns: Nanos, slots: u32) {
+        *self = Self { sum_ns: self.until_ns(at_ns), since_ns: at_ns, slots };
+    }
+
+    /// Time in use until `at_ns` [ns].
+    const fn until_ns(&self, at_ns: Nanos) -> Nanos {
+        self.sum_ns + (at_ns - self.since_ns) * self.slots as Nanos
+    }
 }
 
 impl Signals {
@@ -31,6 +54,7 @@ impl Signals {
             written: 0,
             told: None,
             samples: setup.needs.probes.then(LatencySamples::default),
+            busy: SlotTime::default(),
         }
     }
 
@@ -51,7 +75,8 @@ impl Signals {
         self.written = self.written.wrapping_add(1);
         let (server, load) = (self.server, active + waiting);
         let (offset_ns, attempt, latency_ns) = (0, 0, 0.0);
-        Note { node, offset_ns, server, number, kind, attempt, load, waiting, latency_ns }
+        let counters = Counters { at_ns: 0, completed: 0, failed: 0, busy_ns: 0, slots: 0 };
+        Note { node, offset_ns, server, number, kind, attempt, load, waiting, latency_ns, counters }
     }
 
     /// Sends a note on its own.
@@ -92,6 +117,7 @@ impl EventServers {
         out: &mut Responses,
     ) {
         let load = self.load(setup, index);
+        let counters = self.counters(setup, at_ns, index);
         let Some(signals) = &mut self.servers[index as usize].signals else { return };
         if let Some(samples) = &mut signals.samples {
             samples.add(job.met, (at_ns - job.arrived_ns) as f32);
@@ -101,7 +127,7 @@ impl EventServers {
         {
             let note = signals.write(job.node, NoteKind::Answer, load);
             let latency_ns = (at_ns - job.started_ns) as f32;
-            let note = Note { attempt: job.attempt, latency_ns, ..note };
+            let note = Note { attempt: job.attempt, latency_ns, counters, ..note };
             notes.push(&setup.ticks, at_ns + job.answer_delay_ns, note);
         }
         if let Some(node) = signals.postman.draw_listener(setup.needs.notes) {
@@ -109,6 +135,39 @@ impl EventServers {
             signals.send(setup, at_ns, note, out);
         }
         self.settle(setup, at_ns, index, None, out);
+    }
+
+    /// A heartbeat leaves, to arrive at a node at `arrival_ns`.
+    pub fn tell_with_heartbeat(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        index: u32,
+        (node, arrival_ns): (u32, Nanos),
+        out: &mut Responses,
+    ) {
+        let load = self.load(setup, index);
+        let counters = self.counters(setup, at_ns, index);
+        let Some(signals) = &mut self.servers[index as usize].signals else { return };
+        let report = signals.write(node, NoteKind::Report, load);
+        if let Some(notes) = &mut out.notes {
+            notes.push(&setup.ticks, arrival_ns, Note { counters, ..report });
+        }
+    }
+
+    /// What a server has done, where a policy asks.
+    fn counters(&self, setup: &Setup, at_ns: Nanos, index: u32) -> Counters {
+        let server = &self.servers[index as usize];
+        let Some(signals) = server.signals.as_ref().filter(|_| setup.needs.counters) else {
+            return Counters::default();
+        };
+        Counters {
+            at_ns,
+            completed: server.completed,
+            failed: server.failed,
+            busy_ns: signals.busy.until_ns(at_ns),
+            slots: server.slots,
+        }
     }
 
     /// Something has happened at a server: if it is idle now, one node is told; if it no longer is,
@@ -121,6 +180,12 @@ impl EventServers {
         from: Option<u32>,
         out: &mut Responses,
     ) {
+        if setup.needs.counters {
+            let (in_use, _) = self.load(setup, index);
+            if let Some(signals) = &mut self.servers[index as usize].signals {
+                signals.busy.set(at_ns, in_use);
+            }
+        }
         if setup.needs.notes != Some(Notice::Idle) {
             return;
         }
