@@ -262,6 +262,7 @@ impl Reference {
                 Event::Probe { server, node, number } => {
                     self.answer_probe(at_ns, server, (node, number));
                 }
+                Event::Reply(reply) => self.take_reply(at_ns, reply),
                 Event::Note(note) => self.note(at_ns, &note),
                 Event::Response { .. }
                 | Event::Deadline { .. }
@@ -334,6 +335,7 @@ impl Reference {
                     self.tell_with_heartbeat(at_ns, id, node, arrival_ns);
                 }
             }
+            self.reconsider(at_ns, id);
             if snapshot.departs() {
                 self.servers[id as usize].depart();
             }

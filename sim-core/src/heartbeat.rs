@@ -236,6 +236,9 @@ impl Heartbeats {
                         }
                     }),
                 }
+                if setup.needs.notes.is_some_and(Notice::is_of_idleness) {
+                    servers.reconsider(setup, due.server, now_ns, responses);
+                }
                 if snapshot.departs() {
                     servers.depart(due.server);
                 }

@@ -20,6 +20,8 @@ pub const NOTE_BYTES: u64 = 48;
 pub enum Notice {
     /// When the last request has left: a random node; and that node when it is no longer so.
     Idle,
+    /// The same, but of two random nodes the one that knows of fewer idle servers: both are asked first.
+    IdleToShorter,
     /// After one in so many completions, in millionths: a random node.
     Completions {
         /// The share [millionths].
@@ -27,6 +29,13 @@ pub enum Notice {
     },
     /// With each heartbeat: whoever it goes to.
     Heartbeats,
+}
+
+impl Notice {
+    /// Servers tell when they are idle.
+    pub const fn is_of_idleness(self) -> bool {
+        matches!(self, Self::Idle | Self::IdleToShorter)
+    }
 }
 
 /// What a note is about.
@@ -41,6 +50,8 @@ pub enum NoteKind {
     Busy,
     /// A request has been served, not necessarily one of this node.
     Completion,
+    /// The server asks how many idle servers the node knows of; `attempt` is the number of the question.
+    Question,
     /// It comes with the answer to a request that was served.
     Answer,
     /// It comes with a heartbeat.
@@ -83,7 +94,7 @@ pub struct Note {
     pub number: u32,
     /// Why.
     pub kind: NoteKind,
-    /// The number of the probe, or of the attempt that was answered.
+    /// The number of the probe, of the attempt that was answered, or of the question.
     pub attempt: u32,
     /// Requests in service and waiting when it was sent.
     pub load: u32,
@@ -180,6 +191,13 @@ impl Postman {
     /// How long the next note travels [ns].
     pub fn delay_ns(&mut self, setup: &Setup) -> Nanos {
         setup.server_node.sample_ns(&mut self.network)
+    }
+
+    /// Two random nodes, one after the other; the same one where there is no other.
+    pub fn draw_two_nodes(&mut self) -> [u32; 2] {
+        let first = self.draw_node();
+        let second = if self.nodes == 1 { first } else { below(&mut self.choice, self.nodes - 1) };
+        [first, second + u32::from(self.nodes > 1 && second >= first)]
     }
 
     /// A random node.

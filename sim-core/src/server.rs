@@ -387,6 +387,14 @@ impl Servers {
         }
     }
 
+    /// Server `index` looks whether a node knows that it is idle, at a boundary.
+    pub fn reconsider(&mut self, setup: &Setup, index: u32, at_ns: Nanos, out: &mut Responses) {
+        match &mut self.kernel {
+            Kernel::Fifo(_) => unreachable!("where nodes hear notes is the event kernel"),
+            Kernel::Event(k) => k.reconsider(setup, at_ns, index, out),
+        }
+    }
+
     /// Requests in service and waiting at server `index`, at a boundary.
     pub fn load(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> (u32, u32) {
         match &mut self.kernel {

@@ -27,6 +27,7 @@ impl Model<'_> {
             None | Some(Notice::Heartbeats) => 0.0,
             // A server may be hit by chance after every note.
             Some(Notice::Idle) => 2.0,
+            Some(Notice::IdleToShorter) => 4.0,
             Some(Notice::Completions { share_ppm }) => f64::from(share_ppm) / 1e6,
         };
         let probes = setup.policy.probes_a_request();
@@ -40,7 +41,8 @@ impl Model<'_> {
             0.0
         };
         let back = peak(notes * within(network.server_node.mean_ns())) + heartbeats;
-        let there = peak(probes * within(network.node_server.mean_ns()));
+        let replies = if needs.notes == Some(Notice::IdleToShorter) { 2.0 } else { 0.0 };
+        let there = peak((probes + replies) * within(network.node_server.mean_ns()));
         Notes::bytes(horizon, back) + there * size_of::<Dispatch>() as f64
     }
 }

@@ -281,7 +281,20 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "join_idle_queue", system: "Join-idle-queue, JIQ-Random (Lu et al. 2011)", policy: "join_idle_queue",
-        settings: &[NO_GATE],
+        settings: &[
+            set("join", "\"random\"", "Join-Idle-Queue, Performance Evaluation 2011: JIQ-Random"),
+            set("fallback", "\"random\"", "Join-Idle-Queue: with an empty queue a random server"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "join_idle_queue_sq2", system: "Join-idle-queue, JIQ-SQ(2) (Lu et al. 2011)", policy: "join_idle_queue",
+        settings: &[
+            set("join", "\"shorter_of_two\"", "Join-Idle-Queue, Performance Evaluation 2011: JIQ-SQ(2)"),
+            set("fallback", "\"random\"", "Join-Idle-Queue: with an empty queue a random server"),
+            NO_GATE,
+        ],
         beside: "",
     },
     Preset {

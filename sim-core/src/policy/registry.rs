@@ -16,6 +16,7 @@ use crate::rng::Stream;
 use crate::setup::Setup;
 
 pub use super::custom::CustomPolicy;
+pub use super::join_idle_queue::{Fallback, Join};
 pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
 pub use super::load_interpretation::Interpretation;

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::{Care, Desk};
-use crate::network::PROBE_SLOT;
-use crate::notes::{Note, Notes};
+use crate::ids::ServerId;
+use crate::network::{PROBE_SLOT, REPLY_SLOT};
+use crate::notes::{Note, NoteKind, Notes};
 use crate::policy::Policy;
 use crate::time::Nanos;
 use crate::view::Candidates;
@@ -17,6 +18,11 @@ impl<P: Policy> Desk<'_, P> {
         }
         self.meters.notes += u64::from(note.kind.is_alone());
         self.policy.on_note(note, at_ns);
+        if note.kind == NoteKind::Question {
+            let known = self.policy.idle_known(note);
+            self.meters.probes += 1;
+            self.post(at_ns, ServerId(note.server), REPLY_SLOT, note.attempt, known.into());
+        }
     }
 
     /// Asks whom the policy wants to ask, after the first attempt of a request.

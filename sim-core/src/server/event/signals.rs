@@ -18,9 +18,30 @@ pub struct Signals {
     written: u32,
     /// The node that takes the server for idle, if it listens.
     told: Option<u32>,
+    /// Whom it has asked whether to tell it, while it waits for their answers.
+    question: Option<Question>,
+    /// Questions asked so far (modulo 2^32).
+    asked: u32,
     /// Where nodes ask.
     samples: Option<LatencySamples>,
     busy: SlotTime,
+}
+
+/// Two nodes have been asked how many idle servers they know of.
+#[derive(Clone, Copy, Debug)]
+struct Question {
+    number: u32,
+    at_ns: Nanos,
+    /// Who, and what they have answered.
+    nodes: [(u32, Option<u32>); 2],
+}
+
+impl Question {
+    /// Who knows fewer of those that have answered; the first if they know as many.
+    fn shorter(&self) -> Option<u32> {
+        let answered = self.nodes.iter().filter_map(|&(node, known)| Some((known?, node)));
+        answered.min_by_key(|&(known, _)| known).map(|(_, node)| node)
+    }
 }
 
 /// How long slots have been in use.
@@ -53,6 +74,8 @@ impl Signals {
             postman: Postman::new(setup, id),
             written: 0,
             told: None,
+            question: None,
+            asked: 0,
             samples: setup.needs.probes.then(LatencySamples::default),
             busy: SlotTime::default(),
         }
@@ -66,6 +89,7 @@ impl Signals {
     /// A crash: what it has told holds no longer, and nobody says so.
     pub fn forget(&mut self) {
         self.told = None;
+        self.question = None;
         self.samples.iter_mut().for_each(LatencySamples::clear);
     }
 
@@ -88,7 +112,67 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// Tells a node that the server is idle.
+    fn tell(&mut self, setup: &Setup, at_ns: Nanos, listener: u32, out: &mut Responses) {
+        (self.told, self.question) = (Some(listener), None);
+        let note = self.write(listener, NoteKind::Idle, (0, 0));
+        self.send(setup, at_ns, note, out);
+    }
+
+    /// Asks two nodes how many idle servers they know of.
+    fn ask(&mut self, setup: &Setup, at_ns: Nanos, out: &mut Responses) {
+        let nodes = self.postman.draw_two_nodes();
+        if nodes[0] == nodes[1] {
+            return self.tell(setup, at_ns, nodes[0], out);
+        }
+        let number = self.asked;
+        self.asked = number.wrapping_add(1);
+        self.question = Some(Question { number, at_ns, nodes: nodes.map(|node| (node, None)) });
+        for node in nodes {
+            let note = self.write(node, NoteKind::Question, (0, 0));
+            self.send(setup, at_ns, Note { attempt: number, ..note }, out);
+        }
+    }
+}
+
 impl EventServers {
+    /// A node says how many idle servers it knows of: with the second answer the server has decided.
+    pub(super) fn take_reply(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        delivery: &Delivery,
+        out: &mut Responses,
+    ) {
+        let Some(signals) = &mut self.servers[delivery.server as usize].signals else { return };
+        let Some(question) = &mut signals.question else { return };
+        if question.number != delivery.attempt {
+            return;
+        }
+        let of_sender = question.nodes.iter_mut().filter(|(node, _)| *node == delivery.node);
+        of_sender.for_each(|(_, known)| *known = Some(delivery.demand as u32));
+        if question.nodes.iter().all(|(_, known)| known.is_some())
+            && let Some(listener) = question.shorter()
+        {
+            signals.tell(setup, at_ns, listener, out);
+        }
+    }
+
+    /// At a heartbeat: who has waited for answers for an interval takes the one he has, or asks others; who
+    /// is idle and has told nobody, as at the start, does so.
+    pub fn reconsider(&mut self, setup: &Setup, at_ns: Nanos, index: u32, out: &mut Responses) {
+        self.settle(setup, at_ns, index, None, out);
+        let Some(signals) = &mut self.servers[index as usize].signals else { return };
+        let Some(question) = signals.question else { return };
+        if at_ns - question.at_ns >= setup.heartbeat.interval_ns {
+            match question.shorter() {
+                Some(listener) => signals.tell(setup, at_ns, listener, out),
+                None => signals.ask(setup, at_ns, out),
+            }
+        }
+    }
+
     /// A probe comes: whoever is up answers at once.
     pub(super) fn answer_probe(
         &mut self,
@@ -186,20 +270,20 @@ impl EventServers {
                 signals.busy.set(at_ns, in_use);
             }
         }
-        if setup.needs.notes != Some(Notice::Idle) {
+        let Some(notice) = setup.needs.notes.filter(|notice| notice.is_of_idleness()) else {
             return;
-        }
+        };
         let load = self.load(setup, index);
         let server = &mut self.servers[index as usize];
         let is_idle = load == (0, 0) && server.is_up() && server.stage == Stage::Serving;
         let Some(signals) = &mut server.signals else { return };
         match signals.told {
-            None if is_idle => {
+            None if is_idle && notice == Notice::Idle => {
                 let listener = signals.postman.draw_node();
-                signals.told = Some(listener);
-                let note = signals.write(listener, NoteKind::Idle, load);
-                signals.send(setup, at_ns, note, out);
+                signals.tell(setup, at_ns, listener, out);
             }
+            None if is_idle && signals.question.is_none() => signals.ask(setup, at_ns, out),
+            None if !is_idle => signals.question = None,
             Some(listener) if !is_idle => {
                 signals.told = None;
                 if from != Some(listener) {
