@@ -438,9 +438,8 @@ impl Servers {
     }
 
     /// What each server did, at the end of the run. Asserts conservation at each.
-    pub fn results(&mut self, setup: &Setup, end_ns: Nanos) -> Vec<ServerResult> {
-        let mut results = Vec::with_capacity(self.len as usize);
-        for index in 0..self.len {
+    pub fn results(&mut self, setup: &Setup, end_ns: Nanos) -> impl Iterator<Item = ServerResult> {
+        (0..self.len).map(move |index| {
             let mut result = match &mut self.kernel {
                 Kernel::Fifo(k) => k.result(setup, index, end_ns),
                 Kernel::Event(k) => k.result(setup, index, end_ns),
@@ -448,9 +447,8 @@ impl Servers {
             result.picks = u64::from(self.picks[index as usize]);
             let id = self.first + index;
             assert!(result.is_conserved(), "server {id} lost count: {result:?}");
-            results.push(result);
-        }
-        results
+            result
+        })
     }
 }
 

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use sim_core::network::{Freight, Report, Status};
-use sim_core::notes::Note;
 use sim_core::time::Nanos;
 
 use super::server::Jobs;
@@ -35,7 +34,7 @@ pub enum Event {
     Cancel { server: u32, node: u32, attempt: u32 },
     Probe { server: u32, node: u32, number: u32 },
     Reply(Reply),
-    Note(Note),
+    Note { node: u32, server: u32, number: u32, note: u32 },
     Response { node: u32, slot: u32, attempt: u32, status: Status, served_ns: Nanos },
     Deadline { node: u32, slot: u32, name: u32 },
     GiveUp { node: u32, slot: u32, attempt: u32 },
@@ -99,7 +98,7 @@ impl Agenda {
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Probe { server, node, number } => (11, server, node, number),
             Event::Reply(reply) => (11, reply.server, reply.node, reply.number),
-            Event::Note(note) => (12, note.node, note.server, note.number),
+            Event::Note { node, server, number, .. } => (12, node, server, number),
             Event::Response { node, attempt, status, .. } => (13, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (14, node, name, 0),
             Event::GiveUp { node, attempt, .. } => (15, node, attempt, 0),
@@ -118,5 +117,33 @@ impl Agenda {
             _ => Freight::Attempt,
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c, freight), event)));
+    }
+}
+
+/// What is on its way and too large for an event, which carries four bytes instead.
+pub struct Parcels<T> {
+    parcels: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Parcels<T> {
+    fn default() -> Self {
+        Self { parcels: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Parcels<T> {
+    pub fn add(&mut self, parcel: T) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.parcels[index as usize] = Some(parcel);
+            return index;
+        }
+        self.parcels.push(Some(parcel));
+        (self.parcels.len() - 1) as u32
+    }
+
+    pub fn take(&mut self, index: u32) -> T {
+        self.free.push(index);
+        self.parcels[index as usize].take().expect("a parcel arrives once")
     }
 }

@@ -107,8 +107,8 @@ impl<'a> Model<'a> {
             .collect();
         parts.sort_by_key(|part| (u64::MAX - part.bytes, part.what));
         let bytes = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
-        // What is left: one result, and not the second copy that collecting it takes.
-        let result_bytes = (result / 2.0 + self.series() + FIXED_BYTES / 4.0) as u64;
+        // What is left when the run is over.
+        let result_bytes = (result + self.series() + FIXED_BYTES / 4.0) as u64;
         Footprint { bytes, result_bytes, parts }
     }
 
@@ -434,10 +434,8 @@ impl<'a> Model<'a> {
     }
 
     fn result(&self) -> f64 {
-        // Those of a shard, then those of all.
-        let result = self.servers * size_of::<ServerResult>() as f64
-            + self.nodes * size_of::<NodeResult>() as f64;
-        2.0 * result
+        self.servers * size_of::<ServerResult>() as f64
+            + self.nodes * size_of::<NodeResult>() as f64
     }
 
     fn engine(&self) -> f64 {
