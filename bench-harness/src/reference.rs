@@ -40,6 +40,7 @@ use sim_core::notes::Note;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
 use sim_core::peer_network::PeerMessage;
+use sim_core::policy::Notice;
 use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
@@ -265,6 +266,7 @@ impl Reference {
                 Event::Probe { server, node, number } => {
                     self.answer_probe(at_ns, server, (node, number));
                 }
+                Event::Reply(reply) => self.take_reply(at_ns, reply),
                 Event::Note { note, .. } => {
                     let note = self.notes.take(note);
                     self.note(at_ns, &note);
@@ -329,14 +331,26 @@ impl Reference {
             if let Some(misreport) = &mut misreport {
                 report = misreport.distort(report);
             }
+            let mut told = Vec::new();
             heartbeat::send(setup, ServerId(id), quantum, stream, misreport, |node, arrival| {
                 let at_ns = arrival * setup.ticks.quantum_ns;
                 self.agenda.add(at_ns, Event::Report { node, report }, &self.jobs);
+                if setup.needs.notes == Some(Notice::Heartbeats) {
+                    told.push((node, at_ns));
+                }
             });
+            for (node, arrival_ns) in told {
+                self.tell_with_heartbeat(at_ns, id, node, arrival_ns);
+            }
+            if self.setup.needs.notes.is_some_and(Notice::is_of_idleness) {
+                self.reconsider(at_ns, id);
+            }
             if snapshot.departs() {
                 self.servers[id as usize].depart();
             }
         }
+        let setup = &self.setup;
+        let stream = &mut self.heartbeat_streams[id as usize];
         let due_ns = heartbeat::next_due_ns(setup, due_ns, stream);
         let next = heartbeat::quantum_after(setup, due_ns, quantum) * setup.ticks.quantum_ns;
         self.agenda.add(next, Event::Heartbeat { server: id, due_ns }, &self.jobs);

@@ -372,6 +372,29 @@ impl Servers {
         }
     }
 
+    /// Server `index` tells a node with a heartbeat what it has done; it arrives at `arrival_ns`.
+    pub fn tell_with_heartbeat(
+        &mut self,
+        setup: &Setup,
+        index: u32,
+        at_ns: Nanos,
+        (node, arrival_ns): (u32, Nanos),
+        out: &mut Responses,
+    ) {
+        match &mut self.kernel {
+            Kernel::Fifo(_) => unreachable!("where nodes hear notes is the event kernel"),
+            Kernel::Event(k) => k.tell_with_heartbeat(setup, at_ns, index, (node, arrival_ns), out),
+        }
+    }
+
+    /// Server `index` looks whether a node knows that it is idle, at a boundary.
+    pub fn reconsider(&mut self, setup: &Setup, index: u32, at_ns: Nanos, out: &mut Responses) {
+        match &mut self.kernel {
+            Kernel::Fifo(_) => unreachable!("where nodes hear notes is the event kernel"),
+            Kernel::Event(k) => k.reconsider(setup, at_ns, index, out),
+        }
+    }
+
     /// Requests in service and waiting at server `index`, at a boundary.
     pub fn load(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> (u32, u32) {
         match &mut self.kernel {

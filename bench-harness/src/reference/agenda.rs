@@ -7,6 +7,7 @@ use sim_core::network::{Freight, Report, Status};
 use sim_core::time::Nanos;
 
 use super::server::Jobs;
+use super::signals::Reply;
 
 /// Something that will happen.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,7 @@ pub enum Event {
     Attempt { server: u32, job: u32 },
     Cancel { server: u32, node: u32, attempt: u32 },
     Probe { server: u32, node: u32, number: u32 },
+    Reply(Reply),
     Note { node: u32, server: u32, number: u32, note: u32 },
     Response { node: u32, slot: u32, attempt: u32, status: Status, served_ns: Nanos },
     Deadline { node: u32, slot: u32, name: u32 },
@@ -95,6 +97,7 @@ impl Agenda {
             Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Probe { server, node, number } => (11, server, node, number),
+            Event::Reply(reply) => (11, reply.server, reply.node, reply.number),
             Event::Note { node, server, number, .. } => (12, node, server, number),
             Event::Response { node, attempt, status, .. } => (13, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (14, node, name, 0),
@@ -110,6 +113,7 @@ impl Agenda {
         let freight = match event {
             Event::Cancel { .. } => Freight::Cancel,
             Event::Probe { .. } => Freight::Probe,
+            Event::Reply(_) => Freight::Reply,
             _ => Freight::Attempt,
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c, freight), event)));

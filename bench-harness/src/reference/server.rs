@@ -435,6 +435,11 @@ impl Server {
         Vec::new()
     }
 
+    /// Requests served, requests answered with an error, slots.
+    pub const fn counted(&self) -> (u32, u32, u32) {
+        (self.result.completed as u32, self.result.failed as u32, self.slots)
+    }
+
     /// It would take work and has none.
     pub fn is_idle(&self) -> bool {
         self.is_up() && self.stage == Stage::Serving && self.load() == 0
