@@ -202,6 +202,14 @@ impl Store {
         self.path(id).exists()
     }
 
+    /// Finds out whether results can be written.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn try_writing(&self) -> Result<(), StoreError> {
+        self.begin(&format!("{RUNS}/any.json")).map(drop)
+    }
+
     /// Commits the result of a run.
     ///
     /// # Errors
