@@ -83,7 +83,7 @@ type SubjectRow = (String, u32, u32, u64, u64, u64, u64, String, Vec<u32>);
 type PointRow = (u64, u32, u32, u32, Option<u32>);
 
 impl Subject {
-    /// Its row, without the closing bracket; `blanks` are as many as the longest numbers are wide.
+    /// Its row, without the closing bracket.
     pub(super) fn to_row(&self) -> String {
         let Self { id, point, points, seed, needs, params, compared } = self;
         let Needs { cost, requests, bytes } = needs;
