@@ -41,10 +41,14 @@ mod supermarket;
 mod small_fleets;
 mod finite_fleets;
 mod weighted_split;
+mod idle_queue;
 mod stale_board;
 mod stale_curves;
 mod detector;
 mod gossip_rounds;
+mod gossip_spread;
+mod gossip_clocks;
+mod first_suspicion;
 mod availability;
 
 use table::{Case, Table};
@@ -63,30 +67,19 @@ pub static TABLES: &[Table] = &[
     finite_fleets::TABLE,
     round_robin::TABLE,
     weighted_split::TABLE,
+    idle_queue::TABLE,
     stale_board::TABLE,
     stale_curves::TABLE,
     detector::TABLE,
     gossip_rounds::TABLE,
+    gossip_spread::TABLE,
+    gossip_clocks::TABLE,
+    first_suspicion::TABLE,
     availability::TABLE,
 ];
 
 /// Tables of `data/oracles` that no scenario is compared with, and why.
 pub const NOT_COMPARED: &[(&str, &str)] = &[
-    ("p12_jiq_meanfield.csv", "an experiment with join_idle_queue has yet to be written"),
-    (
-        "p15b_gossip_sync_rounds.csv",
-        "a run says when all nodes know, not how many know after each round; \
-         sim-core/tests/gossip_rounds.rs counts them in the exchange itself",
-    ),
-    (
-        "p16_gossip_async.csv",
-        "its nodes gossip at the points of Poisson processes; those of lbsim do at equal or uniformly \
-         jittered intervals",
-    ),
-    (
-        "p17_swim_first_detection.csv",
-        "a run says when all members know of a crash, not when the first one suspects it",
-    ),
     (
         "p18_ewma.csv",
         "the smoothed latency of a server is in its reports and in no result, and it begins with the \

@@ -7,7 +7,7 @@ use super::measure;
 use super::mmc::{RANDOM, fleet};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, cell, column, rule_of_column};
+use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// Requests a service at each server: so few that hardly any is refused.
 const LOAD: f64 = 0.5;
@@ -33,6 +33,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &[],
 };
 

@@ -5,7 +5,7 @@ use super::measure;
 use super::mmc::station;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, cell, column, rule_of_column};
+use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -28,6 +28,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: accounted_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["erlb-c4-a4@constant", "erlb-c4-a4@exponential", "erlb-c4-a4@lognormal"],
 };
 

@@ -6,7 +6,7 @@ use super::measure;
 use super::mmc::station;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -32,6 +32,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: accounted_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["mm1k-K2-r0.9", "mm1k-K5-r1.5"],
 };
 

@@ -4,7 +4,7 @@ use super::experiment::{Experiment, SERVICE_NS};
 use super::measure;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, cell, column, rule_of_column};
+use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// Rarer than this is not measured: 2 % of it would take more than 10^9 requests.
 const RAREST_WAIT: f64 = 1e-5;
@@ -39,6 +39,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["mmc-c1-r0.5", "mmc-c4-r0.7"],
 };
 

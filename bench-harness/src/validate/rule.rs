@@ -15,6 +15,9 @@ pub const CONFIDENCE: f64 = 0.99;
 /// The first round may have as many misses as honest targets have with this probability.
 pub const FAMILY: f64 = 0.999;
 
+/// Values in the tables are written to 12 digits, which shows where nothing is left to chance.
+const DIGITS: f64 = 1e-11;
+
 /// How well a target must be known, and what else is allowed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -129,7 +132,9 @@ pub fn judge(rule: Rule, theory: f64, theory_se: f64, values: &[Option<f64>]) ->
         .map_or((f64::NAN, f64::INFINITY), |i| (i.mean, i.half_width.unwrap_or(f64::INFINITY)));
     let t = student_t((values.len() as u32).max(2) - 1, CONFIDENCE);
     let slack = rule.tolerance() * f64::max(theory.abs(), if rule == Rule::Rx { 1.0 } else { 0.0 });
-    let allowed = if rule == Rule::Rx { slack } else { half_width.hypot(t * theory_se) + slack };
+    let written = DIGITS * theory.abs();
+    let allowed =
+        if rule == Rule::Rx { slack } else { half_width.hypot(t * theory_se) + slack + written };
     let verdict = if known.len() < values.len() || known.len() < 2 {
         Verdict::NoValue
     } else if rule == Rule::Rx {

@@ -6,7 +6,7 @@ use super::measure;
 use super::mmc::answered_or_cell;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, column, rule_of_column};
+use super::table::{Column, Table, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -33,6 +33,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["small-jsq2-without-n3-l0.5"],
 };
 

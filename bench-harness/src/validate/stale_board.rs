@@ -5,7 +5,7 @@ use super::measure;
 use super::mmc::{RANDOM, answered_or_cell, fleet};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// Servers: enough for the limit.
 const SERVERS: f64 = 1_000.0;
@@ -34,6 +34,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["stale-d2-T1-l0.7@own_phases"],
 };
 

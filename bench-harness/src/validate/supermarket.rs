@@ -6,7 +6,7 @@ use super::measure;
 use super::mmc::{RANDOM, fleet};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, column, rule_of_column};
+use super::table::{Column, Table, column, row_by_row, rule_of_column};
 
 /// Servers. The means are corrected for the rest by the table's coefficient of 1/n.
 const SERVERS: f64 = 2_000.0;
@@ -34,6 +34,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["sm-d2-l0.7@without", "sm-d3-l0.5@with"],
 };
 
