@@ -27,6 +27,7 @@ pub mod record; // what came of them, and files
 pub mod page; // for people
 
 mod invariants; // what holds in every run
+pub mod held; // and where it is held
 
 mod mmc;
 mod erlang_b;
@@ -50,6 +51,7 @@ mod gossip_spread;
 mod gossip_clocks;
 mod first_suspicion;
 mod availability;
+mod published;
 
 use table::{Case, Table};
 
@@ -76,6 +78,7 @@ pub static TABLES: &[Table] = &[
     gossip_clocks::TABLE,
     first_suspicion::TABLE,
     availability::TABLE,
+    published::TABLE,
 ];
 
 /// Tables of `data/oracles` that no scenario is compared with, and why.

@@ -27,6 +27,8 @@ pub struct Effort<'a> {
     pub repeats: bool,
     /// Set from outside: what goes on is dropped.
     pub stop: &'a AtomicBool,
+    /// What measures, for the record.
+    pub build: &'a str,
     /// Replications finished, for progress.
     pub finished: &'a AtomicU64,
 }
@@ -118,6 +120,7 @@ impl Effort<'_> {
             round,
             first: judged.verdict,
             verdict: judged.verdict,
+            build: self.build.to_owned(),
         }
     }
 

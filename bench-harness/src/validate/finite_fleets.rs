@@ -20,9 +20,10 @@ pub const TABLE: Table = Table {
     columns: &[
         column("mean_sojourn", "service", Rule::R1, measure::mean_sojourn),
         column("mean_queue", "requests per server", Rule::R1, measure::in_system_each),
+        column("p_wait", "prob", Rule::Rp, measure::waited),
         column("answered", "share", Rule::Rx, measure::answered),
     ],
-    unmeasured: &[("p_wait", "a run does not count who waits")],
+    unmeasured: &[],
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,

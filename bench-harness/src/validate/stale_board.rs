@@ -70,15 +70,21 @@ pub fn board(
     replacement: bool,
     at_once: bool,
 ) -> Experiment {
+    let policy = format!(
+        "[policy.two_choices]\nchoices = {choices}\nreplacement = {replacement}\n\
+         signal = \"reported\"\nties = \"random\"\ncapacity_gate = false\n"
+    );
+    board_of(n, load, interval, &policy, at_once)
+}
+
+/// The same servers under any policy.
+pub fn board_of(n: f64, load: f64, interval: f64, policy: &str, at_once: bool) -> Experiment {
     let service = "exponential = { mean = \"10ms\" }";
     let ns = (interval * SERVICE_NS as f64).round();
     let heartbeat = format!("[heartbeat]\ninterval = \"{ns}ns\"\nsynchronised = {at_once}\n");
     let body = fleet(n, 1.0, "unbounded", service, n * load)
         .replace("[heartbeat]\ninterval = \"100s\"\n", &heartbeat)
-        + &format!(
-            "[policy.two_choices]\nchoices = {choices}\nreplacement = {replacement}\n\
-             signal = \"reported\"\nties = \"random\"\ncapacity_gate = false\n"
-        );
+        + policy;
     let hop = (SERVICE_NS as f64 * HOP) as u64;
     Experiment::new(hop, &body, 100.0, n * load)
 }

@@ -109,7 +109,8 @@ impl Case {
         let all = self.rows.iter().flat_map(of_row);
         all.filter_map(|(row, column)| {
             let theory = (self.table.theory)(row, column, self.variant)?;
-            let se = row.get(&format!("{}_se", column.name)).unwrap_or(0.0);
+            let known = |what: &str| row.get(&format!("{}_{what}", column.name));
+            let se = known("se").or(known("range")).unwrap_or(0.0);
             let rule = (self.table.rule)(row, column);
             Some(Target { row, column, theory, se, rule })
         })
@@ -126,7 +127,7 @@ pub struct Target<'a> {
     pub column: &'static Column,
     /// The known value.
     pub theory: f64,
-    /// Its standard error.
+    /// Its standard error, or half of a stated range.
     pub se: f64,
     /// When it agrees.
     pub rule: Rule,
