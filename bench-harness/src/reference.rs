@@ -36,8 +36,11 @@ use sim_core::meters::RecentTable;
 use sim_core::metrics::{Observations, SamplePlan, sample_members};
 use sim_core::misreport::{self, Misreport};
 use sim_core::network::Report;
+use sim_core::notes::Note;
 use sim_core::oracle::Oracle;
 use sim_core::outcome;
+use sim_core::peer_network::PeerMessage;
+use sim_core::policy::Notice;
 use sim_core::result::{Bin, RunResult, ServerResult};
 use sim_core::rng::{Purpose, Stream};
 use sim_core::roster::{Roster, Standing};
@@ -46,12 +49,12 @@ use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::truth::Truth;
 use sim_core::workload::{TraceRecord, TraceSource};
+use smallvec::{SmallVec, smallvec};
 
-use agenda::{Agenda, Entry, Event};
+use agenda::{Agenda, Entry, Event, Parcels};
 use clients::Clients;
 pub use node::LatencyChoice;
 use node::Node;
-use peers::Post;
 use server::{Job, Jobs, Server};
 
 /// The whole state of a run.
@@ -68,7 +71,8 @@ struct Reference {
     choice: LatencyChoice,
     /// A look at changes is on the agenda.
     looking: bool,
-    post: Post,
+    messages: Parcels<PeerMessage>,
+    notes: Parcels<Note>,
     links: Links,
     /// Attempts that a partition kept from their server.
     cut_off: u64,
@@ -118,7 +122,8 @@ pub fn simulate(
         roster,
         choice,
         looking: false,
-        post: Post::default(),
+        messages: Parcels::default(),
+        notes: Parcels::default(),
         links: Links::default(),
         cut_off: 0,
         truth: Truth::new(&setup),
@@ -229,7 +234,7 @@ impl Reference {
                     }
                 }
                 Event::Message { node, from, message, .. } => {
-                    let message = self.post.take(message);
+                    let message = self.messages.take(message);
                     if !self.links.cut_between(from, node) {
                         self.message(at_ns, node, message);
                     }
@@ -261,7 +266,11 @@ impl Reference {
                 Event::Probe { server, node, number } => {
                     self.answer_probe(at_ns, server, (node, number));
                 }
-                Event::Note(note) => self.note(at_ns, &note),
+                Event::Reply(reply) => self.take_reply(at_ns, reply),
+                Event::Note { note, .. } => {
+                    let note = self.notes.take(note);
+                    self.note(at_ns, &note);
+                }
                 Event::Response { .. }
                 | Event::Deadline { .. }
                 | Event::GiveUp { .. }
@@ -296,7 +305,7 @@ impl Reference {
     /// Of what one server said that arrives at one moment, the agenda knows no order: two reports
     /// may bear the same version.
     fn hear(&mut self, at_ns: Nanos, node: u32, report: Report) {
-        let mut heard = vec![report];
+        let mut heard: SmallVec<[Report; 1]> = smallvec![report];
         while let Some(Reverse(Entry((next_ns, ..), Event::Report { node: n, report: r }))) =
             self.agenda.0.peek()
             && (*next_ns, *n, r.server) == (at_ns, node, report.server)
@@ -322,14 +331,26 @@ impl Reference {
             if let Some(misreport) = &mut misreport {
                 report = misreport.distort(report);
             }
+            let mut told = Vec::new();
             heartbeat::send(setup, ServerId(id), quantum, stream, misreport, |node, arrival| {
                 let at_ns = arrival * setup.ticks.quantum_ns;
                 self.agenda.add(at_ns, Event::Report { node, report }, &self.jobs);
+                if setup.needs.notes == Some(Notice::Heartbeats) {
+                    told.push((node, at_ns));
+                }
             });
+            for (node, arrival_ns) in told {
+                self.tell_with_heartbeat(at_ns, id, node, arrival_ns);
+            }
+            if self.setup.needs.notes.is_some_and(Notice::is_of_idleness) {
+                self.reconsider(at_ns, id);
+            }
             if snapshot.departs() {
                 self.servers[id as usize].depart();
             }
         }
+        let setup = &self.setup;
+        let stream = &mut self.heartbeat_streams[id as usize];
         let due_ns = heartbeat::next_due_ns(setup, due_ns, stream);
         let next = heartbeat::quantum_after(setup, due_ns, quantum) * setup.ticks.quantum_ns;
         self.agenda.add(next, Event::Heartbeat { server: id, due_ns }, &self.jobs);

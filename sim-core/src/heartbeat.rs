@@ -1,6 +1,7 @@
 //! Heartbeat: servers that are due say what they are doing.
 //!
-//! Reads and settles `Servers`; writes the shard's `Heartbeats` and `Reports`. Every server has a
+//! Reads and settles `Servers`; writes the shard's `Heartbeats` and `Reports`, and `Responses` where a
+//! policy listens to what comes with heartbeats. Every server has a
 //! stream of its own for phase, jitter, recipients, loss and delays, so the order in which servers
 //! are visited changes nothing.
 //!
@@ -14,7 +15,8 @@ use crate::clock::Clock;
 use crate::config::Fanout;
 use crate::ids::ServerId;
 use crate::misreport::{Misreport, Misreports};
-use crate::network::{Report, Reports};
+use crate::network::{Report, Reports, Responses};
+use crate::notes::Notice;
 use crate::places::Places;
 use crate::rng::{Purpose, RngExt, Stream};
 use crate::server::{Servers, Snapshot};
@@ -144,16 +146,19 @@ pub fn run(
     servers: &mut [Servers],
     heartbeats: &mut [Heartbeats],
     reports: &mut [Reports],
+    responses: &mut [Responses],
 ) {
     let Some(quantum) = clock.boundary else { return };
-    let beat = |((servers, heartbeats), reports): ((&mut Servers, &mut Heartbeats), &mut _)| {
-        heartbeats.beat(setup, quantum, servers, reports);
-    };
     if clock.parallel {
-        servers.par_iter_mut().zip(heartbeats).zip(reports).for_each(beat);
+        (servers, heartbeats, reports, responses).into_par_iter().for_each(
+            |(servers, heartbeats, reports, responses)| {
+                heartbeats.beat(setup, quantum, servers, reports, responses);
+            },
+        );
     } else {
         for shard in clock.visit.order(servers.len()) {
-            beat(((&mut servers[shard], &mut heartbeats[shard]), &mut reports[shard]));
+            let (servers, reports) = (&mut servers[shard], &mut reports[shard]);
+            heartbeats[shard].beat(setup, quantum, servers, reports, &mut responses[shard]);
         }
     }
 }
@@ -177,7 +182,14 @@ impl Heartbeats {
     }
 
     /// Sends the heartbeats due at the boundary `quantum`.
-    pub fn beat(&mut self, setup: &Setup, quantum: u64, servers: &mut Servers, out: &mut Reports) {
+    pub fn beat(
+        &mut self,
+        setup: &Setup,
+        quantum: u64,
+        servers: &mut Servers,
+        out: &mut Reports,
+        responses: &mut Responses,
+    ) {
         out.broadcast.clear(out.read_quantum);
         out.broadcast.advance(quantum);
         out.read_quantum = quantum;
@@ -190,6 +202,7 @@ impl Heartbeats {
             return;
         }
         self.misreports.advance(setup, quantum, servers.first, servers.first + servers.len);
+        let tells = setup.needs.notes == Some(Notice::Heartbeats);
         let now_ns = quantum * setup.ticks.quantum_ns;
         let broadcast_arrival = is_broadcast(setup)
             .then(|| setup.server_node.constant_ns())
@@ -205,11 +218,26 @@ impl Heartbeats {
                 if let Some(misreport) = &mut misreport {
                     report = misreport.distort(report);
                 }
+                let mut tell = |node, arrival: u64| {
+                    let arrives = (node, arrival * setup.ticks.quantum_ns);
+                    servers.tell_with_heartbeat(setup, due.server, now_ns, arrives, responses);
+                };
                 match broadcast_arrival {
-                    Some(arrival) if misreport.is_none() => out.broadcast.push(arrival, report),
+                    Some(arrival) if misreport.is_none() => {
+                        out.broadcast.push(arrival, report);
+                        if tells {
+                            (0..setup.nodes).for_each(|node| tell(node, arrival));
+                        }
+                    }
                     _ => send(setup, id, quantum, stream, misreport, |node, arrival| {
                         out.by_node[node as usize].push((arrival, report));
+                        if tells {
+                            tell(node, arrival);
+                        }
                     }),
+                }
+                if setup.needs.notes.is_some_and(Notice::is_of_idleness) {
+                    servers.reconsider(setup, due.server, now_ns, responses);
                 }
                 if snapshot.departs() {
                     servers.depart(due.server);

@@ -17,6 +17,8 @@ use crate::wheel::Wheel;
 pub const CANCEL_SLOT: u32 = u32::MAX;
 /// The slot of a dispatch that asks how the server is: see [`Freight::Probe`].
 pub const PROBE_SLOT: u32 = u32::MAX - 1;
+/// The slot of a dispatch that answers a question of the server: see [`Freight::Reply`].
+pub const REPLY_SLOT: u32 = u32::MAX - 2;
 
 /// What a node sends to a server. The order is the order of what one node sent under one number and
 /// that arrives at one moment.
@@ -30,6 +32,9 @@ pub enum Freight {
     Cancel,
     /// A question about the server's load. It takes no slot.
     Probe,
+    /// The answer to a question of the server; its number stands for that of an attempt, the answer for
+    /// the demand.
+    Reply,
 }
 
 impl Freight {
@@ -39,6 +44,7 @@ impl Freight {
         match slot {
             CANCEL_SLOT => Self::Cancel,
             PROBE_SLOT => Self::Probe,
+            REPLY_SLOT => Self::Reply,
             _ => Self::Attempt,
         }
     }
@@ -52,7 +58,7 @@ pub struct Dispatch {
     pub offset_ns: u32,
     /// Whom it goes to.
     pub server: u32,
-    /// Where the sender keeps the request, or [`CANCEL_SLOT`] or [`PROBE_SLOT`].
+    /// Where the sender keeps the request, or [`CANCEL_SLOT`], [`PROBE_SLOT`] or [`REPLY_SLOT`].
     pub slot: u32,
     /// The sender's running number of the attempt (modulo 2^32): of the one to cancel, or of the
     /// probe.

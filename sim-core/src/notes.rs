@@ -20,11 +20,22 @@ pub const NOTE_BYTES: u64 = 48;
 pub enum Notice {
     /// When the last request has left: a random node; and that node when it is no longer so.
     Idle,
+    /// The same, but of two random nodes the one that knows of fewer idle servers: both are asked first.
+    IdleToShorter,
     /// After one in so many completions, in millionths: a random node.
     Completions {
         /// The share [millionths].
         share_ppm: u32,
     },
+    /// With each heartbeat: whoever it goes to.
+    Heartbeats,
+}
+
+impl Notice {
+    /// Servers tell when they are idle.
+    pub const fn is_of_idleness(self) -> bool {
+        matches!(self, Self::Idle | Self::IdleToShorter)
+    }
 }
 
 /// What a note is about.
@@ -39,8 +50,35 @@ pub enum NoteKind {
     Busy,
     /// A request has been served, not necessarily one of this node.
     Completion,
+    /// The server asks how many idle servers the node knows of; `attempt` is the number of the question.
+    Question,
     /// It comes with the answer to a request that was served.
     Answer,
+    /// It comes with a heartbeat.
+    Report,
+}
+
+impl NoteKind {
+    /// Whether it is a packet of its own.
+    pub const fn is_alone(self) -> bool {
+        !matches!(self, Self::Answer | Self::Report)
+    }
+}
+
+/// What a server has done since the run began, where a policy asks for it. It goes on counting through
+/// crashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counters {
+    /// When the server read it [ns].
+    pub at_ns: Nanos,
+    /// Requests served.
+    pub completed: u32,
+    /// Requests answered with an error.
+    pub failed: u32,
+    /// Time that slots were in use, all slots together [ns].
+    pub busy_ns: Nanos,
+    /// Service slots at that moment.
+    pub slots: u32,
 }
 
 /// What a server tells one node.
@@ -56,7 +94,7 @@ pub struct Note {
     pub number: u32,
     /// Why.
     pub kind: NoteKind,
-    /// The number of the probe, or of the attempt that was answered.
+    /// The number of the probe, of the attempt that was answered, or of the question.
     pub attempt: u32,
     /// Requests in service and waiting when it was sent.
     pub load: u32,
@@ -65,6 +103,8 @@ pub struct Note {
     /// Probe: how long requests took that came at about the present load [ns], 0 if it is not known.
     /// Answer: how long the request was in service [ns].
     pub latency_ns: f32,
+    /// Answer and report: what the server has done; all 0 where nobody asks.
+    pub counters: Counters,
 }
 
 impl Note {
@@ -151,6 +191,13 @@ impl Postman {
     /// How long the next note travels [ns].
     pub fn delay_ns(&mut self, setup: &Setup) -> Nanos {
         setup.server_node.sample_ns(&mut self.network)
+    }
+
+    /// Two random nodes, one after the other; the same one where there is no other.
+    pub fn draw_two_nodes(&mut self) -> [u32; 2] {
+        let first = self.draw_node();
+        let second = if self.nodes == 1 { first } else { below(&mut self.choice, self.nodes - 1) };
+        [first, second + u32::from(self.nodes > 1 && second >= first)]
     }
 
     /// A random node.

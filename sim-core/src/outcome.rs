@@ -139,7 +139,8 @@ pub fn collect(world: &mut World, policy: usize) -> RunResult {
     let end_ns = world.resource::<Clock>().now_ns(&setup);
     let mut on_their_way = 0;
     let mut nodes = Vec::with_capacity(setup.nodes as usize);
-    let mut connections = vec![0; setup.servers as usize];
+    // Only where nodes know parts of the fleet.
+    let mut connections = vec![0; if setup.subset.is_some() { setup.servers as usize } else { 0 }];
     let mut truth = world.resource::<Truth>().clone();
     let quantum = end_ns / setup.ticks.quantum_ns;
     truth.advance(&setup, quantum);

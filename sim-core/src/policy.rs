@@ -105,6 +105,12 @@ pub trait Policy: std::fmt::Debug + Send + Sync {
     #[inline]
     fn on_note(&mut self, _note: &Note, _at_ns: Nanos) {}
 
+    /// A server asks for the number of idle servers the node knows of, itself not counted.
+    #[inline]
+    fn idle_known(&self, _question: &Note) -> u32 {
+        0
+    }
+
     /// Whom to ask how they are: called after the first attempt of each request has left, where the
     /// policy states the need. Whoever is put into `out` gets a probe, and answers with a note.
     #[inline]
@@ -171,6 +177,10 @@ impl Policy for SelectionIndex {
         with_policy!(self, policy => policy.on_note(note, at_ns));
     }
 
+    fn idle_known(&self, question: &Note) -> u32 {
+        with_policy!(self, policy => policy.idle_known(question))
+    }
+
     fn probes(
         &mut self,
         candidates: &Candidates<'_>,
@@ -204,6 +214,10 @@ impl Policy for Box<dyn Policy> {
 
     fn on_note(&mut self, note: &Note, at_ns: Nanos) {
         (**self).on_note(note, at_ns);
+    }
+
+    fn idle_known(&self, question: &Note) -> u32 {
+        (**self).idle_known(question)
     }
 
     fn probes(

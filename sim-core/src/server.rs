@@ -378,6 +378,29 @@ impl Servers {
         }
     }
 
+    /// Server `index` tells a node with a heartbeat what it has done; it arrives at `arrival_ns`.
+    pub fn tell_with_heartbeat(
+        &mut self,
+        setup: &Setup,
+        index: u32,
+        at_ns: Nanos,
+        (node, arrival_ns): (u32, Nanos),
+        out: &mut Responses,
+    ) {
+        match &mut self.kernel {
+            Kernel::Fifo(_) => unreachable!("where nodes hear notes is the event kernel"),
+            Kernel::Event(k) => k.tell_with_heartbeat(setup, at_ns, index, (node, arrival_ns), out),
+        }
+    }
+
+    /// Server `index` looks whether a node knows that it is idle, at a boundary.
+    pub fn reconsider(&mut self, setup: &Setup, index: u32, at_ns: Nanos, out: &mut Responses) {
+        match &mut self.kernel {
+            Kernel::Fifo(_) => unreachable!("where nodes hear notes is the event kernel"),
+            Kernel::Event(k) => k.reconsider(setup, at_ns, index, out),
+        }
+    }
+
     /// Requests in service and waiting at server `index`, at a boundary.
     pub fn load(&mut self, setup: &Setup, index: u32, at_ns: Nanos) -> (u32, u32) {
         match &mut self.kernel {
@@ -421,9 +444,8 @@ impl Servers {
     }
 
     /// What each server did, at the end of the run. Asserts conservation at each.
-    pub fn results(&mut self, setup: &Setup, end_ns: Nanos) -> Vec<ServerResult> {
-        let mut results = Vec::with_capacity(self.len as usize);
-        for index in 0..self.len {
+    pub fn results(&mut self, setup: &Setup, end_ns: Nanos) -> impl Iterator<Item = ServerResult> {
+        (0..self.len).map(move |index| {
             let mut result = match &mut self.kernel {
                 Kernel::Fifo(k) => k.result(setup, index, end_ns),
                 Kernel::Event(k) => k.result(setup, index, end_ns),
@@ -431,9 +453,8 @@ impl Servers {
             result.picks = u64::from(self.picks[index as usize]);
             let id = self.first + index;
             assert!(result.is_conserved(), "server {id} lost count: {result:?}");
-            results.push(result);
-        }
-        results
+            result
+        })
     }
 }
 

@@ -104,10 +104,10 @@ pub fn node_faults(
 pub fn heartbeat(
     setup: Res<Setup>,
     clock: Res<Clock>,
-    mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports)>,
+    mut shards: Query<(&mut Servers, &mut Heartbeats, &mut Reports, &mut Responses)>,
 ) {
-    columns!(shards => servers, heartbeats, reports);
-    crate::heartbeat::run(&setup, &clock, servers, heartbeats, reports);
+    columns!(shards => servers, heartbeats, reports, responses);
+    crate::heartbeat::run(&setup, &clock, servers, heartbeats, reports, responses);
 }
 
 /// See [`crate::gossip`].

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use sim_core::network::{Freight, Report, Status};
-use sim_core::notes::Note;
 use sim_core::time::Nanos;
 
 use super::server::Jobs;
+use super::signals::Reply;
 
 /// Something that will happen.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,8 @@ pub enum Event {
     Attempt { server: u32, job: u32 },
     Cancel { server: u32, node: u32, attempt: u32 },
     Probe { server: u32, node: u32, number: u32 },
-    Note(Note),
+    Reply(Reply),
+    Note { node: u32, server: u32, number: u32, note: u32 },
     Response { node: u32, slot: u32, attempt: u32, status: Status, served_ns: Nanos },
     Deadline { node: u32, slot: u32, name: u32 },
     GiveUp { node: u32, slot: u32, attempt: u32 },
@@ -96,7 +97,8 @@ impl Agenda {
             Event::Attempt { server, job } => (11, server, jobs[job].node, jobs[job].attempt),
             Event::Cancel { server, node, attempt } => (11, server, node, attempt),
             Event::Probe { server, node, number } => (11, server, node, number),
-            Event::Note(note) => (12, note.node, note.server, note.number),
+            Event::Reply(reply) => (11, reply.server, reply.node, reply.number),
+            Event::Note { node, server, number, .. } => (12, node, server, number),
             Event::Response { node, attempt, status, .. } => (13, status as u32, attempt, node),
             Event::Deadline { node, name, .. } => (14, node, name, 0),
             Event::GiveUp { node, attempt, .. } => (15, node, attempt, 0),
@@ -111,8 +113,37 @@ impl Agenda {
         let freight = match event {
             Event::Cancel { .. } => Freight::Cancel,
             Event::Probe { .. } => Freight::Probe,
+            Event::Reply(_) => Freight::Reply,
             _ => Freight::Attempt,
         };
         self.0.push(Reverse(Entry((at_ns, kind, a, b, c, freight), event)));
+    }
+}
+
+/// What is on its way and too large for an event, which carries four bytes instead.
+pub struct Parcels<T> {
+    parcels: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Parcels<T> {
+    fn default() -> Self {
+        Self { parcels: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Parcels<T> {
+    pub fn add(&mut self, parcel: T) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.parcels[index as usize] = Some(parcel);
+            return index;
+        }
+        self.parcels.push(Some(parcel));
+        (self.parcels.len() - 1) as u32
+    }
+
+    pub fn take(&mut self, index: u32) -> T {
+        self.free.push(index);
+        self.parcels[index as usize].take().expect("a parcel arrives once")
     }
 }

@@ -83,12 +83,15 @@ impl Reference {
 
     /// Sees to what a node has left to be done.
     pub(super) fn carry_out(&mut self, at_ns: Nanos, node: u32) {
-        for todo in std::mem::take(&mut self.nodes[node as usize].out) {
+        let mut out = std::mem::take(&mut self.nodes[node as usize].out);
+        for todo in out.drain(..) {
             match todo {
                 Todo::Send(at_ns, server, job) => self.send(node, at_ns, server, job),
                 Todo::At(at_ns, event) => self.agenda.add(at_ns, event, &self.jobs),
                 Todo::Free { client, is_up } => self.think(at_ns, client, is_up),
             }
         }
+        // Its room is used again.
+        self.nodes[node as usize].out = out;
     }
 }

@@ -21,7 +21,7 @@ use super::agenda::Event;
 use super::budgets::{Hedges, Purse};
 use super::judge::Bench;
 use super::peers::Talk;
-use super::requests::{Ask, Request, Try};
+use super::requests::{Ask, Request, Tries};
 use super::scan::TierScan;
 use super::server::Job;
 
@@ -91,7 +91,7 @@ pub struct Node {
     pub out: Vec<Todo>,
     pub(super) requests: Vec<Option<Request>>,
     /// The attempts of each of them, oldest first.
-    pub(super) tries: Vec<Vec<Try>>,
+    pub(super) tries: Vec<Tries>,
     pub(super) free: Vec<u32>,
     pub(super) attempts: u32,
     pub(super) retry_purse: Purse,

@@ -64,29 +64,6 @@ impl Talk {
     }
 }
 
-/// Messages on their way; events carry four bytes instead of a message.
-#[derive(Default)]
-pub struct Post {
-    messages: Vec<Option<PeerMessage>>,
-    free: Vec<u32>,
-}
-
-impl Post {
-    fn add(&mut self, message: PeerMessage) -> u32 {
-        if let Some(index) = self.free.pop() {
-            self.messages[index as usize] = Some(message);
-            return index;
-        }
-        self.messages.push(Some(message));
-        (self.messages.len() - 1) as u32
-    }
-
-    pub fn take(&mut self, index: u32) -> PeerMessage {
-        self.free.push(index);
-        self.messages[index as usize].take().expect("a message arrives once")
-    }
-}
-
 impl Reference {
     /// Puts every node's first round on the agenda.
     pub(super) fn plan_rounds(&mut self) {
@@ -208,7 +185,7 @@ impl Reference {
         let talk = &mut self.nodes[node as usize].talk;
         for Letter { to, arrival, message } in talk.outbox.letters.drain(..) {
             let (from, sequence) = (message.from, message.sequence);
-            let message = self.post.add(message);
+            let message = self.messages.add(message);
             let event = Event::Message { node: to, from, sequence, message };
             self.agenda.add(arrival * self.setup.ticks.quantum_ns, event, &self.jobs);
         }

@@ -12,6 +12,7 @@ use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::view::Belief;
 use sim_core::view::barred::Reasons;
+use smallvec::SmallVec;
 
 use super::Reference;
 use super::agenda::Event;
@@ -38,6 +39,9 @@ pub struct Request {
     /// How the last attempt ended, and where.
     last: (Outcome, u32),
 }
+
+/// The attempts of a request. There is hardly ever a second one, so the first is kept in place.
+pub type Tries = SmallVec<[Try; 1]>;
 
 /// An attempt.
 #[derive(Clone, Copy)]
@@ -103,7 +107,7 @@ impl Node {
         let slot = self.free.pop().unwrap_or(self.requests.len() as u32);
         if slot as usize == self.requests.len() {
             self.requests.push(None);
-            self.tries.push(Vec::new());
+            self.tries.push(Tries::new());
             self.hedges.after.push(0);
         }
         let last = (Outcome::InFlight, 0);

@@ -116,7 +116,9 @@ pub struct Server {
     waiting: VecDeque<u32>,
     /// Arrivals in the present herd interval.
     pub herd: u32,
-    pub signals: Signals,
+    /// Apart, as all that is large and hardly ever needed: the control of the speed figures has to be
+    /// a fair one.
+    pub signals: Box<Signals>,
     group: usize,
     answer_stream: Stream,
     /// Crashed; the flag says whether silently.
@@ -134,8 +136,8 @@ pub struct Server {
     /// Since when somebody has been waiting.
     queued_since_ns: Nanos,
     started_ns: Nanos,
-    waits: Waits,
-    pace: Option<Pace>,
+    waits: Box<Waits>,
+    pace: Option<Box<Pace>>,
 }
 
 impl Server {
@@ -144,7 +146,7 @@ impl Server {
             active: Vec::new(),
             waiting: VecDeque::new(),
             herd: 0,
-            signals: Signals::new(setup, id),
+            signals: Box::new(Signals::new(setup, id)),
             group: setup.group_of(id),
             answer_stream: setup.server_stream(Purpose::NetworkBack, id),
             down: None,
@@ -158,12 +160,12 @@ impl Server {
             result: ServerResult::default(),
             queued_since_ns: 0,
             started_ns: 0,
-            waits: Waits::new(),
+            waits: Box::new(Waits::new()),
             pace: setup.groups[setup.group_of(id)]
                 .conduct
                 .as_ref()
                 .filter(|conduct| conduct.has_pace())
-                .map(|conduct| Pace::new(setup, conduct, id)),
+                .map(|conduct| Box::new(Pace::new(setup, conduct, id))),
         }
     }
 
@@ -425,12 +427,17 @@ impl Server {
                 self.signals.forget();
                 self.result.busy_ns += self.busy_ns(setup, at_ns, jobs);
                 self.result.lost += u64::from(self.load());
-                self.waits = Waits::new();
-                self.pace.iter_mut().for_each(Pace::clear);
+                *self.waits = Waits::new();
+                self.pace.iter_mut().for_each(|pace| pace.clear());
                 return self.active.drain(..).chain(self.waiting.drain(..)).collect();
             }
         }
         Vec::new()
+    }
+
+    /// Requests served, requests answered with an error, slots.
+    pub const fn counted(&self) -> (u32, u32, u32) {
+        (self.result.completed as u32, self.result.failed as u32, self.slots)
     }
 
     /// It would take work and has none.
@@ -461,7 +468,7 @@ impl Server {
     pub fn result(&mut self, setup: &Setup, end_ns: Nanos, jobs: &Jobs) -> ServerResult {
         self.advance(setup, end_ns);
         let (active, waiting) = self.parts(setup);
-        let (slowed_ns, paused_ns) = self.pace.as_ref().map_or((0, 0), Pace::taken_ns);
+        let (slowed_ns, paused_ns) = self.pace.as_ref().map_or((0, 0), |pace| pace.taken_ns());
         let shared_ns = match &self.pace {
             Some(pace) if self.shares(setup) => pace.busy_ns,
             _ => 0,

@@ -219,27 +219,35 @@ impl Store {
     /// Whether the folder holds the same sweep, or nothing.
     fn check(&self, ours: &StoredPlan) -> Result<(), StoreError> {
         let folder = &self.folder;
-        match StoredPlan::read(folder) {
-            Ok(theirs) if theirs.plan_id == ours.plan_id => Ok(()),
-            Ok(theirs) => {
-                let mut differs = theirs.differences(ours);
-                if differs.is_empty() {
-                    differs.push("the list of points".to_owned());
-                }
-                Err(StoreError::Foreign { folder: folder.clone(), differs })
-            }
-            // Whoever was killed before the plan was written has left nothing but this.
-            Err(_) => {
-                for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
-                    let name = entry.map_err(failed("read", folder))?.file_name();
-                    let name = name.to_string_lossy();
-                    if !name.starts_with(TEMPORARY) && name != RUNS && name != HOSTS {
-                        return Err(StoreError::NotOurs(folder.clone()));
-                    }
-                }
-                Ok(())
+        if let Ok(theirs) = StoredPlan::read(folder) {
+            return self.agrees(ours, &theirs);
+        }
+        // Whoever was killed before the plan was written has left nothing but this.
+        for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
+            let name = entry.map_err(failed("read", folder))?.file_name();
+            let name = name.to_string_lossy();
+            if !name.starts_with(TEMPORARY) && name != RUNS && name != HOSTS {
+                // Shards start at the same moment: another one may have made the folder between the two
+                // looks. It writes the plan before anything else.
+                return match StoredPlan::read(folder) {
+                    Ok(theirs) => self.agrees(ours, &theirs),
+                    Err(_) => Err(StoreError::NotOurs(folder.clone())),
+                };
             }
         }
+        Ok(())
+    }
+
+    /// Whether what is in the folder is the same sweep.
+    fn agrees(&self, ours: &StoredPlan, theirs: &StoredPlan) -> Result<(), StoreError> {
+        if theirs.plan_id == ours.plan_id {
+            return Ok(());
+        }
+        let mut differs = theirs.differences(ours);
+        if differs.is_empty() {
+            differs.push("the list of points".to_owned());
+        }
+        Err(StoreError::Foreign { folder: self.folder.clone(), differs })
     }
 
     /// The folder itself.
@@ -422,4 +430,51 @@ impl Store {
 fn is_abandoned(path: &Path) -> bool {
     let open = OpenOptions::new().write(true).open(path);
     open.is_ok_and(|file| file.try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    const SWEEP: &str = "name = \"s\"\nbase = \"b\"\n[axes]\npolicy = [\"random\"]\n";
+    const BASE: &str = r#"
+        name = "b"
+        duration = "1s"
+        [[servers]]
+        count = 2
+        capacity = 1
+        service.exponential = { mean = "5ms" }
+        [workload]
+        arrivals.poisson = { rate = "50%" }
+        [heartbeat]
+        interval = "20ms"
+    "#;
+
+    /// Goal: shards that a batch engine starts at the same moment all find the folder theirs, whoever makes
+    /// it. Method: eight threads open and split a folder that is not there, so often that a look between
+    /// two steps of another would be met (an array of eight on Slurm met it at the first try).
+    #[test]
+    fn a_new_folder_is_opened_by_many_at_once() {
+        const OPENERS: usize = 8;
+        let inputs = Inputs { base: BASE.to_owned(), ..Inputs::default() };
+        let plan = Plan::new(SWEEP, &[], &inputs).expect("a sweep");
+        let room = tempfile::tempdir().expect("a folder");
+        for round in 0..100 {
+            let folder = room.path().join(round.to_string());
+            let start = Barrier::new(OPENERS);
+            thread::scope(|scope| {
+                for _ in 0..OPENERS {
+                    scope.spawn(|| {
+                        start.wait();
+                        let store = Store::open(&folder, &plan).expect("ours");
+                        store.note_split(OPENERS as u32).expect("noted");
+                    });
+                }
+            });
+            assert!(StoredPlan::read(&folder).is_ok());
+        }
+    }
 }

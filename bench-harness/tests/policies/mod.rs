@@ -42,7 +42,14 @@ fn boxed(rng: &mut Stream) -> PolicyConfig {
     let mut time_ns = || some_ns(1.0).unwrap_or(1);
     let [tau_ns, blackout_ns, expiration_ns, update_ns] = [(); 4].map(|()| time_ns());
     let source = [WeightSource::Configured, WeightSource::Reported][rng.random_range(0..2)];
-    let weights = WeightsConfig { source, blackout_ns, expiration_ns, update_ns };
+    let weights = WeightsConfig {
+        source,
+        load_reports: [LoadReports::Answers, LoadReports::Heartbeats][rng.random_range(0..2)],
+        blackout_ns: [0, blackout_ns][rng.random_range(0..2)],
+        expiration_ns,
+        update_ns,
+        error_penalty: [0.0, 1.0, 3.0][rng.random_range(0..3)],
+    };
     match rng.random_range(0..12) {
         0 => PolicyConfig::WeightedRandom(WeightedRandomConfig { capacity_gate }),
         1 => PolicyConfig::SmoothWeightedRoundRobin(SmoothWeightedRoundRobinConfig {

@@ -3,7 +3,7 @@
 use sim_core::answer::Answer;
 use sim_core::config::*;
 use sim_core::ids::ServerId;
-use sim_core::notes::Note;
+use sim_core::notes::{Counters, Note};
 use sim_core::policy::{Notice, Policy};
 use sim_core::rng::{Purpose, RngExt, Stream, below, mix, stream};
 use sim_core::time::MILLISECOND;
@@ -20,7 +20,11 @@ pub fn vary(scenario: &mut Scenario) {
 fn policy(rng: &mut Stream) -> PolicyConfig {
     let capacity_gate = rng.random_bool(0.3);
     match rng.random_range(0..5) {
-        0 => PolicyConfig::JoinIdleQueue(JoinIdleQueueConfig { capacity_gate }),
+        0 => PolicyConfig::JoinIdleQueue(JoinIdleQueueConfig {
+            join: [Join::Random, Join::ShorterOfTwo][rng.random_range(0..2)],
+            fallback: [Fallback::Random, Fallback::TwoChoices][rng.random_range(0..2)],
+            capacity_gate,
+        }),
         1 => PolicyConfig::Prequal(PrequalConfig {
             pool: rng.random_range(2..20),
             probes: rng.random_range(0.0..4.0),
@@ -43,9 +47,16 @@ fn policy(rng: &mut Stream) -> PolicyConfig {
         }),
         _ => {
             let share_ppm = [0, 300_000, 1_000_000][rng.random_range(0..3)];
-            let notes = [None, Some(Notice::Idle), Some(Notice::Completions { share_ppm })];
+            let notes = [
+                None,
+                Some(Notice::Idle),
+                Some(Notice::IdleToShorter),
+                Some(Notice::Completions { share_ppm }),
+                Some(Notice::Heartbeats),
+            ];
             listener(Needs {
-                notes: notes[rng.random_range(0..3)],
+                notes: notes[rng.random_range(0..5)],
+                counters: rng.random_bool(0.7),
                 feedback: rng.random_bool(0.5),
                 probes: rng.random_bool(0.5),
                 timed_answers: rng.random_bool(0.5),
@@ -99,9 +110,16 @@ impl Policy for Listener {
             load,
             waiting,
             latency_ns,
+            counters,
         } = *note;
+        let Counters { at_ns: read_ns, completed, failed, busy_ns, slots } = counters;
+        self.hear(&[read_ns, completed.into(), failed.into(), busy_ns, slots.into()]);
         self.hear(&[server.into(), number.into(), kind as u64, attempt.into(), load.into()]);
         self.hear(&[latency_ns.to_bits().into(), waiting.into(), at_ns]);
+    }
+
+    fn idle_known(&self, question: &Note) -> u32 {
+        (self.heard ^ u64::from(question.number)) as u32 % 5
     }
 
     fn probes(

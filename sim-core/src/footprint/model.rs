@@ -107,8 +107,8 @@ impl<'a> Model<'a> {
             .collect();
         parts.sort_by_key(|part| (u64::MAX - part.bytes, part.what));
         let bytes = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
-        // What is left: one result, and not the second copy that collecting it takes.
-        let result_bytes = (result / 2.0 + self.series() + FIXED_BYTES / 4.0) as u64;
+        // What is left when the run is over.
+        let result_bytes = (result + self.series() + FIXED_BYTES / 4.0) as u64;
         Footprint { bytes, result_bytes, parts }
     }
 
@@ -366,26 +366,34 @@ impl<'a> Model<'a> {
         at_nodes + deadlines + queued + sent + answers + sorters + at_servers + clients
     }
 
+    /// Share of the nodes that hear a heartbeat.
+    pub(super) fn heard_by(&self) -> f64 {
+        match self.setup.heartbeat.fanout {
+            Fanout::All => 1.0,
+            Fanout::Random(k) | Fanout::Home(k) => (f64::from(k) / self.nodes).min(1.0),
+        }
+    }
+
+    /// How long a heartbeat waits at the node and on its way [ns].
+    fn heartbeat_delay_ns(&self) -> f64 {
+        self.scenario.network.server_node.mean_ns() + self.setup.ticks.quantum_ns as f64
+    }
+
+    /// Heartbeats of servers on their way at once, each counted once.
+    pub(super) fn heartbeats_on_way(&self) -> f64 {
+        let on_way = self.heartbeat_delay_ns() / self.setup.heartbeat.interval_ns as f64;
+        self.servers * if self.at_once() >= 1.0 { on_way.max(1.0) } else { on_way }
+    }
+
     fn messages(&self) -> f64 {
         let setup = &self.setup;
-        let interval_ns = setup.heartbeat.interval_ns as f64;
-        let delay_ns = self.scenario.network.server_node.mean_ns() + setup.ticks.quantum_ns as f64;
-        let on_way = |interval_ns: f64, delay_ns: f64| {
-            if self.at_once() >= 1.0 {
-                1.0_f64.max(delay_ns / interval_ns)
-            } else {
-                delay_ns / interval_ns
-            }
-        };
-        let reports = self.servers * on_way(interval_ns, delay_ns);
+        let delay_ns = self.heartbeat_delay_ns();
+        let reports = self.heartbeats_on_way();
         let quanta = delay_ns / setup.ticks.quantum_ns as f64 + 1.0;
         let mut bytes = if heartbeat::is_broadcast(setup) && setup.plan.reports.is_empty() {
             Wheel::<Report>::bytes(64, quanta, peak(reports))
         } else {
-            let heard_by = match setup.heartbeat.fanout {
-                Fanout::All => 1.0,
-                Fanout::Random(k) | Fanout::Home(k) => (f64::from(k) / self.nodes).min(1.0),
-            };
+            let heard_by = self.heard_by();
             let sent_now = self.servers * self.at_once() * heard_by;
             let list = 2.0 * sent_now * size_of::<(u64, Report)>() as f64;
             self.nodes * (Wheel::<Report>::bytes(64, quanta, peak(reports * heard_by)) + list)
@@ -426,10 +434,8 @@ impl<'a> Model<'a> {
     }
 
     fn result(&self) -> f64 {
-        // Those of a shard, then those of all.
-        let result = self.servers * size_of::<ServerResult>() as f64
-            + self.nodes * size_of::<NodeResult>() as f64;
-        2.0 * result
+        self.servers * size_of::<ServerResult>() as f64
+            + self.nodes * size_of::<NodeResult>() as f64
     }
 
     fn engine(&self) -> f64 {

@@ -23,9 +23,11 @@ impl Model<'_> {
             return 0.0;
         }
         let of_own_accord = match needs.notes {
-            None => 0.0,
+            // Heartbeats are counted below.
+            None | Some(Notice::Heartbeats) => 0.0,
             // A server may be hit by chance after every note.
             Some(Notice::Idle) => 2.0,
+            Some(Notice::IdleToShorter) => 4.0,
             Some(Notice::Completions { share_ppm }) => f64::from(share_ppm) / 1e6,
         };
         let probes = setup.policy.probes_a_request();
@@ -33,8 +35,14 @@ impl Model<'_> {
         let network = &self.scenario.network;
         let within = |ns: f64| load.rate * (ns + setup.ticks.tick_ns as f64) / 1e9;
         let horizon = simulation::reply_horizon_ticks(setup, self.scenario);
-        let back = peak(notes * within(network.server_node.mean_ns()));
-        let there = peak(probes * within(network.node_server.mean_ns()));
+        let heartbeats = if needs.notes == Some(Notice::Heartbeats) {
+            peak(self.nodes * self.heard_by() * self.heartbeats_on_way())
+        } else {
+            0.0
+        };
+        let back = peak(notes * within(network.server_node.mean_ns())) + heartbeats;
+        let replies = if needs.notes == Some(Notice::IdleToShorter) { 2.0 } else { 0.0 };
+        let there = peak((probes + replies) * within(network.node_server.mean_ns()));
         Notes::bytes(horizon, back) + there * size_of::<Dispatch>() as f64
     }
 }

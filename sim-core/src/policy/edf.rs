@@ -14,7 +14,9 @@ use std::collections::BinaryHeap;
 use super::roll::Roll;
 use super::weights::Weights;
 use crate::ids::ServerId;
+use crate::notes::Note;
 use crate::rng::{Stream, below};
+use crate::time::Nanos;
 use crate::view::{BLIND_DRAWS, Candidates};
 
 /// When it is whose turn.
@@ -130,6 +132,11 @@ impl Schedule {
         Self { weights, random_start, roll: Roll::default(), edf: Edf::default() }
     }
 
+    /// Takes in what a server reports.
+    pub fn hear(&mut self, note: &Note, at_ns: Nanos) {
+        self.weights.hear(note, at_ns);
+    }
+
     /// Picks the next server that is eligible with `gate`; `weight` is told everyone whose turn passes
     /// and his weight as it is.
     pub fn pick(
@@ -141,10 +148,11 @@ impl Schedule {
     ) -> Option<ServerId> {
         let Self { weights, roll, edf, .. } = self;
         let are_new = roll.has_changed(candidates);
-        if weights.update(candidates, are_new) {
+        let are_weighed_anew = weights.update(candidates, are_new);
+        if are_weighed_anew {
             weights.fill_with_median(roll);
         }
-        if are_new {
+        if are_new || are_weighed_anew {
             *edf = Edf::new(roll.servers().map(|server| weights.of(server)));
             if self.random_start && roll.places() > 0 {
                 for _ in 0..below(stream, roll.places()) {

@@ -8,24 +8,26 @@
 //! servers, as Envoy does since nodes that start together picked together (its pull request 3271);
 //! `capacity_gate` (false).
 //!
-//! Where it differs: Envoy builds the schedule anew whenever a host's health changes, and the first
-//! picks of a new schedule go to heavy hosts (its issue 31378); here turns of servers that are out
-//! pass, and no schedule starts again.
+//! With reported weights the schedule is built anew at each look, as in Envoy; it then begins with heavy
+//! servers (its issue 31378), but for `random_start`. Where it differs: Envoy builds it anew whenever a host's
+//! health changes as well; here turns of servers that are out pass.
 
 use crate::config::keys::{Key, key};
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::{NodeId, ServerId};
+use crate::notes::Note;
 use crate::rng::Stream;
 use crate::setup::Setup;
+use crate::time::Nanos;
 use crate::view::Candidates;
 
 use super::edf::Schedule;
 use super::registry::capacity_gate_key;
 use super::weights::{Weights, WeightsConfig, weights_keys};
-use super::{Parameters, Policy, SelectionIndex};
+use super::{Needs, Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`EdfWeightedRoundRobin`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EdfWeightedRoundRobinConfig {
     /// Where weights come from.
     pub weights: WeightsConfig,
@@ -43,7 +45,8 @@ impl Default for EdfWeightedRoundRobinConfig {
 
 impl Parameters for EdfWeightedRoundRobinConfig {
     const KEYS: &'static [Key] = &{
-        let [weights, blackout, expiration, update] = weights_keys!("edf_weighted_round_robin");
+        let [weights, reports, blackout, expiration, update, penalty] =
+            weights_keys!("edf_weighted_round_robin");
         let random_start = key(
             "policy.edf_weighted_round_robin.random_start",
             "",
@@ -53,7 +56,7 @@ impl Parameters for EdfWeightedRoundRobinConfig {
             "false: nodes move in step.",
         );
         let gate = capacity_gate_key!("edf_weighted_round_robin", "false");
-        [weights, blackout, expiration, update, random_start, gate]
+        [weights, reports, blackout, expiration, update, penalty, random_start, gate]
     };
 
     fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
@@ -65,6 +68,10 @@ impl Parameters for EdfWeightedRoundRobinConfig {
 
     fn check(&self, check: &mut ParameterCheck<'_>) {
         self.weights.check(check);
+    }
+
+    fn needs(&self) -> Needs {
+        self.weights.needs()
     }
 
     fn server_bytes(&self) -> usize {
@@ -88,5 +95,9 @@ pub struct EdfWeightedRoundRobin {
 impl Policy for EdfWeightedRoundRobin {
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
         self.schedule.pick(candidates, self.capacity_gate, stream, |_, weight| weight)
+    }
+
+    fn on_note(&mut self, note: &Note, at_ns: Nanos) {
+        self.schedule.hear(note, at_ns);
     }
 }

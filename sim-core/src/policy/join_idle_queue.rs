@@ -1,27 +1,34 @@
 //! Join idle queue: idle servers tell one node each, and it sends them the next requests.
 //!
-//! Source: Lu, Xie, Kliot, Geller, Larus, Greenberg, "Join-Idle-Queue", Performance Evaluation 2011
-//! (JIQ-Random). Signal: notes of servers. A server whose last request has left tells one node, drawn at
-//! random. The node keeps who has told it in a queue, first in, first out, and sends a request to the
-//! first that is eligible; if there is none, to a random eligible server. No message is on the way of
-//! a request; there is at most one a completion, and one more when a server is hit by chance.
+//! Source: Lu, Xie, Kliot, Geller, Larus, Greenberg, "Join-Idle-Queue", Performance Evaluation 2011.
+//! Signal: notes of servers. A server whose last request has left tells one node. The node keeps who has
+//! told it in a queue, first in, first out, and sends a request to the first that is eligible; if there is
+//! none, to a random eligible server. No message is on the way of a request; there is at most one a
+//! completion, and one more when a server is hit by chance.
+//!
+//! **Which node.** `join = "random"` (JIQ-Random): one drawn at random. `join = "shorter_of_two"` (JIQ-SQ(2)): the server
+//! asks two different random nodes for the lengths of their queues, and joins the shorter when both have
+//! answered, the first drawn if they are equal: four messages more. If it gets a request before, it does not
+//! join. With a heartbeat it takes the one answer it has after a heartbeat interval, or asks two others (ours:
+//! the paper's nodes answer at once and do not fail).
 //!
 //! **Stale entries.** A server takes its word back by another note when a request comes from another node
 //! than the one it told, or when it drains; the node it told strikes it off by itself when it sends. Of
 //! two notes of one server the newer holds, whatever came first. What stays wrong: a server that
 //! crashed, until it is believed to be down; one hit by chance while the note that takes its word back is
 //! on its way; one to which its node had sent by chance before it heard. Such an entry is used once like
-//! any other. Servers tell nothing at the start of a run: they are found by chance; those that recover
-//! tell at once.
+//! any other. Servers that are idle from the start tell with their first heartbeat; those that recover tell
+//! at once.
 //!
 //! Ties: there are none. O(1) a decision, amortised; O(ineligible entries) where servers fail. Parameters:
-//! `capacity_gate` (false), for the random choice too. Left out: JIQ-SQ(2), where a server asks two nodes
-//! for the lengths of their queues before it joins the shorter.
+//! `join` (`"random"`); `fallback` (`"random"`; `"two_choices"`: with nobody in the queue, of two random servers the one with
+//! the lower estimated load, the first drawn if they are equal; not in the paper); `capacity_gate` (false), for
+//! the fallback too.
 
 use std::collections::VecDeque;
 
 use crate::config::ParameterList;
-use crate::config::keys::Key;
+use crate::config::keys::{Key, key};
 use crate::ids::{NodeId, ServerId};
 use crate::notes::{Note, NoteKind};
 use crate::rng::Stream;
@@ -33,22 +40,63 @@ use super::registry::capacity_gate_key;
 use super::{Needs, Notice, Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`JoinIdleQueue`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinIdleQueueConfig {
+    /// Whose queue an idle server joins.
+    pub join: Join,
+    /// Who is chosen when the queue is empty.
+    pub fallback: Fallback,
     /// Skip servers whose estimated load has reached their capacity.
     pub capacity_gate: bool,
 }
 
+/// Whose queue an idle server joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// That of a random node: JIQ-Random.
+    Random,
+    /// The shorter one of two random nodes: JIQ-SQ(2).
+    ShorterOfTwo,
+}
+
+/// Who is chosen when nobody is in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// Anybody.
+    Random,
+    /// Of two the one with the lower estimated load.
+    TwoChoices,
+}
+
+impl Default for JoinIdleQueueConfig {
+    fn default() -> Self {
+        Self { join: Join::Random, fallback: Fallback::Random, capacity_gate: false }
+    }
+}
+
 impl Parameters for JoinIdleQueueConfig {
-    const KEYS: &'static [Key] = &[capacity_gate_key!("join_idle_queue", "false")];
+    #[rustfmt::skip] // One key a row.
+    const KEYS: &'static [Key] = &[
+        key("policy.join_idle_queue.join", "", "random", "random, shorter_of_two", "Which node an idle server tells: any, or the one of two that knows of fewer idle servers, which it asks.", "shorter_of_two: more messages, and fewer nodes without an idle server."),
+        key("policy.join_idle_queue.fallback", "", "random", "random, two_choices", "Who is chosen when the node knows of no idle server: any, or of two the one with the lower estimated load.", "two_choices: shorter queues at high load, with the age of reports."),
+        capacity_gate_key!("join_idle_queue", "false"),
+    ];
 
     fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
-        let Self { capacity_gate } = self;
+        let Self { join, fallback, capacity_gate } = self;
+        let joins = [("random", Join::Random), ("shorter_of_two", Join::ShorterOfTwo)];
+        list.word("join", &joins, join);
+        let fallbacks = [("random", Fallback::Random), ("two_choices", Fallback::TwoChoices)];
+        list.word("fallback", &fallbacks, fallback);
         list.flag("capacity_gate", capacity_gate);
     }
 
     fn needs(&self) -> Needs {
-        Needs { notes: Some(Notice::Idle), ..Needs::default() }
+        let notice = match self.join {
+            Join::Random => Notice::Idle,
+            Join::ShorterOfTwo => Notice::IdleToShorter,
+        };
+        Needs { notes: Some(notice), ..Needs::default() }
     }
 
     fn server_bytes(&self) -> usize {
@@ -56,7 +104,7 @@ impl Parameters for JoinIdleQueueConfig {
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
-        SelectionIndex::Boxed(Box::new(JoinIdleQueue::new(setup.servers, self.capacity_gate)))
+        SelectionIndex::Boxed(Box::new(JoinIdleQueue::new(setup.servers, self)))
     }
 }
 
@@ -70,6 +118,7 @@ pub struct JoinIdleQueue {
     listed: usize,
     /// By server.
     words: Vec<Word>,
+    fallback: Fallback,
     capacity_gate: bool,
 }
 
@@ -83,9 +132,23 @@ struct Word {
 }
 
 impl JoinIdleQueue {
-    fn new(servers: u32, capacity_gate: bool) -> Self {
+    fn new(servers: u32, config: &JoinIdleQueueConfig) -> Self {
         let words = vec![Word::default(); servers as usize];
-        Self { queue: VecDeque::new(), listed: 0, words, capacity_gate }
+        let JoinIdleQueueConfig { join: _, fallback, capacity_gate } = *config;
+        Self { queue: VecDeque::new(), listed: 0, words, fallback, capacity_gate }
+    }
+
+    /// Nobody is in the queue.
+    fn fall_back(&self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<u32> {
+        let first = candidates.draw_eligible(self.capacity_gate, stream)?;
+        if self.fallback == Fallback::Random {
+            return Some(first);
+        }
+        let load = |server| candidates.belief(server).load(true);
+        let is_other =
+            |server| server != first && candidates.is_eligible(server, self.capacity_gate);
+        let second = candidates.draw_where(stream, is_other).unwrap_or(first);
+        Some(if load(second) < load(first) { second } else { first })
     }
 
     /// Whether an entry of the queue still counts.
@@ -115,11 +178,15 @@ impl Policy for JoinIdleQueue {
         let mut listed = self.queue.iter().filter(|&&entry| Self::is_listed(&self.words, entry));
         let idle = listed.find(|&&(server, _)| candidates.is_eligible(server, gate));
         let idle = idle.map(|&(server, _)| server);
-        idle.or_else(|| candidates.draw_eligible(gate, stream)).map(ServerId)
+        idle.or_else(|| self.fall_back(candidates, stream)).map(ServerId)
     }
 
     fn on_send(&mut self, server: ServerId, _: &Belief, _: Nanos) {
         self.strike(server.0);
+    }
+
+    fn idle_known(&self, _: &Note) -> u32 {
+        self.listed as u32
     }
 
     fn on_note(&mut self, note: &Note, _: Nanos) {
@@ -154,7 +221,7 @@ mod tests {
     #[test]
     fn who_said_so_first_is_sent_to_first_and_once() {
         let (view, mut s) = (view(4, 1), stream(1, 0, Purpose::Policy, 0));
-        let mut policy = JoinIdleQueue::new(4, false);
+        let mut policy = JoinIdleQueue::new(4, &JoinIdleQueueConfig::default());
         for server in [2, 0, 3] {
             policy.on_note(&note(NoteKind::Idle, server, 0), 0);
         }
@@ -176,7 +243,7 @@ mod tests {
     #[test]
     fn the_newer_word_of_a_server_holds() {
         let (view, mut s) = (view(2, 1), stream(1, 0, Purpose::Policy, 0));
-        let mut policy = JoinIdleQueue::new(2, false);
+        let mut policy = JoinIdleQueue::new(2, &JoinIdleQueueConfig::default());
         // Taken back before it arrived.
         policy.on_note(&note(NoteKind::Busy, 1, 1), 0);
         policy.on_note(&note(NoteKind::Idle, 1, 0), 0);
@@ -191,7 +258,7 @@ mod tests {
     #[test]
     fn who_is_out_is_passed_over_and_keeps_his_place() {
         let (mut view, mut s) = (view(3, 1), stream(1, 0, Purpose::Policy, 0));
-        let mut policy = JoinIdleQueue::new(3, false);
+        let mut policy = JoinIdleQueue::new(3, &JoinIdleQueueConfig::default());
         policy.on_note(&note(NoteKind::Idle, 1, 0), 0);
         policy.on_note(&note(NoteKind::Idle, 2, 0), 0);
         let known = std::mem::take(&mut view.beliefs[ServerId(1)].sent_quantum);
@@ -208,7 +275,7 @@ mod tests {
             steps in proptest::collection::vec((0_u8..3, 0_u32..6), 1..200),
         ) {
             let (view, mut s) = (view(6, 1), stream(1, 0, Purpose::Policy, 0));
-            let mut policy = JoinIdleQueue::new(6, false);
+            let mut policy = JoinIdleQueue::new(6, &JoinIdleQueueConfig::default());
             let mut plain: Vec<u32> = Vec::new();
             for (number, (what, server)) in (0..).zip(steps) {
                 match what {

@@ -15,6 +15,11 @@ const NO_EXPIRATION: Setting =
 const NO_UPDATE: Setting =
     set("update_period", "\"1s\"", "ours: without effect on configured weights");
 
+const NO_REPORTS: Setting =
+    set("load_reports", "\"answers\"", "ours: without effect on configured weights");
+const NO_PENALTY: Setting =
+    set("error_utilization_penalty", "1.0", "ours: without effect on configured weights");
+
 const ENVOY_EDF: &str = "envoy load_balancer_impl.cc: EDF schedule, random start over a cycle";
 
 const NGINX_MAX_FAILS: Setting =
@@ -31,7 +36,7 @@ pub const PRESETS: &[Preset] = &[
         name: "envoy_round_robin", system: "Envoy, lb_policy ROUND_ROBIN (its default)", policy: "edf_weighted_round_robin",
         settings: &[
             set("weights", "\"configured\"", "envoy load_balancer_impl.cc: weights of hosts as configured"),
-            NO_BLACKOUT, NO_EXPIRATION, NO_UPDATE,
+            NO_REPORTS, NO_BLACKOUT, NO_EXPIRATION, NO_UPDATE, NO_PENALTY,
             set("random_start", "true", ENVOY_EDF),
             NO_GATE,
         ],
@@ -41,13 +46,15 @@ pub const PRESETS: &[Preset] = &[
         name: "envoy_client_side_wrr", system: "Envoy, client_side_weighted_round_robin", policy: "edf_weighted_round_robin",
         settings: &[
             set("weights", "\"reported\"", "envoy client_side_weighted_round_robin.proto: weights from load reports"),
+            set("load_reports", "\"answers\"", "envoy client_side_weighted_round_robin.proto: enable_oob_load_report, default false"),
             set("blackout_period", "\"10s\"", "envoy client_side_weighted_round_robin.proto: blackout_period, default 10 s"),
             set("expiration_period", "\"180s\"", "envoy client_side_weighted_round_robin.proto: weight_expiration_period, default 180 s"),
             set("update_period", "\"1s\"", "envoy client_side_weighted_round_robin.proto: weight_update_period, default 1 s"),
+            set("error_utilization_penalty", "1.0", "envoy client_side_weighted_round_robin.proto: error_utilization_penalty, default 1.0"),
             set("random_start", "true", ENVOY_EDF),
             NO_GATE,
         ],
-        beside: "weights are worked out from heartbeats, not ORCA reports",
+        beside: "utilisation is the share of slots in use",
     },
     Preset {
         name: "envoy_least_request", system: "Envoy, lb_policy LEAST_REQUEST", policy: "least_request",
@@ -97,7 +104,7 @@ pub const PRESETS: &[Preset] = &[
         name: "haproxy_roundrobin", system: "HAProxy, balance roundrobin", policy: "edf_weighted_round_robin",
         settings: &[
             set("weights", "\"configured\"", "haproxy configuration.txt: weight of a server, as configured"),
-            NO_BLACKOUT, NO_EXPIRATION, NO_UPDATE,
+            NO_REPORTS, NO_BLACKOUT, NO_EXPIRATION, NO_UPDATE, NO_PENALTY,
             set("random_start", "false", "haproxy lb_fwrr.c: a tree by next turn; every process starts at its first server"),
             set("capacity_gate", "false", "haproxy configuration.txt: maxconn of a server, default 0: no limit"),
         ],
@@ -203,13 +210,15 @@ pub const PRESETS: &[Preset] = &[
         name: "grpc_wrr", system: "gRPC, weighted_round_robin", policy: "static_stride",
         settings: &[
             set("weights", "\"reported\"", "gRFC A58: weights from load reports"),
+            set("load_reports", "\"answers\"", "gRFC A58: enableOobLoadReport, default false"),
             set("blackout_period", "\"10s\"", "gRFC A58: blackoutPeriod, default 10 s"),
             set("expiration_period", "\"180s\"", "gRFC A58: weightExpirationPeriod, default 3 minutes"),
             set("update_period", "\"1s\"", "gRFC A58: weightUpdatePeriod, default 1 s"),
+            set("error_utilization_penalty", "1.0", "gRFC A58: errorUtilizationPenalty, default 1.0"),
             set("random_start", "true", "grpc-go weightedroundrobin/scheduler.go: the sequence starts at random"),
             NO_GATE,
         ],
-        beside: "weights are worked out from heartbeats, not ORCA reports",
+        beside: "utilisation is the share of slots in use",
     },
     Preset {
         name: "grpc_least_request", system: "gRPC, least_request_experimental", policy: "two_choices",
@@ -272,7 +281,20 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "join_idle_queue", system: "Join-idle-queue, JIQ-Random (Lu et al. 2011)", policy: "join_idle_queue",
-        settings: &[NO_GATE],
+        settings: &[
+            set("join", "\"random\"", "Join-Idle-Queue, Performance Evaluation 2011: JIQ-Random"),
+            set("fallback", "\"random\"", "Join-Idle-Queue: with an empty queue a random server"),
+            NO_GATE,
+        ],
+        beside: "",
+    },
+    Preset {
+        name: "join_idle_queue_sq2", system: "Join-idle-queue, JIQ-SQ(2) (Lu et al. 2011)", policy: "join_idle_queue",
+        settings: &[
+            set("join", "\"shorter_of_two\"", "Join-Idle-Queue, Performance Evaluation 2011: JIQ-SQ(2)"),
+            set("fallback", "\"random\"", "Join-Idle-Queue: with an empty queue a random server"),
+            NO_GATE,
+        ],
         beside: "",
     },
     Preset {

@@ -16,6 +16,7 @@ use crate::rng::Stream;
 use crate::setup::Setup;
 
 pub use super::custom::CustomPolicy;
+pub use super::join_idle_queue::{Fallback, Join};
 pub use super::keyed::BoundConfig;
 pub use super::least_request::LeastRequestSelection;
 pub use super::load_interpretation::Interpretation;
@@ -25,7 +26,7 @@ pub use super::nginx::Failing;
 pub use super::preset::{Preset, PresetPolicy, Setting};
 pub use super::presets::PRESETS;
 pub use super::two_choices::{Choices, DrawTies, LoadSignal};
-pub use super::weights::{WeightSource, WeightsConfig};
+pub use super::weights::{LoadReports, WeightSource, WeightsConfig};
 
 /// What a policy needs beyond reports and the node's own counts. What is not asked for does not exist in
 /// a run, and costs nothing.
@@ -38,7 +39,7 @@ pub struct Needs {
     pub feedback: bool,
     /// It asks servers after choices.
     pub probes: bool,
-    /// Counters of servers in reports.
+    /// Counters of servers, in notes that come with answers or heartbeats.
     pub counters: bool,
     /// Keys of requests.
     pub keys: bool,

@@ -19,17 +19,19 @@
 use crate::config::keys::{Key, key};
 use crate::config::{ParameterCheck, ParameterList};
 use crate::ids::{NodeId, ServerId};
+use crate::notes::Note;
 use crate::rng::{Rng, Stream};
 use crate::setup::Setup;
+use crate::time::Nanos;
 use crate::view::{BLIND_DRAWS, Candidates};
 
 use super::registry::capacity_gate_key;
 use super::roll::Roll;
 use super::weights::{Weights, WeightsConfig, weights_keys};
-use super::{Parameters, Policy, SelectionIndex};
+use super::{Needs, Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`StaticStride`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StaticStrideConfig {
     /// Where weights come from.
     pub weights: WeightsConfig,
@@ -47,7 +49,8 @@ impl Default for StaticStrideConfig {
 
 impl Parameters for StaticStrideConfig {
     const KEYS: &'static [Key] = &{
-        let [weights, blackout, expiration, update] = weights_keys!("static_stride");
+        let [weights, reports, blackout, expiration, update, penalty] =
+            weights_keys!("static_stride");
         let random_start = key(
             "policy.static_stride.random_start",
             "",
@@ -57,7 +60,7 @@ impl Parameters for StaticStrideConfig {
             "false: nodes move in step.",
         );
         let gate = capacity_gate_key!("static_stride", "false");
-        [weights, blackout, expiration, update, random_start, gate]
+        [weights, reports, blackout, expiration, update, penalty, random_start, gate]
     };
 
     fn list(&mut self, list: &mut ParameterList<'_, '_, '_>) {
@@ -69,6 +72,10 @@ impl Parameters for StaticStrideConfig {
 
     fn check(&self, check: &mut ParameterCheck<'_>) {
         self.weights.check(check);
+    }
+
+    fn needs(&self) -> Needs {
+        self.weights.needs()
     }
 
     fn server_bytes(&self) -> usize {
@@ -105,6 +112,10 @@ impl Policy for StaticStride {
         }
         let is_eligible = |place| candidates.is_eligible(roll.server(place), *capacity_gate);
         strides.pick(is_eligible).map(|place| ServerId(roll.server(place)))
+    }
+
+    fn on_note(&mut self, note: &Note, at_ns: Nanos) {
+        self.weights.hear(note, at_ns);
     }
 }
 

@@ -133,6 +133,10 @@ impl Policy for Tiered {
         self.policies[tier].on_note(note, at_ns);
     }
 
+    fn idle_known(&self, question: &Note) -> u32 {
+        self.policies[self.of(ServerId(question.server))].idle_known(question)
+    }
+
     fn probes(
         &mut self,
         candidates: &Candidates<'_>,

@@ -133,6 +133,7 @@ impl EventServers {
                     }
                     Freight::Cancel => self.cancel(setup, tick, at_ns, delivery, out),
                     Freight::Probe => self.answer_probe(setup, at_ns, delivery, out),
+                    Freight::Reply => self.take_reply(setup, at_ns, delivery, out),
                 }
             } else {
                 break;

@@ -93,8 +93,8 @@ impl Run<'_> {
 
     /// As the system of this name.
     pub fn heartbeat(&mut self) {
-        let Self { setup, clock, servers, heartbeats, reports, .. } = self;
-        crate::heartbeat::run(setup, clock, servers, heartbeats, reports);
+        let Self { setup, clock, servers, heartbeats, reports, responses, .. } = self;
+        crate::heartbeat::run(setup, clock, servers, heartbeats, reports, responses);
     }
 
     /// As the system of this name.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{Care, Desk};
-use crate::network::PROBE_SLOT;
+use crate::ids::ServerId;
+use crate::network::{PROBE_SLOT, REPLY_SLOT};
 use crate::notes::{Note, NoteKind, Notes};
 use crate::policy::Policy;
 use crate::time::Nanos;
@@ -15,8 +16,13 @@ impl<P: Policy> Desk<'_, P> {
         if !care.rules.is_running || care.links.cut_to_node(note.server, care.node) {
             return;
         }
-        self.meters.notes += u64::from(note.kind != NoteKind::Answer);
+        self.meters.notes += u64::from(note.kind.is_alone());
         self.policy.on_note(note, at_ns);
+        if note.kind == NoteKind::Question {
+            let known = self.policy.idle_known(note);
+            self.meters.probes += 1;
+            self.post(at_ns, ServerId(note.server), REPLY_SLOT, note.attempt, known.into());
+        }
     }
 
     /// Asks whom the policy wants to ask, after the first attempt of a request.

@@ -3,7 +3,7 @@
 use super::{EventServers, Job};
 use crate::ids::ServerId;
 use crate::network::{Responses, Stage};
-use crate::notes::{Note, NoteKind, Notice, Postman};
+use crate::notes::{Counters, Note, NoteKind, Notice, Postman};
 use crate::server::Delivery;
 use crate::server::samples::LatencySamples;
 use crate::setup::Setup;
@@ -18,8 +18,52 @@ pub struct Signals {
     written: u32,
     /// The node that takes the server for idle, if it listens.
     told: Option<u32>,
+    /// Whom it has asked whether to tell it, while it waits for their answers.
+    question: Option<Question>,
+    /// Questions asked so far (modulo 2^32).
+    asked: u32,
     /// Where nodes ask.
     samples: Option<LatencySamples>,
+    busy: SlotTime,
+}
+
+/// Two nodes have been asked how many idle servers they know of.
+#[derive(Clone, Copy, Debug)]
+struct Question {
+    number: u32,
+    at_ns: Nanos,
+    /// Who, and what they have answered.
+    nodes: [(u32, Option<u32>); 2],
+}
+
+impl Question {
+    /// Who knows fewer of those that have answered; the first if they know as many.
+    fn shorter(&self) -> Option<u32> {
+        let answered = self.nodes.iter().filter_map(|&(node, known)| Some((known?, node)));
+        answered.min_by_key(|&(known, _)| known).map(|(_, node)| node)
+    }
+}
+
+/// How long slots have been in use.
+#[derive(Clone, Copy, Debug, Default)]
+struct SlotTime {
+    /// Up to `since_ns`, all slots together [ns].
+    sum_ns: Nanos,
+    since_ns: Nanos,
+    /// Slots in use since then.
+    slots: u32,
+}
+
+impl SlotTime {
+    /// From `at_ns` on so many slots are in use.
+    const fn set(&mut self, at_ns: Nanos, slots: u32) {
+        *self = Self { sum_ns: self.until_ns(at_ns), since_ns: at_ns, slots };
+    }
+
+    /// Time in use until `at_ns` [ns].
+    const fn until_ns(&self, at_ns: Nanos) -> Nanos {
+        self.sum_ns + (at_ns - self.since_ns) * self.slots as Nanos
+    }
 }
 
 impl Signals {
@@ -30,7 +74,10 @@ impl Signals {
             postman: Postman::new(setup, id),
             written: 0,
             told: None,
+            question: None,
+            asked: 0,
             samples: setup.needs.probes.then(LatencySamples::default),
+            busy: SlotTime::default(),
         }
     }
 
@@ -42,6 +89,7 @@ impl Signals {
     /// A crash: what it has told holds no longer, and nobody says so.
     pub fn forget(&mut self) {
         self.told = None;
+        self.question = None;
         self.samples.iter_mut().for_each(LatencySamples::clear);
     }
 
@@ -51,7 +99,8 @@ impl Signals {
         self.written = self.written.wrapping_add(1);
         let (server, load) = (self.server, active + waiting);
         let (offset_ns, attempt, latency_ns) = (0, 0, 0.0);
-        Note { node, offset_ns, server, number, kind, attempt, load, waiting, latency_ns }
+        let counters = Counters { at_ns: 0, completed: 0, failed: 0, busy_ns: 0, slots: 0 };
+        Note { node, offset_ns, server, number, kind, attempt, load, waiting, latency_ns, counters }
     }
 
     /// Sends a note on its own.
@@ -63,7 +112,67 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// Tells a node that the server is idle.
+    fn tell(&mut self, setup: &Setup, at_ns: Nanos, listener: u32, out: &mut Responses) {
+        (self.told, self.question) = (Some(listener), None);
+        let note = self.write(listener, NoteKind::Idle, (0, 0));
+        self.send(setup, at_ns, note, out);
+    }
+
+    /// Asks two nodes how many idle servers they know of.
+    fn ask(&mut self, setup: &Setup, at_ns: Nanos, out: &mut Responses) {
+        let nodes = self.postman.draw_two_nodes();
+        if nodes[0] == nodes[1] {
+            return self.tell(setup, at_ns, nodes[0], out);
+        }
+        let number = self.asked;
+        self.asked = number.wrapping_add(1);
+        self.question = Some(Question { number, at_ns, nodes: nodes.map(|node| (node, None)) });
+        for node in nodes {
+            let note = self.write(node, NoteKind::Question, (0, 0));
+            self.send(setup, at_ns, Note { attempt: number, ..note }, out);
+        }
+    }
+}
+
 impl EventServers {
+    /// A node says how many idle servers it knows of: with the second answer the server has decided.
+    pub(super) fn take_reply(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        delivery: &Delivery,
+        out: &mut Responses,
+    ) {
+        let Some(signals) = &mut self.servers[delivery.server as usize].signals else { return };
+        let Some(question) = &mut signals.question else { return };
+        if question.number != delivery.attempt {
+            return;
+        }
+        let of_sender = question.nodes.iter_mut().filter(|(node, _)| *node == delivery.node);
+        of_sender.for_each(|(_, known)| *known = Some(delivery.demand as u32));
+        if question.nodes.iter().all(|(_, known)| known.is_some())
+            && let Some(listener) = question.shorter()
+        {
+            signals.tell(setup, at_ns, listener, out);
+        }
+    }
+
+    /// At a heartbeat: who has waited for answers for an interval takes the one he has, or asks others; who
+    /// is idle and has told nobody, as at the start, does so.
+    pub fn reconsider(&mut self, setup: &Setup, at_ns: Nanos, index: u32, out: &mut Responses) {
+        self.settle(setup, at_ns, index, None, out);
+        let Some(signals) = &mut self.servers[index as usize].signals else { return };
+        let Some(question) = signals.question else { return };
+        if at_ns - question.at_ns >= setup.heartbeat.interval_ns {
+            match question.shorter() {
+                Some(listener) => signals.tell(setup, at_ns, listener, out),
+                None => signals.ask(setup, at_ns, out),
+            }
+        }
+    }
+
     /// A probe comes: whoever is up answers at once.
     pub(super) fn answer_probe(
         &mut self,
@@ -92,6 +201,7 @@ impl EventServers {
         out: &mut Responses,
     ) {
         let load = self.load(setup, index);
+        let counters = self.counters(setup, at_ns, index);
         let Some(signals) = &mut self.servers[index as usize].signals else { return };
         if let Some(samples) = &mut signals.samples {
             samples.add(job.met, (at_ns - job.arrived_ns) as f32);
@@ -101,7 +211,7 @@ impl EventServers {
         {
             let note = signals.write(job.node, NoteKind::Answer, load);
             let latency_ns = (at_ns - job.started_ns) as f32;
-            let note = Note { attempt: job.attempt, latency_ns, ..note };
+            let note = Note { attempt: job.attempt, latency_ns, counters, ..note };
             notes.push(&setup.ticks, at_ns + job.answer_delay_ns, note);
         }
         if let Some(node) = signals.postman.draw_listener(setup.needs.notes) {
@@ -109,6 +219,39 @@ impl EventServers {
             signals.send(setup, at_ns, note, out);
         }
         self.settle(setup, at_ns, index, None, out);
+    }
+
+    /// A heartbeat leaves, to arrive at a node at `arrival_ns`.
+    pub fn tell_with_heartbeat(
+        &mut self,
+        setup: &Setup,
+        at_ns: Nanos,
+        index: u32,
+        (node, arrival_ns): (u32, Nanos),
+        out: &mut Responses,
+    ) {
+        let load = self.load(setup, index);
+        let counters = self.counters(setup, at_ns, index);
+        let Some(signals) = &mut self.servers[index as usize].signals else { return };
+        let report = signals.write(node, NoteKind::Report, load);
+        if let Some(notes) = &mut out.notes {
+            notes.push(&setup.ticks, arrival_ns, Note { counters, ..report });
+        }
+    }
+
+    /// What a server has done, where a policy asks.
+    fn counters(&self, setup: &Setup, at_ns: Nanos, index: u32) -> Counters {
+        let server = &self.servers[index as usize];
+        let Some(signals) = server.signals.as_ref().filter(|_| setup.needs.counters) else {
+            return Counters::default();
+        };
+        Counters {
+            at_ns,
+            completed: server.completed,
+            failed: server.failed,
+            busy_ns: signals.busy.until_ns(at_ns),
+            slots: server.slots,
+        }
     }
 
     /// Something has happened at a server: if it is idle now, one node is told; if it no longer is,
@@ -121,20 +264,26 @@ impl EventServers {
         from: Option<u32>,
         out: &mut Responses,
     ) {
-        if setup.needs.notes != Some(Notice::Idle) {
-            return;
+        if setup.needs.counters {
+            let (in_use, _) = self.load(setup, index);
+            if let Some(signals) = &mut self.servers[index as usize].signals {
+                signals.busy.set(at_ns, in_use);
+            }
         }
+        let Some(notice) = setup.needs.notes.filter(|notice| notice.is_of_idleness()) else {
+            return;
+        };
         let load = self.load(setup, index);
         let server = &mut self.servers[index as usize];
         let is_idle = load == (0, 0) && server.is_up() && server.stage == Stage::Serving;
         let Some(signals) = &mut server.signals else { return };
         match signals.told {
-            None if is_idle => {
+            None if is_idle && notice == Notice::Idle => {
                 let listener = signals.postman.draw_node();
-                signals.told = Some(listener);
-                let note = signals.write(listener, NoteKind::Idle, load);
-                signals.send(setup, at_ns, note, out);
+                signals.tell(setup, at_ns, listener, out);
             }
+            None if is_idle && signals.question.is_none() => signals.ask(setup, at_ns, out),
+            None if !is_idle => signals.question = None,
             Some(listener) if !is_idle => {
                 signals.told = None;
                 if from != Some(listener) {

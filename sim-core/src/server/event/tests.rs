@@ -73,7 +73,7 @@ impl Bench {
 
     fn result(&mut self) -> ServerResult {
         let at_ns = self.tick * TICK_NS;
-        self.servers.results(&self.setup, at_ns).remove(0)
+        self.servers.results(&self.setup, at_ns).next().expect("a server")
     }
 }
 
