@@ -1,6 +1,6 @@
 //! M/G/c/c: no backlog, and every law of services.
 
-use super::experiment::{Experiment, SERVICE_NS};
+use super::experiment::{Experiment, MANY_SAMPLES, SERVICE_NS};
 use super::measure;
 use super::mmc::station;
 use super::row::Row;
@@ -35,7 +35,13 @@ pub const TABLE: Table = Table {
 fn experiment(row: &Row, law: &str) -> Result<Experiment, &'static str> {
     let (slots, load) = (row.number("c"), row.number("a"));
     let hop = SERVICE_NS / 2;
-    Ok(Experiment::new(hop, &station(slots, "0", law_of_mean_one(law), load), 100.0, load))
+    let body = station(slots, "0", law_of_mean_one(law), load);
+    let mut experiment = Experiment::new(hop, &body, 100.0, load);
+    if load < 1.0 {
+        // Most of the time nobody is there.
+        experiment.samples = MANY_SAMPLES;
+    }
+    Ok(experiment)
 }
 
 /// A law of services with a mean of one unit, by its name.

@@ -71,16 +71,29 @@ impl Effort<'_> {
             Verdict::Miss | Verdict::NoValue => true,
             Verdict::TooWide => line.half_width <= AGAIN.sqrt() * line.widest,
         };
-        if self.repeats && lines.iter().any(may_help) {
+        // What has missed for the first time in the second round, being too wide in the first, gets another
+        // look as everybody does.
+        let mut window = window;
+        for round in 2..=3 {
+            let again = |line: &Line| match round {
+                2 => may_help(line),
+                _ => {
+                    line.round == 2 && line.first != Verdict::Miss && line.verdict == Verdict::Miss
+                }
+            };
+            if !self.repeats || !lines.iter().any(again) {
+                continue;
+            }
             // What cannot be longer is done again as it is.
             let longer = (window * AGAIN).min(experiment.longest);
-            let window = if experiment.is_scalable { longer } else { window };
-            let second = self.replicate(case, &targets, window, 2)?;
-            for ((target, values), line) in targets.iter().zip(&second).zip(&mut lines) {
-                if may_help(line) {
+            window = if experiment.is_scalable { longer } else { window };
+            let values = self.replicate(case, &targets, window, round)?;
+            for ((target, values), line) in targets.iter().zip(&values).zip(&mut lines) {
+                if again(line) {
                     let judged = judge(target.rule, target.theory, target.se, values);
-                    let first = line.first;
-                    *line = Line { first, ..self.line(case, *target, judged, window, 2) };
+                    // What could not be told at first counts as what it was told to be first.
+                    let first = if round == 3 { line.verdict } else { line.first };
+                    *line = Line { first, ..self.line(case, *target, judged, window, round) };
                 }
             }
         }

@@ -33,7 +33,7 @@ pub const TABLE: Table = Table {
     theory: answered_or_cell,
     rule: rule_of_column,
     group: row_by_row,
-    quick: &["jiq-r10-l0.7"],
+    quick: &[],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
@@ -45,5 +45,7 @@ fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
     let body = format!("[nodes]\ncount = {nodes}\n")
         + &fleet(servers, 1.0, "unbounded", service, servers * load)
         + "[policy.join_idle_queue]\n";
-    Ok(Experiment::new(HOP_NS, &body, 40.0 / (1.0 - load), servers * load))
+    let mut experiment = Experiment::new(HOP_NS, &body, 20.0 / (1.0 - load), servers * load);
+    experiment.pilot = 20.0;
+    Ok(experiment)
 }

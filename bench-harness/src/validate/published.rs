@@ -37,7 +37,7 @@ pub const TABLE: Table = Table {
     theory,
     rule: |_, column| column.rule,
     group: row_by_row,
-    quick: &["linkerd-round_robin", "linkerd-peak_ewma"],
+    quick: &["linkerd-peak_ewma"],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
