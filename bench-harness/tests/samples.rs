@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bench_harness::sweep::draft::Draft;
 use bench_harness::sweep::inputs::Disk;
 use bench_harness::sweep::plan::Plan;
+use bench_harness::sweep::scribe;
 use sim_core::columns::metric;
 use sim_core::simulation::{Options, simulate};
 use sim_core::stats::{CONFIDENCE, mean_interval};
@@ -14,7 +16,7 @@ fn data() -> PathBuf {
 }
 
 /// Every sweep, by the name of its file.
-fn sweeps() -> Vec<(String, Plan)> {
+fn sweeps() -> Vec<(String, Draft)> {
     let folder = data().join("sweeps");
     let mut files: Vec<PathBuf> =
         fs::read_dir(&folder).expect("data/sweeps").map(|entry| entry.unwrap().path()).collect();
@@ -22,7 +24,7 @@ fn sweeps() -> Vec<(String, Plan)> {
     let plan = |file: PathBuf| {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         let text = fs::read_to_string(&file).unwrap();
-        let plan = Plan::new(&text, &[], &Disk { folder: folder.clone() });
+        let plan = Draft::new(&text, &[], &Disk { folder: folder.clone() });
         (name.clone(), plan.unwrap_or_else(|wrong| panic!("{name}: {:#?}", wrong.faults)))
     };
     files.into_iter().map(plan).collect()
@@ -47,7 +49,7 @@ fn every_sweep_can_be_planned_and_its_sample_is_its_own() {
         let (header, rows) = table(&name, "points.csv");
         assert_eq!(rows.len(), plan.points.len(), "{name}");
         let column = |wanted: &str| header.iter().position(|found| found == wanted);
-        for metric in &plan.file.metrics {
+        for metric in &plan.recipe.file.metrics {
             assert!(column(metric.name).is_some(), "{name} lacks {}", metric.name);
         }
         let policy = column("policy").expect("a policy");
@@ -55,7 +57,9 @@ fn every_sweep_can_be_planned_and_its_sample_is_its_own() {
         let failed = column("replications_failed").expect("failed ones");
         for (point, row) in plan.points.iter().zip(&rows) {
             assert_eq!(row[policy], plan.label(point), "{name}: {row:?}");
-            for (key, text) in plan.grid.keys().zip(plan.coordinates(point)) {
+            for (key, text) in
+                plan.recipe.grid.keys().zip(plan.recipe.grid.texts(point.combination))
+            {
                 let own = key == "policy";
                 assert!(own || row[column(key).expect(key)] == text, "{name}, {key}: {row:?}");
             }
@@ -83,7 +87,12 @@ fn every_sweep_can_be_planned_and_its_sample_is_its_own() {
 fn a_point_of_a_sample_comes_out_again() {
     let (_, plan) = sweeps().into_iter().find(|(name, _)| name == "nodes").expect("nodes.toml");
     let (header, rows) = table("nodes", "points.csv");
-    let scenario = plan.scenario(plan.points[0].subject);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.json");
+    scribe::write(&plan, &path, None, folder.path()).expect("written");
+    let plan = Plan::open(&path).expect("a plan");
+    let subject = plan.point(0).and_then(|point| plan.subject(point.subject)).expect("whole");
+    let (scenario, _) = plan.scenario(&subject).expect("as planned");
     let results: Vec<_> = (0..plan.replications.least)
         .map(|replication| {
             simulate(&scenario, 0, replication, Options::default(), &|_| ()).unwrap()

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use bench_harness::sweep::store::may_pass;
+use bench_harness::sweep::error::may_pass;
 use tempfile::TempDir;
 
 use crate::manifest::{self, Manifest};

@@ -53,6 +53,18 @@ pub fn duration(ns: Nanos) -> String {
     format!("{} {unit}", plain(ns as f64 / unit_ns as f64, ""))
 }
 
+/// A time of the real world, about: `3 min`; `?` for one that is not known.
+pub fn span(seconds: f64) -> String {
+    match seconds {
+        s if s.is_nan() => "?".to_owned(),
+        s if s < 1.0 => "1 s".to_owned(),
+        s if s < 100.0 => format!("{s:.0} s"),
+        s if s < 6_000.0 => format!("{:.0} min", s / 60.0),
+        s if s < 360_000.0 => format!("{:.1} h", s / 3_600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
 /// `1 server`, `2 servers`.
 pub fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
@@ -61,6 +73,20 @@ pub fn counted(count: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_as_exact_as_they_are_known() {
+        for (seconds, text) in [
+            (f64::NAN, "?"),
+            (0.2, "1 s"),
+            (59.6, "60 s"),
+            (600.0, "10 min"),
+            (7_200.0, "2.0 h"),
+            (864_000.0, "10 days"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+    }
 
     #[test]
     fn plain_numbers_have_four_significant_digits() {

@@ -3,6 +3,8 @@
 
 mod sweeping;
 
+use std::collections::BTreeSet;
+
 use sweeping::{Room, SWEEP, files};
 
 /// Goal: neither threads nor parts change a byte. Method: one uninterrupted sweep against others.
@@ -14,27 +16,91 @@ fn jobs_and_parts_change_nothing() {
     assert_eq!(whole.len(), 3 + 18);
     room.sweep("two", &["--jobs", "2"]);
     assert!(room.results("two") == whole, "--jobs 2");
-    for count in 1..=7 {
-        let folders: Vec<String> = (0..count).map(|i| format!("part-{i}-of-{count}")).collect();
-        for (i, folder) in folders.iter().enumerate() {
-            room.sweep(folder, &["--shard", &format!("{i}/{count}")]);
+    room.plan(7);
+    let parts = |count: u32, own: bool| {
+        let name = |i| if own { format!("part-{i}-of-{count}") } else { format!("of-{count}") };
+        let folders: BTreeSet<String> = (0..count).map(name).collect();
+        for i in 0..count {
+            let shard = if count == 7 { i.to_string() } else { format!("{i}/{count}") };
+            room.part(&shard, &name(i));
         }
-        let merged = format!("merged-{count}");
+        let merged = format!("merged-{count}-{own}");
         let mut arguments = vec!["sweep", "merge", "--quiet", "--out", &merged];
         arguments.extend(folders.iter().map(String::as_str));
         let (code, _, stderr) = room.lbsim(&arguments);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{count} parts");
         assert!(room.results(&merged) == whole, "{count} parts");
+    };
+    for count in [1, 2, 7, 20] {
+        parts(count, true);
+        parts(count, false);
     }
 }
 
-/// Parts may write into one folder; the last one to end makes the tables.
+/// Goal: a sweep that is run at once is the same as a plan and its parts, its plan included. Method: both,
+/// byte for byte; and a plan that is run without naming a part.
 #[test]
-fn parts_in_one_folder_join_themselves() {
+fn a_sweep_at_once_is_a_plan_and_its_parts() {
     let room = Room::new(SWEEP);
     room.sweep("whole", &[]);
-    for i in ["2/3", "0/3"] {
-        room.sweep("parts", &["--shard", i]);
+    let (code, stdout, stderr) = room.lbsim(&["sweep", "plan", "sweep.toml", "-o", "plan.json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    for word in ["6 points, 18 runs", "1 part;", "--plan plan.json --shard 0 --out DIR"] {
+        assert!(stdout.contains(word), "{word}: {stdout}");
+    }
+    assert!(room.read("plan.json") == room.read("whole/plan.json"));
+    let arguments = ["sweep", "run", "--plan", "plan.json", "--out", "run", "--quiet"];
+    assert_eq!(room.lbsim(&arguments), (Some(0), String::new(), String::new()));
+    assert!(room.results("run") == room.results("whole"));
+    // The plan may lie where the results go.
+    std::fs::create_dir(room.path("there")).expect("created");
+    std::fs::copy(room.path("plan.json"), room.path("there/plan.json")).expect("copied");
+    let arguments = ["sweep", "run", "--plan", "there/plan.json", "--out", "there", "--quiet"];
+    assert_eq!(room.lbsim(&arguments), (Some(0), String::new(), String::new()));
+    assert!(room.results("there") == room.results("whole"));
+}
+
+/// Goal: a plan can be read by others: every line is JSON, says each run by its id, and those who simulate
+/// nothing know what it takes. Method: read one, and look for its runs among the results.
+#[test]
+fn a_plan_names_every_run() {
+    let room = Room::new(SWEEP);
+    room.plan(4);
+    room.sweep("whole", &[]);
+    let text = room.read("plan.json");
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let head = &lines[0]["plan"];
+    assert_eq!(lines.len(), 1 + 6 + 6);
+    assert_eq!((&head["runs"], &head["shards"]), (&18.into(), &4.into()));
+    assert_eq!(head["inputs"]["sweep"], SWEEP);
+    assert!(head["estimate"]["shard_s"].as_f64() > Some(0.0));
+    let column = |name: &str| {
+        let names = head["subject_columns"].as_array().expect("names");
+        names.iter().position(|found| found == name).expect(name)
+    };
+    let mut runs = BTreeSet::new();
+    let mut costs = Vec::new();
+    for line in &lines[1..7] {
+        let id = line[column("id")].as_str().expect("an id");
+        runs.extend((0..3).map(|replication| format!("{id}-{replication}.json")));
+        costs.push(line[column("cost_ns")].as_u64().expect("a number"));
+        assert!(line[column("memory_bytes")].as_u64() > Some(0));
+    }
+    let name = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let found: BTreeSet<String> = files(&room.path("whole/runs")).iter().map(name).collect();
+    assert_eq!(runs, found);
+    assert!(costs.is_sorted_by(|a, b| a >= b), "{costs:?}");
+}
+
+/// The part comes from the batch system, how many there are from the plan.
+#[test]
+fn parts_in_one_folder() {
+    let room = Room::new(SWEEP);
+    room.sweep("whole", &[]);
+    room.plan(3);
+    for part in ["2", "0"] {
+        room.part(part, "parts");
         assert!(!room.path("parts/runs.csv").exists());
     }
     let (code, stdout, stderr) = room.lbsim(&["sweep", "merge", "parts", "--out", "parts"]);
@@ -44,12 +110,25 @@ fn parts_in_one_folder_join_themselves() {
     assert_eq!(code, Some(3));
     let status: serde_json::Value = serde_json::from_str(&stdout).expect("one object");
     assert_eq!(status["missing_shards"], serde_json::json!([1, 4]));
+    assert_eq!((&status["array"], &status["shards"]), (&"1,4".into(), &6.into()));
     assert_eq!((&status["done"], &status["missing"]), (&12.into(), &6.into()));
-    let mut last =
-        room.command(&["sweep", "sweep.toml", "--out", "parts", "--quiet", "--shard", "auto/3"]);
-    assert!(last.env("SLURM_ARRAY_TASK_ID", "1").status().expect("started").success());
-    assert!(room.results("parts") == room.results("whole"));
+    let auto = ["sweep", "run", "--plan", "plan.json", "--shard", "auto", "--out", "parts"];
+    let (code, _, stderr) = room.lbsim(&auto);
+    assert_eq!((code, stderr.contains("SLURM_ARRAY_TASK_ID")), (Some(2), true), "{stderr}");
+    let task = |index: &str| {
+        let mut last = room.command(&auto);
+        // Slurm counts only the tasks of this submission: of the missing one it says 1.
+        last.env("SLURM_ARRAY_TASK_ID", index).env("SLURM_ARRAY_TASK_COUNT", "1");
+        let output = last.output().expect("started");
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let (code, stderr) = task("3");
+    assert_eq!((code, stderr.contains("the plan has 3")), (Some(2), true), "{stderr}");
+    assert_eq!(task("1"), (Some(0), String::new()));
     assert_eq!(room.lbsim(&["sweep", "status", "parts"]).0, Some(0));
+    let (code, ..) = room.lbsim(&["sweep", "merge", "parts", "--out", "parts", "--quiet"]);
+    assert_eq!(code, Some(0));
+    assert!(room.results("parts") == room.results("whole"));
 }
 
 /// Goal: how many replications a target takes depends on results alone, and so do warm-ups that are
@@ -69,9 +148,11 @@ fn targets_and_warm_ups_depend_on_results_alone() {
     assert!(counts.iter().any(|count| *count > 3) && counts.iter().all(|count| *count <= 20));
     room.sweep("two", &["--jobs", "2"]);
     assert!(room.results("two") == whole, "--jobs 2");
-    for i in ["0/3", "1/3", "2/3"] {
-        room.sweep("parts", &["--shard", i]);
+    room.plan(3);
+    for i in ["0", "1", "2"] {
+        room.part(i, "parts");
     }
+    assert_eq!(room.lbsim(&["sweep", "merge", "parts", "--out", "parts", "--quiet"]).0, Some(0));
     assert!(room.results("parts") == whole, "in parts");
     // A run that gets lost is made again, and no other.
     let lost = &files(&room.path("whole/runs"))[4];
@@ -131,7 +212,7 @@ fn tables_agree_with_each_other() {
         let text = room.read(&format!("out/{name}"));
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header = reader.headers().expect("a header").clone();
-        let unique: std::collections::BTreeSet<&str> = header.iter().collect();
+        let unique: BTreeSet<&str> = header.iter().collect();
         assert_eq!(unique.len(), header.len(), "{name} has a column twice");
         let row = |record: csv::StringRecord| {
             header.iter().zip(&record).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()

@@ -120,7 +120,7 @@ fn a_folder_of_another_sweep_is_left_alone() {
     assert_eq!((code, stderr.contains("holds no sweep")), (Some(2), true), "{stderr}");
     assert_eq!(files(&room.path("mine")).len(), 1);
     let (code, _, stderr) = room.lbsim(&["sweep", "status", "mine"]);
-    assert_eq!((code, stderr.contains("no readable plan.json")), (Some(2), true), "{stderr}");
+    assert_eq!((code, stderr.contains("there is no plan.json")), (Some(2), true), "{stderr}");
     // Other words, the same points: it is the same sweep.
     room.write("sweep.toml", &format!("# a remark\n{SWEEP}"));
     room.sweep("out", &[]);
@@ -224,7 +224,8 @@ fn a_run_too_large_for_the_memory_is_refused_by_name() {
 fn a_disk_that_takes_no_more_is_told_and_nothing_is_lost() {
     let room = Room::new(SWEEP);
     room.sweep("whole", &[]);
-    room.sweep("out", &["--shard", "0/3"]);
+    room.plan(3);
+    room.part("0", "out");
     let before = room.results("out");
     // An ignored signal stays ignored in the program that is started: writing fails instead.
     let script = "trap '' XFSZ; ulimit -f 4; exec \"$0\" sweep sweep.toml --out out --quiet";

@@ -55,7 +55,7 @@ fn joining_the_shorter_of_two_queues_is_as_simulated_apart() {
     let shorter = "{ join_idle_queue = { join = \"shorter_of_two\" } }";
     for (load, expected, within) in [(0.5, 0.00633, 0.15), (0.7, 0.0427, 0.06), (0.9, 0.459, 0.06)]
     {
-        let result = run(shorter, 500, 50, load, 80);
+        let result = run(shorter, 500, 50, load, 50);
         let mean = result.wait_sum_ns as f64 / result.served as f64 / 1e8;
         assert!((mean / expected - 1.0).abs() < within, "load {load}: {mean}, not {expected}");
         let sum = |of: &dyn Fn(&NodeResult) -> u64| result.nodes.iter().map(of).sum::<u64>();
@@ -69,8 +69,8 @@ fn joining_the_shorter_of_two_queues_is_as_simulated_apart() {
 /// Goal: policies that hear from servers use it. Method: at a load of 0.8 random choice makes M/M/1 queues
 /// of 5 services; each of these must stay well below that on the same fleet, and pay for it in messages as
 /// its parameters say: one note a probe, one a completion, none beside answers. Prequal as it comes chooses
-/// by latency among all but the most loaded sixth, which tells little where a server serves one at a time:
-/// by requests in flight alone it is far better.
+/// by latency among all but the most loaded sixth, which tells less where a server serves one at a time:
+/// by requests in flight alone it is better there.
 #[test]
 fn who_hears_from_servers_is_far_better_than_chance() {
     let by_load = "{ prequal = { hot_quantile = 0.0 } }";
@@ -93,6 +93,6 @@ fn who_hears_from_servers_is_far_better_than_chance() {
         assert!((notes / requests - notes_a_request).abs() < 0.01, "{policy}: {notes} notes");
         assert!((probes / requests - probes_a_request).abs() < 0.01, "{policy}: {probes} probes");
     }
-    let bounds = [3.5, 2.5, 2.5, 2.5, 2.5];
+    let bounds = [2.4, 1.9, 2.5, 2.5, 2.5];
     assert!(means.iter().zip(bounds).all(|(mean, bound)| *mean < bound), "{means:?}");
 }

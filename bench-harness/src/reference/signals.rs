@@ -40,6 +40,8 @@ pub struct Signals {
     questions: u32,
     /// Of all completions since the last crash: who was met, how long it took [ns].
     completions: Vec<(u32, f32)>,
+    /// When the newest of them was [ns].
+    completed_ns: Nanos,
     /// From when on how many slots were in use.
     in_use: Vec<(Nanos, u32)>,
 }
@@ -54,6 +56,7 @@ impl Signals {
             open: None,
             questions: 0,
             completions: Vec::new(),
+            completed_ns: 0,
             in_use: Vec::new(),
         }
     }
@@ -74,13 +77,15 @@ impl Signals {
             .sum()
     }
 
-    fn estimate_ns(&self, load: u32) -> f32 {
+    fn estimate_ns(&self, at_ns: Nanos, load: u32, decay_ns: Option<Nanos>) -> f32 {
         let newest_first = self.completions.iter().rev().take(KEPT);
         let mut kept: Vec<_> = newest_first.map(|&(met, ns)| (met.abs_diff(load), ns)).collect();
         kept.sort_by_key(|&(distance, _)| distance);
         kept.truncate(NEAREST);
         kept.sort_by(|(_, a), (_, b)| a.total_cmp(b));
-        kept.get(kept.len() / 2).map_or(0.0, |&(_, ns)| ns)
+        let idle_ns = (at_ns - self.completed_ns) as f64;
+        let left = decay_ns.map_or(1.0, |decay_ns| libm::exp(-idle_ns / decay_ns as f64));
+        kept.get(kept.len() / 2).map_or(0.0, |&(_, ns)| (f64::from(ns) * left) as f32)
     }
 }
 
@@ -124,7 +129,8 @@ impl Reference {
         if server.is_up() && !self.links.cut_to_server(node, id) {
             let load = server.load();
             let (_, waiting) = server.parts(&self.setup);
-            let latency_ns = server.signals.estimate_ns(load);
+            let decay_ns = self.setup.heartbeat.latency_decay_ns;
+            let latency_ns = server.signals.estimate_ns(at_ns, load, decay_ns);
             let kind = NoteKind::Probe;
             self.post_alone(
                 at_ns,
@@ -141,6 +147,7 @@ impl Reference {
         let (_, waiting) = server.parts(&self.setup);
         // Kept for ever: only for those who ask, or the control of the speed figures would be unfair.
         if self.setup.needs.probes {
+            server.signals.completed_ns = at_ns;
             server.signals.completions.push((job.met, (at_ns - job.arrived_ns) as f32));
         }
         let Job { node, attempt, .. } = *job;

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -20,14 +20,16 @@ use sim_core::simulation::{Options, RunError, Simulation};
 use sim_core::workload::TraceSource;
 
 use super::agenda::{Agenda, Job};
+use super::error::StoreError;
 use super::failure;
+use super::identity::RunId;
 use super::needs::Needs;
 use super::pilot::Pilots;
-use super::plan::Plan;
+use super::plan::{Plan, Subject};
 use super::record::{Figures, Record};
 use super::replicate::Values;
-use super::shard::{self, Shard};
-use super::store::{Found, Store, StoreError};
+use super::shard::Shard;
+use super::store::{Found, Store};
 use super::tally::Tally;
 
 /// Opens the recorded arrivals of a scenario, or says why it cannot.
@@ -83,17 +85,17 @@ struct State {
     under_way: usize,
     report: Report,
     error: Option<StoreError>,
-    left: Vec<Left>,
+    /// By number of the subject, for those that have something left.
+    left: BTreeMap<u32, Left>,
 }
 
 /// What is left to do of a subject.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Left {
+    subject: Arc<Subject>,
     /// Runs on the agenda or under way.
     runs: u32,
     failed: bool,
-    /// Whether any of its runs are in this part.
-    is_owned: bool,
     /// What the targets know of replications that are there.
     known: BTreeMap<u32, Values>,
 }
@@ -101,6 +103,8 @@ struct Left {
 /// A result on its way to the disk.
 struct Made {
     job: Job,
+    id: RunId,
+    needs: Needs,
     record: Record,
     host: String,
     requests: u64,
@@ -122,9 +126,12 @@ impl Execution<'_> {
     /// If results cannot be written or read. What was committed before stays.
     pub fn run(&self) -> Result<Report, StoreError> {
         let (state, to_make) = self.look_around()?;
-        let workers = self.jobs.clamp(1, to_make.max(1));
+        if to_make == 0 {
+            return Ok(state.report);
+        }
+        let workers = self.jobs.clamp(1, to_make);
         // Runs are independent, so they come first; only threads left over work inside a run.
-        let threads = (self.jobs / to_make.max(1)).max(1);
+        let threads = (self.jobs / to_make).max(1);
         let (state, wake) = (Mutex::new(state), Condvar::new());
         let (sender, receiver) = sync_channel(WAITING_MAX);
         let receiver = Mutex::new(receiver);
@@ -158,22 +165,25 @@ impl Execution<'_> {
             under_way: 0,
             report: Report::default(),
             error: None,
-            left: vec![Left::default(); plan.subjects.len()],
+            left: BTreeMap::new(),
         };
-        for (rank, subject) in shard::order(plan).into_iter().enumerate() {
-            let owned = |r: &u32| shard.owns(shard::position(plan, rank, *r));
-            let (wanted, _) = plan.replications.wanted(&[]);
-            let replications: Vec<u32> = (0..wanted).filter(owned).collect();
-            state.left[subject as usize].is_owned = !replications.is_empty();
-            self.ask_for(&mut state, subject, &replications)?;
-            self.ask_for_more(&mut state, subject)?;
+        let mut to_make = 0;
+        for found in plan.subjects_of(*shard) {
+            let (number, subject) = found?;
+            let mut left =
+                Left { subject: Arc::new(subject), runs: 0, failed: false, known: BTreeMap::new() };
+            let replications = shard.replications(&plan.replications, number);
+            self.ask_for(&mut state, number, &mut left, replications)?;
+            self.ask_for_more(&mut state, number, &mut left)?;
+            let points = u64::from(left.subject.points);
+            tally.points.fetch_add(points, Relaxed);
+            if left.runs == 0 {
+                tally.points_finished.fetch_add(points, Relaxed);
+            } else {
+                to_make += left.runs as usize;
+                state.left.insert(number, left);
+            }
         }
-        for subject in plan.points.iter().map(|point| point.subject as usize) {
-            let Left { runs, is_owned, .. } = state.left[subject];
-            tally.points.fetch_add(u64::from(is_owned), Relaxed);
-            tally.points_finished.fetch_add(u64::from(is_owned && runs == 0), Relaxed);
-        }
-        let to_make = state.left.iter().map(|left| left.runs as usize).sum();
         Ok((state, to_make))
     }
 
@@ -181,22 +191,22 @@ impl Execution<'_> {
     fn ask_for(
         &self,
         state: &mut State,
-        subject: u32,
-        replications: &[u32],
+        number: u32,
+        left: &mut Left,
+        replications: impl Iterator<Item = u32>,
     ) -> Result<(), StoreError> {
         let Self { plan, store, tally, .. } = self;
-        let needs = plan.subjects[subject as usize].needs;
-        for &replication in replications {
+        let needs = left.subject.needs;
+        for replication in replications {
             state.report.runs += 1;
             tally.runs.fetch_add(1, Relaxed);
-            let id = plan.run(subject, replication);
+            let id = left.subject.run(replication);
             match store.read(id)? {
                 Found::Whole(record) if record.outcome.is_ok() => {
                     state.report.reused += 1;
                     tally.reused.fetch_add(1, Relaxed);
                     tally.finished.fetch_add(1, Relaxed);
-                    let values = plan.replications.values(&record);
-                    state.left[subject as usize].known.insert(replication, values);
+                    left.known.insert(replication, plan.replications.values(&record));
                     continue;
                 }
                 Found::Damaged => state.report.damaged.push(store.path(id).display().to_string()),
@@ -204,33 +214,34 @@ impl Execution<'_> {
                 Found::Nothing | Found::Whole(_) => {}
             }
             tally.cost.fetch_add(needs.cost, Relaxed);
-            state.left[subject as usize].runs += 1;
+            left.runs += 1;
             // A run that is too large is refused when its turn comes; refusing takes no memory.
             let bytes = if needs.bytes > self.budget_bytes { 0 } else { needs.bytes };
-            state.agenda.add(Job { subject, replication }, Needs { bytes, ..needs });
+            state.agenda.add(Job { subject: number, replication }, Needs { bytes, ..needs });
         }
         Ok(())
     }
 
     /// With a target: once the replications asked for are there, asks for more if they are not enough.
-    fn ask_for_more(&self, state: &mut State, subject: u32) -> Result<(), StoreError> {
+    fn ask_for_more(
+        &self,
+        state: &mut State,
+        number: u32,
+        left: &mut Left,
+    ) -> Result<(), StoreError> {
         let replications = &self.plan.replications;
         if replications.targets.is_empty() {
             return Ok(());
         }
-        loop {
-            let left = &state.left[subject as usize];
-            if left.runs > 0 || !left.is_owned {
-                return Ok(());
-            }
+        while left.runs == 0 {
             let known: Vec<Values> = left.known.values().cloned().collect();
             let (wanted, is_all) = replications.wanted(&known);
             if is_all {
-                return Ok(());
+                break;
             }
-            let more: Vec<u32> = (known.len() as u32..wanted).collect();
-            self.ask_for(state, subject, &more)?;
+            self.ask_for(state, number, left, known.len() as u32..wanted)?;
         }
+        Ok(())
     }
 
     fn work(
@@ -244,15 +255,21 @@ impl Execution<'_> {
         let pool = (threads > 1)
             .then(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok())
             .flatten();
-        while let Some((job, bytes)) = self.next(state, wake) {
+        while let Some((job, subject, bytes)) = self.next(state, wake) {
             self.tally.running.fetch_add(1, Relaxed);
-            let one = || self.make(lane, threads, job);
+            let one = || self.make(lane, threads, job, &subject);
             let made = match &pool {
                 Some(pool) => pool.install(one),
                 None => one(),
             };
             self.tally.running.fetch_sub(1, Relaxed);
-            lock(state).agenda.release(bytes);
+            let mut now = lock(state);
+            now.agenda.release(bytes);
+            let made = made.unwrap_or_else(|error| {
+                now.error = Some(now.error.take().unwrap_or(error));
+                None
+            });
+            drop(now);
             wake.notify_all();
             // Without a result the sweep was stopped; the run stays under way, so it counts as not done.
             if let Some(made) = made
@@ -264,15 +281,16 @@ impl Execution<'_> {
     }
 
     /// The next run, as soon as there is one and memory for it; `None` at the end.
-    fn next(&self, state: &Mutex<State>, wake: &Condvar) -> Option<(Job, u64)> {
+    fn next(&self, state: &Mutex<State>, wake: &Condvar) -> Option<(Job, Arc<Subject>, u64)> {
         let mut state = lock(state);
         loop {
             if self.stop.load(Relaxed) || state.error.is_some() {
                 return None;
             }
-            if let Some(taken) = state.agenda.take() {
+            if let Some((job, bytes)) = state.agenda.take() {
                 state.under_way += 1;
-                return Some(taken);
+                let left = state.left.get(&job.subject).expect("what is on the agenda is left");
+                return Some((job, Arc::clone(&left.subject), bytes));
             }
             if state.agenda.is_empty() && state.under_way == 0 {
                 return None;
@@ -284,23 +302,30 @@ impl Execution<'_> {
     }
 
     /// Makes one run; `None` if it was stopped.
-    fn make(&self, lane: usize, threads: usize, job: Job) -> Option<Made> {
-        let needs = self.plan.subjects[job.subject as usize].needs;
+    fn make(
+        &self,
+        lane: usize,
+        threads: usize,
+        job: Job,
+        subject: &Subject,
+    ) -> Result<Option<Made>, StoreError> {
+        let needs = subject.needs;
         let started = Instant::now();
+        let planned = self.plan.scenario(subject)?;
         let simulated = failure::caught(|| {
             if needs.bytes > self.budget_bytes {
                 return Err(too_large(needs.bytes, self.budget_bytes));
             }
             let (scenario, too_short) =
-                self.pilots.settle(self.plan, self.store, self.traces, job.subject)?;
-            let result = self.simulate(lane, threads, job, &scenario)?;
+                self.pilots.settle(self.plan, self.store, self.traces, subject, planned)?;
+            let result = self.simulate(lane, threads, (job.replication, needs), &scenario)?;
             let figures = |result: &RunResult| Figures::of(&scenario, too_short, result);
             Ok(result.map(|result| (figures(&result), result.total.arrived)))
         });
         self.tally.reached(lane, needs, 0.0);
         let (outcome, requests) = match simulated {
             Ok(Some((figures, requests))) => (Ok(figures), requests),
-            Ok(None) => return None,
+            Ok(None) => return Ok(None),
             Err(error) => (Err(error), 0),
         };
         let wall = started.elapsed();
@@ -312,25 +337,24 @@ impl Execution<'_> {
         };
         let host = serde_json::to_string(&host).unwrap_or_default() + "\n";
         let record = Record { replication: job.replication, outcome };
-        Some(Made { job, record, host, requests })
+        let id = subject.run(job.replication);
+        Ok(Some(Made { job, id, needs, record, host, requests }))
     }
 
     fn simulate(
         &self,
         lane: usize,
         threads: usize,
-        job: Job,
+        (replication, needs): (u32, Needs),
         scenario: &Scenario,
     ) -> Result<Option<RunResult>, String> {
-        let needs = self.plan.subjects[job.subject as usize].needs;
         let text = |error: RunError| error.to_string();
         let trace = match &scenario.workload.arrivals {
             Arrivals::Trace(config) => Some((self.traces)(config)?),
             _ => None,
         };
         let options = Options { threads, trace, ..Options::default() };
-        let mut simulation =
-            Simulation::new(scenario, 0, job.replication, options).map_err(text)?;
+        let mut simulation = Simulation::new(scenario, 0, replication, options).map_err(text)?;
         let duration_ns = scenario.duration_ns.max(1) as f64;
         while simulation.advance().map_err(text)? {
             if self.stop.load(Relaxed) {
@@ -346,7 +370,7 @@ impl Execution<'_> {
         loop {
             // The lock is held while waiting: whoever has it is the one who waits.
             let Ok(made) = lock(results).recv() else { return };
-            let id = self.plan.run(made.job.subject, made.job.replication);
+            let id = made.id;
             let committed = self
                 .store
                 .write(id, &made.record.to_bytes(id))
@@ -369,11 +393,11 @@ impl Execution<'_> {
     /// A run is committed.
     fn note(&self, state: &mut State, made: Made) -> Result<(), StoreError> {
         let Self { plan, tally, .. } = self;
-        let Made { job, record, requests, .. } = made;
+        let Made { job, needs, record, requests, .. } = made;
         tally.finished.fetch_add(1, Relaxed);
         tally.requests.fetch_add(requests, Relaxed);
-        tally.cost_done.fetch_add(plan.subjects[job.subject as usize].needs.cost, Relaxed);
-        let left = &mut state.left[job.subject as usize];
+        tally.cost_done.fetch_add(needs.cost, Relaxed);
+        let mut left = state.left.remove(&job.subject).expect("a run of it was under way");
         left.runs -= 1;
         left.known.insert(job.replication, plan.replications.values(&record));
         if let Err(error) = record.outcome {
@@ -381,13 +405,13 @@ impl Execution<'_> {
             tally.failed.fetch_add(1, Relaxed);
             state.report.failures.push((job, error));
         }
-        self.ask_for_more(state, job.subject)?;
-        let Left { runs, failed, .. } = state.left[job.subject as usize];
-        if runs == 0 {
-            let of_subject = plan.points.iter().filter(|point| point.subject == job.subject);
-            let points = of_subject.count() as u64;
+        self.ask_for_more(state, job.subject, &mut left)?;
+        if left.runs > 0 {
+            state.left.insert(job.subject, left);
+        } else {
+            let points = u64::from(left.subject.points);
             tally.points_finished.fetch_add(points, Relaxed);
-            tally.points_failed.fetch_add(if failed { points } else { 0 }, Relaxed);
+            tally.points_failed.fetch_add(if left.failed { points } else { 0 }, Relaxed);
         }
         Ok(())
     }

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 use sim_core::config::{Arrivals, PolicyConfig, RandomConfig, Scenario};
 
 /// Raised when the files of runs hold something else than before.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The engine: results of another one are not mixed with these.
 pub const ENGINE: &str = concat!("lbsim ", env!("CARGO_PKG_VERSION"));
@@ -35,6 +36,44 @@ impl fmt::Display for Id {
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+impl FromStr for Id {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if text.len() != 32 || !text.chars().all(is_digit) {
+            return Err(());
+        }
+        let mut id = [0; 16];
+        for (byte, start) in id.iter_mut().zip((0..32).step_by(2)) {
+            *byte = u8::from_str_radix(&text[start..start + 2], 16).map_err(|_| ())?;
+        }
+        Ok(Self(id))
+    }
+}
+
+impl Id {
+    /// Its first byte: ids that are digests have each of them about equally often.
+    pub const fn first_byte(self) -> u8 {
+        self.0[0]
+    }
+}
+
+/// One replication of a subject: its id, a dash, and the number of the replication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunId {
+    /// Of which subject.
+    pub subject: Id,
+    /// Which replication.
+    pub replication: u32,
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.subject, self.replication)
     }
 }
 
@@ -116,13 +155,6 @@ pub fn compared(subject: Id, others: &BTreeSet<Id>) -> Id {
     digest.finish()
 }
 
-/// One replication of a subject.
-pub fn run(subject: Id, replication: u32) -> Id {
-    let mut digest = Digest::default();
-    digest.part(&subject.0).part(&replication.to_le_bytes());
-    digest.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use sim_core::law::ServiceLaw;
@@ -134,6 +166,14 @@ mod tests {
     fn ids_are_known_digests() {
         // `printf abc | sha256sum`
         assert_eq!(digest(b"abc").to_string(), "ba7816bf8f01cfea414140de5dae2223");
+    }
+
+    #[test]
+    fn only_32_small_digits_are_an_id() {
+        for bad in ["", "ba7816bf8f01cfea414140de5dae222", "BA7816BF8F01CFEA414140DE5DAE2223", "é"]
+        {
+            assert_eq!(bad.parse::<Id>(), Err(()), "{bad}");
+        }
     }
 
     #[test]
@@ -165,6 +205,7 @@ mod tests {
         touched.servers[0].service = law;
         assert_ne!(subject(&touched, None), id);
         assert_ne!(subject(&scenario, Some("00")), id);
-        assert_ne!(run(id, 0), run(id, 1));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(RunId { subject: id, replication: 3 }.to_string(), format!("{id}-3"));
     }
 }

@@ -1,17 +1,21 @@
 //! The end of a sweep: what is missing, and, if nothing is, the tables.
+//!
+//! All of it goes through the plan once, row by row: however many runs there are, the results of two
+//! points at most are in memory.
 
-use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::{COMMIT, ENGINE, Id};
-use super::plan::{Plan, Point};
+use super::error::{StoreError, failed};
+use super::identity::{COMMIT, ENGINE, RunId};
+use super::plan::{Plan, Point, Subject};
 use super::record::Record;
-use super::replicate::{Replications, Values};
-use super::shard;
-use super::store::{Found, HOSTS, PLAN, RUNS, Store, StoreError};
-use super::tables::{self, PointSummary};
+use super::replicate::Values;
+use super::shard::Shard;
+use super::store::{Found, HOSTS, PLAN, RUNS, Store};
+use super::tables::{Entry, PairedTable, PointSummary, PointsTable, RunsTable, summarise};
 
 /// Name of the file that says what made the folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -19,88 +23,49 @@ pub const MANIFEST: &str = "manifest.json";
 /// Why the tables could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
-    /// Runs are missing.
-    #[error("{missing} of {runs} runs are missing")]
-    Incomplete {
-        /// How many there should be.
-        runs: usize,
-        /// How many are not there.
-        missing: usize,
-    },
+    /// A result was there a moment ago.
+    #[error("`{}` has gone or was damaged while tables were written: run the same command again", .0.display())]
+    Gone(PathBuf),
     /// The folder could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What is in a folder, compared with what should be.
+impl JoinError {
+    /// Whether trying again later may help without changing the command.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Gone(_) => true,
+            Self::Store(error) => error.is_temporary(),
+        }
+    }
+}
+
+/// What is in folders, compared with what should be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Inventory {
     /// Runs of the sweep.
-    pub runs: usize,
+    pub runs: u64,
     /// Of those, finished.
-    pub done: usize,
+    pub done: u64,
     /// Of those, failed.
-    pub failed: usize,
+    pub failed: u64,
     /// Of those, not there.
-    pub missing: usize,
+    pub missing: u64,
     /// Of those, there and damaged: they will be made again.
-    pub damaged: usize,
+    pub damaged: u64,
+    /// Files that are none of this sweep and build.
+    pub foreign: u64,
     /// Of a split into so many parts, those with missing or damaged runs.
     pub missing_shards: Vec<u32>,
 }
 
-/// What the folders together have of a run: the best of it.
-fn best(stores: &[Store], id: Id) -> Result<Found, StoreError> {
-    let mut best = Found::Nothing;
-    for store in stores {
-        match store.read(id)? {
-            Found::Whole(record) if record.outcome.is_ok() => return Ok(Found::Whole(record)),
-            Found::Whole(record) => best = Found::Whole(record),
-            Found::Damaged if best == Found::Nothing => best = Found::Damaged,
-            Found::Damaged | Found::Nothing => {}
-        }
-    }
-    Ok(best)
-}
-
-/// Looks for every run of the sweep in these folders; `count` is the number of parts that it is split
-/// into.
-///
-/// # Errors
-/// If a file is there and cannot be read.
-pub fn take_stock(plan: &Plan, stores: &[Store], count: u32) -> Result<Inventory, StoreError> {
-    let mut found = Inventory::default();
-    let mut open = vec![false; count as usize];
-    for (rank, subject) in shard::order(plan).into_iter().enumerate() {
-        let mut known: Vec<Values> = Vec::new();
-        let mut next = 0;
-        // With a target, what is there says how many there must be.
-        loop {
-            let (wanted, is_all) = plan.replications.wanted(&known);
-            if is_all || known.len() < next as usize {
-                break;
-            }
-            for replication in next..wanted {
-                let best = best(stores, plan.run(subject, replication))?;
-                found.count(&best);
-                if let Found::Whole(record) = best {
-                    // Only what is there without a gap tells whether it is enough.
-                    if known.len() == replication as usize {
-                        known.push(plan.replications.values(&record));
-                    }
-                } else {
-                    let position = shard::position(plan, rank, replication);
-                    open[position % count as usize] = true;
-                }
-            }
-            next = wanted;
-        }
-    }
-    found.missing_shards = (0..count).filter(|index| open[*index as usize]).collect();
-    Ok(found)
-}
-
 impl Inventory {
+    /// Runs that have yet to be made.
+    pub const fn to_make(&self) -> u64 {
+        self.missing + self.damaged
+    }
+
     fn count(&mut self, found: &Found) {
         self.runs += 1;
         match found {
@@ -112,11 +77,95 @@ impl Inventory {
     }
 }
 
-/// The results of a point, in the order of replications.
+/// What the folders together have of a run: the best of it; and how many of them have a file of it. With
+/// `compare`, results of finished runs must be the same in all of them.
+fn look(stores: &[Store], id: RunId, compare: bool) -> Result<(Found, u64), StoreError> {
+    let (mut best, mut files) = (Found::Nothing, 0);
+    let mut first: Option<(&Store, Vec<u8>)> = None;
+    for store in stores {
+        let Some(bytes) = store.bytes(id)? else { continue };
+        files += 1;
+        match Record::from_bytes(id, &bytes) {
+            None if best == Found::Nothing => best = Found::Damaged,
+            None => {}
+            // A run that failed may have failed for want of memory: that says nothing about it.
+            Some(record) if record.outcome.is_err() && first.is_none() => {
+                best = Found::Whole(record);
+            }
+            Some(record) if record.outcome.is_err() => {}
+            Some(record) => match &first {
+                Some((other, known)) if compare && *known != bytes => {
+                    let (first, second) = (other.path(id), store.path(id));
+                    return Err(StoreError::Contradiction { first, second });
+                }
+                Some(_) => {}
+                None => {
+                    best = Found::Whole(record);
+                    first = Some((store, bytes));
+                }
+            },
+        }
+    }
+    Ok((best, files))
+}
+
+/// Looks for every run of the sweep in these folders; `count` is the number of parts that it is split
+/// into. With `compare`, runs that several folders have finished must be the same in all of them.
 ///
 /// # Errors
-/// If one is missing or cannot be read.
-pub fn results(plan: &Plan, store: &Store, point: &Point) -> io::Result<Vec<Record>> {
+/// If a file is there and cannot be read, or two contradict each other.
+pub fn take_stock(
+    plan: &Plan,
+    stores: &[Store],
+    count: u32,
+    compare: bool,
+) -> Result<Inventory, StoreError> {
+    let mut found = Inventory::default();
+    let mut open = vec![false; count as usize];
+    // Files that are written meanwhile are counted as ours only, not as somebody else's.
+    let mut all_files = 0;
+    for store in stores {
+        all_files += store.count()?;
+    }
+    let mut our_files = 0;
+    for row in plan.subjects_of(Shard::WHOLE) {
+        let (number, subject) = row?;
+        let mut known: Vec<Values> = Vec::new();
+        let mut next = 0;
+        // With a target, what is there says how many there must be.
+        loop {
+            let (wanted, is_all) = plan.replications.wanted(&known);
+            if is_all || known.len() < next as usize {
+                break;
+            }
+            for replication in next..wanted {
+                let (best, files) = look(stores, subject.run(replication), compare)?;
+                our_files += files;
+                found.count(&best);
+                if let Found::Whole(record) = best {
+                    // Only what is there without a gap tells whether it is enough.
+                    if known.len() == replication as usize {
+                        known.push(plan.replications.values(&record));
+                    }
+                } else {
+                    let part = Shard::of(&plan.replications, number, replication, count);
+                    open[part as usize] = true;
+                }
+            }
+            next = wanted;
+        }
+        for replication in next..plan.replications.most() {
+            let has = |store: &&Store| store.has(subject.run(replication));
+            our_files += stores.iter().filter(has).count() as u64;
+        }
+    }
+    found.foreign = all_files.saturating_sub(our_files);
+    found.missing_shards = (0..count).filter(|index| open[*index as usize]).collect();
+    Ok(found)
+}
+
+/// The results of a subject, in the order of replications.
+fn results(plan: &Plan, store: &Store, subject: &Subject) -> Result<Vec<Record>, JoinError> {
     let (mut records, mut known) = (Vec::new(), Vec::new());
     loop {
         let (wanted, is_all) = plan.replications.wanted(&known);
@@ -124,12 +173,13 @@ pub fn results(plan: &Plan, store: &Store, point: &Point) -> io::Result<Vec<Reco
             return Ok(records);
         }
         for replication in known.len() as u32..wanted {
-            match store.read(plan.run(point.subject, replication)).map_err(io::Error::other)? {
+            let id = subject.run(replication);
+            match store.read(id)? {
                 Found::Whole(record) => {
                     known.push(plan.replications.values(&record));
                     records.push(record);
                 }
-                _ => return Err(io::Error::other("a run has gone while its table was written")),
+                _ => return Err(JoinError::Gone(store.path(id))),
             }
         }
     }
@@ -144,10 +194,10 @@ struct Manifest<'a> {
     engine: &'static str,
     commit: &'static str,
     name: &'a str,
-    plan_id: String,
-    points: usize,
-    runs: usize,
-    failed: usize,
+    plan_id: &'a str,
+    points: u64,
+    runs: u64,
+    failed: u64,
     replications: u32,
     replications_max: u32,
     targets: Vec<String>,
@@ -171,157 +221,141 @@ struct Host {
     requests: u64,
 }
 
-/// Writes the tables of a finished sweep. `told` hears of each point, in order.
+/// Writes the tables of a sweep of which everything is there, as `stock` says. `told` hears of each
+/// point, in order.
 ///
 /// # Errors
-/// If runs are missing, or the system refuses; then no table is half-written.
+/// If a run has gone, or the system refuses; then no table is half-written.
 pub fn write_tables(
     plan: &Plan,
     store: &Store,
-    told: &mut dyn FnMut(usize, &PointSummary),
-) -> Result<Inventory, JoinError> {
-    let stock = take_stock(plan, std::slice::from_ref(store), 1)?;
-    if stock.missing + stock.damaged > 0 {
-        let missing = stock.missing + stock.damaged;
-        return Err(JoinError::Incomplete { runs: stock.runs, missing });
+    stock: &Inventory,
+    told: &mut dyn FnMut(u32, &Point, &PointSummary),
+) -> Result<(), JoinError> {
+    let (mut runs_file, mut points_file) = (store.begin("runs.csv")?, store.begin("points.csv")?);
+    let has_baseline = plan.file().baseline.is_some();
+    let mut paired_file = if has_baseline { Some(store.begin("paired.csv")?) } else { None };
+    let refused = |error: io::Error| failed("write", &store.folder().join("*.csv"))(error);
+    let mut runs = RunsTable::new(plan, BufWriter::new(runs_file.file())).map_err(refused)?;
+    let mut points = PointsTable::new(plan, BufWriter::new(points_file.file())).map_err(refused)?;
+    let paired =
+        paired_file.as_mut().map(|file| PairedTable::new(plan, BufWriter::new(file.file())));
+    let mut paired = paired.transpose().map_err(refused)?;
+    let mut newest: Option<(u32, Vec<Record>)> = None;
+    for (number, point) in (0..).zip(plan.points()) {
+        let point = point?;
+        let subject = plan.subject(point.subject)?;
+        let records = results(plan, store, &subject)?;
+        let entry = Entry { number, point: &point, subject: &subject, records: &records };
+        runs.add(entry).map_err(refused)?;
+        let summary = summarise(&records);
+        points.add(entry, &summary).map_err(refused)?;
+        told(number, &point, &summary);
+        let baseline = point.baseline.filter(|baseline| *baseline != number);
+        if let (Some(paired), Some(baseline)) = (&mut paired, baseline) {
+            if newest.as_ref().is_none_or(|(known, _)| *known != baseline) {
+                let subject = plan.subject(plan.point(baseline)?.subject)?;
+                newest = Some((baseline, results(plan, store, &subject)?));
+            }
+            let other = newest.as_ref().map_or(&[][..], |(_, records)| records);
+            paired.add(entry, baseline, other).map_err(refused)?;
+        }
+        if point.baseline == Some(number) {
+            newest = Some((number, records));
+        }
     }
-    let mut results = |point: &Point| results(plan, store, point);
-    let mut files = vec![PLAN, "runs.csv", "points.csv", MANIFEST, RUNS, HOSTS];
-    store.write_file("runs.csv", |file| {
-        tables::write_runs(plan, &mut results, BufWriter::new(file))
-    })?;
-    store.write_file("points.csv", |file| {
-        tables::write_points(plan, &mut results, told, BufWriter::new(file))
-    })?;
-    if plan.file.baseline.is_some() {
-        files.push("paired.csv");
-        store.write_file("paired.csv", |file| {
-            tables::write_paired(plan, &mut results, BufWriter::new(file))
-        })?;
+    runs.finish().map_err(refused)?;
+    points.finish().map_err(refused)?;
+    paired.map_or(Ok(()), PairedTable::finish).map_err(refused)?;
+    let manifest = manifest(plan, store, stock)?;
+    let mut manifest_file = store.begin(MANIFEST)?;
+    let mut writer = BufWriter::new(manifest_file.file());
+    serde_json::to_writer_pretty(&mut writer, &manifest)
+        .map_err(io::Error::from)
+        .and_then(|()| writeln!(writer))
+        .and_then(|()| writer.flush())
+        .map_err(failed("write", &store.folder().join(MANIFEST)))?;
+    drop(writer);
+    for file in [Some(runs_file), Some(points_file), paired_file, Some(manifest_file)] {
+        file.map_or(Ok(()), super::store::Unfinished::finish)?;
     }
-    let manifest = manifest(plan, store, &stock, files);
-    store.write_file(MANIFEST, |file| {
-        let mut writer = BufWriter::new(file);
-        serde_json::to_writer_pretty(&mut writer, &manifest)?;
-        writeln!(writer)?;
-        writer.flush()
-    })?;
     store.sync()?;
-    Ok(stock)
+    Ok(())
 }
 
 fn manifest<'a>(
     plan: &'a Plan,
     store: &Store,
     stock: &Inventory,
-    files: Vec<&'static str>,
-) -> Manifest<'a> {
+) -> Result<Manifest<'a>, StoreError> {
     let (mut wall_s, mut requests) = (0.0, 0);
-    for (subject, replication) in shard::all_runs(plan) {
-        let host = store.host(plan.run(subject, replication));
-        if let Some(host) = host.and_then(|bytes| serde_json::from_slice::<Host>(&bytes).ok()) {
-            wall_s += host.wall_s;
-            requests += host.requests;
+    let mut seeds: Option<(u64, bool)> = None;
+    for row in plan.subjects_of(Shard::WHOLE) {
+        let (_, subject) = row?;
+        let (first, is_same) = seeds.unwrap_or((subject.seed, true));
+        seeds = Some((first, is_same && first == subject.seed));
+        for replication in 0..plan.replications.most() {
+            let host = store.host(subject.run(replication));
+            if let Some(host) = host.and_then(|bytes| serde_json::from_slice::<Host>(&bytes).ok()) {
+                wall_s += host.wall_s;
+                requests += host.requests;
+            }
         }
     }
-    let Replications { least, targets, .. } = &plan.replications;
-    let first = plan.subjects.first().map(|subject| subject.seed);
-    Manifest {
+    let mut files = vec![PLAN, "runs.csv", "points.csv", MANIFEST, RUNS, HOSTS];
+    files.extend(plan.file().baseline.as_ref().map(|_| "paired.csv"));
+    let head = &plan.head;
+    let targets = &plan.replications.targets;
+    Ok(Manifest {
         tool: "lbsim",
         kind: "sweep",
         version: env!("CARGO_PKG_VERSION"),
         engine: ENGINE,
         commit: COMMIT,
-        name: &plan.file.name,
-        plan_id: plan.id.to_string(),
-        points: plan.points.len(),
+        name: &head.name,
+        plan_id: &head.plan_id,
+        points: head.points,
         runs: stock.runs,
         failed: stock.failed,
-        replications: *least,
-        replications_max: plan.replications.most(),
+        replications: head.replications,
+        replications_max: head.replications_max,
         targets: targets.iter().map(|t| format!("{} = {}", t.metric, t.half_width)).collect(),
-        axes: plan.grid.keys().collect(),
-        policies: plan.labels().iter().map(String::as_str).collect(),
-        seed: first.filter(|seed| plan.subjects.iter().all(|subject| subject.seed == *seed)),
-        sweep: &plan.inputs.sweep,
-        scenario: &plan.inputs.base,
-        overrides: &plan.inputs.overrides,
+        axes: plan.grid().keys().collect(),
+        policies: head.labels.iter().map(String::as_str).collect(),
+        seed: seeds.filter(|(_, is_same)| *is_same).map(|(seed, _)| seed),
+        sweep: &plan.inputs().sweep,
+        scenario: &plan.inputs().base,
+        overrides: &plan.inputs().overrides,
         host_cores: std::thread::available_parallelism().ok().map(Into::into),
         run_wall_s: wall_s,
         requests,
         engine_ns_per_request: (requests > 0).then(|| wall_s * 1e9 / requests as f64),
         files,
-    }
+    })
 }
 
-/// Makes sure that runs which several folders have are the same in all of them.
+/// Gives `to` every run of the sweep that any of `from` has and `to` has not, or only a failed one.
 ///
 /// # Errors
-/// If the bytes of two finished ones differ, or one cannot be read.
-pub fn compare(plan: &Plan, stores: &[Store]) -> Result<(), StoreError> {
-    for (subject, replication) in shard::all_runs(plan) {
-        let id = plan.run(subject, replication);
-        let mut first: Option<(&Store, Vec<u8>)> = None;
-        for store in stores {
-            let Some(bytes) = store.bytes(id)? else { continue };
-            // A run that failed may have failed for want of memory: that says nothing about it.
-            if Record::from_bytes(id, &bytes).is_none_or(|record| record.outcome.is_err()) {
-                continue;
-            }
-            match &first {
-                Some((other, known)) if *known != bytes => {
-                    let (first, second) = (other.path(id), store.path(id));
-                    return Err(StoreError::Contradiction { first, second });
+/// If the system refuses.
+pub fn bring_over(plan: &Plan, from: &[Store], to: &Store) -> Result<(), StoreError> {
+    for row in plan.subjects_of(Shard::WHOLE) {
+        let (_, subject) = row?;
+        for replication in 0..plan.replications.most() {
+            let id = subject.run(replication);
+            let mut held = to.read(id)?;
+            for store in from {
+                if matches!(&held, Found::Whole(record) if record.outcome.is_ok()) {
+                    break;
                 }
-                Some(_) => {}
-                None => first = Some((store, bytes)),
+                let Some(bytes) = store.bytes(id)? else { continue };
+                let Some(new) = Record::from_bytes(id, &bytes) else { continue };
+                if new.outcome.is_ok() || !matches!(held, Found::Whole(_)) {
+                    to.take_over(id, store, &bytes)?;
+                    held = Found::Whole(new);
+                }
             }
         }
     }
     Ok(())
-}
-
-/// Copies every run of the sweep that `from` has and `to` has not, or only a failed one.
-///
-/// # Errors
-/// If both have finished a run and their bytes differ, or the system refuses.
-pub fn bring_over(plan: &Plan, from: &Store, to: &Store) -> Result<(), StoreError> {
-    compare(plan, &[to.clone(), from.clone()])?;
-    for (subject, replication) in shard::all_runs(plan) {
-        let id = plan.run(subject, replication);
-        let Some(bytes) = from.bytes(id)? else { continue };
-        let Some(new) = Record::from_bytes(id, &bytes) else { continue };
-        let better = match to.read(id)? {
-            Found::Whole(old) => old.outcome.is_err() && new.outcome.is_ok(),
-            Found::Nothing | Found::Damaged => true,
-        };
-        if better {
-            to.write(id, &bytes)?;
-            if let Some(host) = from.host(id) {
-                to.write_host(id, &host)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Runs in a folder that are none of this sweep.
-///
-/// # Errors
-/// If the folder cannot be read.
-pub fn foreign(plan: &Plan, store: &Store) -> Result<usize, StoreError> {
-    let runs = shard::all_runs(plan);
-    let ours: BTreeSet<String> = runs.map(|(s, r)| format!("{}.json", plan.run(s, r))).collect();
-    let names = store.names()?;
-    Ok(names.iter().filter(|name| !name.starts_with('.') && !ours.contains(*name)).count())
-}
-
-impl JoinError {
-    /// Whether trying again later may help without changing the command.
-    pub fn is_temporary(&self) -> bool {
-        match self {
-            Self::Incomplete { .. } => false,
-            Self::Store(error) => error.is_temporary(),
-        }
-    }
 }

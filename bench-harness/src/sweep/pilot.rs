@@ -3,21 +3,22 @@
 //! Subjects that differ in the policy alone are measured in the same window, so a run needs the pilots
 //! of all of them. A pilot is kept beside the runs; one that is lost is made again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sim_core::config::{Arrivals, Scenario};
 use sim_core::simulation::RunError;
 
+use super::error::StoreError;
 use super::execute::OpenTrace;
-use super::identity::Id;
-use super::plan::Plan;
+use super::identity::{self, Id};
+use super::plan::{Plan, Subject};
 use super::store::Store;
 use crate::warmup::{self, WarmUp};
 
-/// A pilot that is made once, whoever asks first.
-type Pilot = Arc<OnceLock<Result<WarmUp, String>>>;
+/// A pilot that is made once, whoever asks first, and the id that its subject has by itself.
+type Pilot = Arc<OnceLock<Result<(WarmUp, Id), String>>>;
 
 /// Pilots made and being made.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ struct Form {
 }
 
 impl Pilots {
-    /// The scenario of a subject, ready to be run, and whether its warm-up may be too short.
+    /// The scenario of a subject, as [`Plan::scenario`] gives it, ready to be run, and whether its warm-up may be too short.
     ///
     /// # Errors
     /// If a pilot cannot be run.
@@ -43,13 +44,18 @@ impl Pilots {
         plan: &Plan,
         store: &Store,
         traces: &OpenTrace<'_>,
-        subject: u32,
+        subject: &Subject,
+        (scenario, own): (Scenario, Id),
     ) -> Result<(Scenario, bool), String> {
-        let scenario = plan.scenario(subject);
         let mut found: Option<WarmUp> = None;
-        for other in &plan.subjects[subject as usize].compared {
-            let pilot = self.pilot(plan, store, traces, *other)?;
+        let mut all = BTreeSet::new();
+        for other in &subject.compared {
+            let (pilot, id) = self.pilot(plan, store, traces, *other)?;
+            all.insert(id);
             found = Some(found.map_or(pilot, |found| found.max(pilot)));
+        }
+        if found.is_some() && identity::compared(own, &all) != subject.id {
+            return Err("this build makes another scenario of the plan than was planned".to_owned());
         }
         Ok(match found {
             Some(warmup) => (warmup.applied_to(&scenario), warmup.too_short),
@@ -63,7 +69,7 @@ impl Pilots {
         store: &Store,
         traces: &OpenTrace<'_>,
         subject: u32,
-    ) -> Result<WarmUp, String> {
+    ) -> Result<(WarmUp, Id), String> {
         let pilot = {
             let mut pilots = self.by_subject.lock().unwrap_or_else(PoisonError::into_inner);
             Pilot::clone(pilots.entry(subject).or_default())
@@ -73,20 +79,28 @@ impl Pilots {
     }
 }
 
-fn fly(plan: &Plan, store: &Store, traces: &OpenTrace<'_>, subject: u32) -> Result<WarmUp, String> {
-    let id = plan.subjects[subject as usize].id;
+fn fly(
+    plan: &Plan,
+    store: &Store,
+    traces: &OpenTrace<'_>,
+    subject: u32,
+) -> Result<(WarmUp, Id), String> {
+    let text = |error: StoreError| error.to_string();
+    let subject = plan.subject(subject).map_err(text)?;
+    let (scenario, own) = plan.scenario(&subject).map_err(text)?;
+    let id = subject.id;
     if let Some(known) = store.pilot(id).and_then(|bytes| from_bytes(id, &bytes)) {
-        return Ok(known);
+        return Ok((known, own));
     }
     let open = |scenario: &Scenario| match &scenario.workload.arrivals {
         Arrivals::Trace(config) => traces(config).map(Some).map_err(RunError::Trace),
         _ => Ok(None),
     };
-    let found = warmup::settle(&plan.scenario(subject), &open);
+    let found = warmup::settle(&scenario, &open);
     let found = found.map_err(|error| error.to_string())?;
     // If it cannot be kept, it will be made again; a full disk is told with the run's result.
     let _ = store.write_pilot(id, &to_bytes(id, found));
-    Ok(found)
+    Ok((found, own))
 }
 
 fn to_bytes(id: Id, found: WarmUp) -> Vec<u8> {

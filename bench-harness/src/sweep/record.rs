@@ -1,8 +1,9 @@
 //! What is kept of a run: its figures, and what the verdict needs. The bytes depend on scenario and
 //! seed alone.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use sim_core::columns::METRICS;
 use sim_core::config::Scenario;
@@ -10,7 +11,7 @@ use sim_core::result::RunResult;
 use sim_core::time::seconds;
 use sim_core::verdict::Evidence;
 
-use super::identity::{Id, SCHEMA, digest};
+use super::identity::{RunId, SCHEMA, digest};
 
 /// What is kept of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,8 +72,32 @@ impl Serialize for Metrics {
 
 impl<'de> Deserialize<'de> for Metrics {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let known: BTreeMap<String, f64> = BTreeMap::deserialize(deserializer)?;
-        Ok(Self(METRICS.iter().map(|metric| known.get(metric.name).copied()).collect()))
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// Reads metrics that stand in the order in which they were written, as they do, in one go.
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Metrics;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("metrics by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metrics, A::Error> {
+        let mut values = vec![None; METRICS.len()];
+        let mut next = 0;
+        while let Some(name) = map.next_key::<&'de str>()? {
+            let value: f64 = map.next_value()?;
+            let rest = METRICS.iter().enumerate().skip(next);
+            if let Some((i, _)) = { rest }.find(|(_, metric)| metric.name == name) {
+                values[i] = Some(value);
+                next = i + 1;
+            }
+        }
+        Ok(Metrics(values))
     }
 }
 
@@ -97,7 +122,7 @@ impl Figures {
 
 impl Record {
     /// The bytes of the file of run `id`.
-    pub fn to_bytes(&self, id: Id) -> Vec<u8> {
+    pub fn to_bytes(&self, id: RunId) -> Vec<u8> {
         let figures = self.outcome.as_ref().ok();
         let form = Form {
             schema: SCHEMA,
@@ -117,7 +142,7 @@ impl Record {
     }
 
     /// Reads the file of run `id`; `None` if it is not whole, or not of that run.
-    pub fn from_bytes(id: Id, bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(id: RunId, bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         let (checksum, run) = text.strip_prefix(START)?.split_once(MIDDLE)?;
         let run = run.strip_suffix(END)?;
@@ -188,18 +213,18 @@ mod tests {
 
     #[test]
     fn what_is_kept_reads_back_to_the_last_bit() {
-        let id = digest(b"a run");
+        let id = RunId { subject: digest(b"a run"), replication: 3 };
         for record in [record(), Record { replication: 0, outcome: Err("no \"trace\"".into()) }] {
             let bytes = record.to_bytes(id);
             assert_eq!(Record::from_bytes(id, &bytes).as_ref(), Some(&record));
-            assert!(Record::from_bytes(digest(b"another run"), &bytes).is_none());
+            assert!(Record::from_bytes(RunId { replication: 4, ..id }, &bytes).is_none());
         }
     }
 
     /// Goal: nothing damaged is believed. Method: cut the file at every byte, and change every byte.
     #[test]
     fn any_damage_is_seen() {
-        let id = digest(b"a run");
+        let id = RunId { subject: digest(b"a run"), replication: 3 };
         let bytes = record().to_bytes(id);
         for at in 0..bytes.len() {
             assert!(Record::from_bytes(id, &bytes[..at]).is_none(), "cut at {at}");

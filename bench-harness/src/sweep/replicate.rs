@@ -4,6 +4,7 @@
 //! there are in the end depends on results, and never on the order in which they came.
 
 use sim_core::columns::METRICS;
+use sim_core::config::Scenario;
 use sim_core::stats::target::{Target, counts};
 
 use super::record::Record;
@@ -23,6 +24,21 @@ pub struct Replications {
 pub type Values = Vec<Option<f64>>;
 
 impl Replications {
+    /// Those that a scenario asks for.
+    pub fn of(scenario: &Scenario) -> Self {
+        Self {
+            least: scenario.replications,
+            most: scenario.replications_max,
+            targets: scenario.target.clone(),
+        }
+    }
+
+    /// Into how many places the runs of a subject are put when they are dealt out: with a target, whose
+    /// number of replications is not known before, a part gets whole subjects.
+    pub fn deals(&self) -> u64 {
+        if self.targets.is_empty() { u64::from(self.least.max(1)) } else { 1 }
+    }
+
     /// Most replications there may be.
     pub fn most(&self) -> u32 {
         if self.targets.is_empty() { self.least } else { self.most.max(self.least) }

@@ -8,15 +8,17 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use serde::{Deserialize, Serialize};
-
-use super::identity::{COMMIT, ENGINE, Id, SCHEMA};
-use super::inputs::Inputs;
+use super::error::{StoreError, failed};
+use super::head::Head;
+use super::identity::{Id, RunId};
 use super::plan::Plan;
 use super::record::Record;
+use super::scribe;
 
-/// Name of the file that says what the folder is about.
+/// Name of the plan beside the results.
 pub const PLAN: &str = "plan.json";
 /// Folder of the results, one file a run.
 pub const RUNS: &str = "runs";
@@ -24,150 +26,13 @@ pub const RUNS: &str = "runs";
 pub const HOSTS: &str = "hosts";
 /// Folder of warm-ups found, one file a subject; only where `warmup = "auto"`.
 pub const PILOTS: &str = "pilots";
-/// Folder of empty files, each called by a number of parts that the sweep was split into.
-const SPLITS: &str = "splits";
 /// Begins the names of files that are not finished.
 const TEMPORARY: &str = ".lbsim-";
-
-/// Why results could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The system said no.
-    #[error("cannot {what} `{}`: {source}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// Something that lbsim did not write is there.
-    #[error("`{}` exists and holds no sweep: choose another folder, or remove it", .0.display())]
-    NotOurs(PathBuf),
-    /// Another sweep is there.
-    #[error(
-        "`{}` holds another sweep: {} differ{}. Choose another folder, or remove this one",
-        folder.display(), differs.join(", "), if differs.len() == 1 { "s" } else { "" }
-    )]
-    Foreign {
-        /// The folder.
-        folder: PathBuf,
-        /// What is not the same.
-        differs: Vec<String>,
-    },
-    /// There is nothing of a sweep.
-    #[error("`{}` holds no results of a sweep: there is no readable plan.json in it", .0.display())]
-    NoPlan(PathBuf),
-    /// A run was done twice, with different results.
-    #[error(
-        "two results of one run differ: `{}` and `{}`. The same scenario and seed must give the same \
-         bytes, so one of them was made by another build or is damaged: find out which, and remove it",
-        first.display(), second.display()
-    )]
-    Contradiction {
-        /// One result.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
-}
-
-impl StoreError {
-    /// Whether trying again later may help without changing the command.
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if may_pass(source.kind()))
-    }
-}
-
-/// Whether an error of the system may be gone when the same is tried again later, as a full disk may.
-pub fn may_pass(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind as Kind;
-    !matches!(
-        kind,
-        Kind::NotFound
-            | Kind::PermissionDenied
-            | Kind::AlreadyExists
-            | Kind::NotADirectory
-            | Kind::IsADirectory
-            | Kind::ReadOnlyFilesystem
-            | Kind::InvalidInput
-            | Kind::InvalidFilename
-            | Kind::Unsupported
-    )
-}
-
-/// Adds what was tried to an error of the system.
-pub(super) fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Io { what, path, source }
-}
-
-/// What `plan.json` says: enough to work the plan out again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredPlan {
-    /// Always `lbsim sweep`.
-    pub tool: String,
-    /// Form of the files.
-    pub schema: u32,
-    /// Which engine makes the results.
-    pub engine: String,
-    /// Which revision of it, where known.
-    pub commit: String,
-    /// Digest of all points.
-    pub plan_id: String,
-    /// Number of points.
-    pub points: usize,
-    /// What the sweep is made from.
-    pub inputs: Inputs,
-}
-
-/// Value of `tool`.
-const TOOL: &str = "lbsim sweep";
-
-impl StoredPlan {
-    /// What is stored of `plan`.
-    pub fn of(plan: &Plan) -> Self {
-        Self {
-            tool: TOOL.to_owned(),
-            schema: SCHEMA,
-            engine: ENGINE.to_owned(),
-            commit: COMMIT.to_owned(),
-            plan_id: plan.id.to_string(),
-            points: plan.points.len(),
-            inputs: plan.inputs.clone(),
-        }
-    }
-
-    /// Reads the plan of a folder.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn read(folder: &Path) -> Result<Self, StoreError> {
-        let text = fs::read_to_string(folder.join(PLAN)).ok();
-        let plan: Option<Self> = text.and_then(|text| serde_json::from_str(&text).ok());
-        plan.filter(|plan| plan.tool == TOOL).ok_or_else(|| StoreError::NoPlan(folder.to_owned()))
-    }
-
-    /// What is not the same, in words.
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let Inputs { sweep, base, overrides, files, traces } = &self.inputs;
-        let theirs = &other.inputs;
-        let mut found = Vec::new();
-        let mut note = |differs: bool, what: &str| {
-            if differs {
-                found.push(what.to_owned());
-            }
-        };
-        note((self.schema, &self.engine) != (other.schema, &other.engine), "the version of lbsim");
-        note(self.commit != other.commit, "the revision of lbsim");
-        note(*sweep != theirs.sweep, "the sweep file");
-        note(*base != theirs.base, "the base scenario");
-        note(*overrides != theirs.overrides, "what --set says");
-        note(*files != theirs.files || *traces != theirs.traces, "a file that the scenario names");
-        found
-    }
-}
+/// Files that lie in one folder. Where there are more, they are spread over 256 by the first byte of their
+/// ids: machines that share a file system wait for each other folder by folder.
+const TOGETHER_MAX: u64 = 4_096;
+/// How often a file is written anew that somebody took for a left-over.
+const TRIES: u32 = 5;
 
 /// A file that was looked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,70 +49,102 @@ pub enum Found {
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
+    /// Whether files are spread over shelves.
+    has_shelves: bool,
+    /// Shelves of runs that were written to, for [`Store::sync`].
+    touched: Arc<Vec<AtomicBool>>,
+}
+
+/// Whether a folder can take the results of the plan with this first line, and has its plan already.
+///
+/// # Errors
+/// If something else is there, or the system refuses.
+pub fn has_plan(folder: &Path, ours: &Head) -> Result<bool, StoreError> {
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(StoreError::NotOurs(folder.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed("read", folder)(error)),
+    }
+    if is_planned(folder, ours)? {
+        return Ok(true);
+    }
+    // Whoever was killed before the plan was there has left nothing but this.
+    for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
+        let name = entry.map_err(failed("read", folder))?.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(TEMPORARY) && name != RUNS && name != HOSTS {
+            // Parts start at the same moment: another one may have made the folder between the two
+            // looks. It puts the plan there before anything else.
+            let not_ours = || StoreError::NotOurs(folder.to_owned());
+            return if is_planned(folder, ours)? { Ok(true) } else { Err(not_ours()) };
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the plan in a folder, if there is one, is ours.
+fn is_planned(folder: &Path, ours: &Head) -> Result<bool, StoreError> {
+    match Head::read(&folder.join(PLAN)) {
+        Ok((theirs, _)) if theirs.plan_id == ours.plan_id => Ok(true),
+        Ok((theirs, _)) => {
+            let differs = theirs.differences(ours);
+            Err(StoreError::Foreign { folder: folder.to_owned(), differs })
+        }
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(StoreError::NotAPlan(_)) => Err(StoreError::NotOurs(folder.to_owned())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a folder, if it is not there.
+///
+/// # Errors
+/// If the system refuses.
+pub fn make(folder: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(folder).map_err(failed("make", folder))
+}
+
+/// The plan of a folder of results.
+///
+/// # Errors
+/// If there is none, or it is damaged, or another build's.
+pub fn plan_of(folder: &Path) -> Result<Plan, StoreError> {
+    match Plan::open(&folder.join(PLAN)) {
+        Err(StoreError::Io { source, .. })
+            if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Err(StoreError::NoPlan(folder.to_owned()))
+        }
+        Err(StoreError::NotAPlan(_)) => Err(StoreError::NoPlan(folder.to_owned())),
+        plan => plan,
+    }
 }
 
 impl Store {
-    /// The folder of `plan`; it is made if it is not there.
+    /// The folder of the results of `plan`, to write to; it is made if it is not there.
     ///
     /// # Errors
     /// If something else is there, or the system refuses.
     pub fn open(folder: &Path, plan: &Plan) -> Result<Self, StoreError> {
-        let store = Self { folder: folder.to_owned() };
-        let ours = StoredPlan::of(plan);
-        match fs::metadata(folder) {
-            Ok(metadata) if metadata.is_dir() => store.check(&ours)?,
-            Ok(_) => return Err(StoreError::NotOurs(folder.to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("read", folder)(error)),
-        }
+        let is_there = has_plan(folder, &plan.head)?;
+        let store = Self::existing(folder, plan);
         for part in [RUNS, HOSTS] {
             let path = folder.join(part);
             fs::create_dir_all(&path).map_err(failed("make", &path))?;
         }
-        if !folder.join(PLAN).exists() {
-            let text = serde_json::to_string_pretty(&ours).expect("texts and numbers") + "\n";
-            store.write_file(PLAN, |file| file.write_all(text.as_bytes()))?;
+        if !is_there {
+            scribe::lay_beside(plan.path(), &folder.join(PLAN))?;
         }
         Ok(store)
     }
 
-    /// The folder of a sweep that is there already, to read from.
-    pub fn existing(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
-    }
-
-    /// Whether the folder holds the same sweep, or nothing.
-    fn check(&self, ours: &StoredPlan) -> Result<(), StoreError> {
-        let folder = &self.folder;
-        if let Ok(theirs) = StoredPlan::read(folder) {
-            return self.agrees(ours, &theirs);
-        }
-        // Whoever was killed before the plan was written has left nothing but this.
-        for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
-            let name = entry.map_err(failed("read", folder))?.file_name();
-            let name = name.to_string_lossy();
-            if !name.starts_with(TEMPORARY) && name != RUNS && name != HOSTS {
-                // Shards start at the same moment: another one may have made the folder between the two
-                // looks. It writes the plan before anything else.
-                return match StoredPlan::read(folder) {
-                    Ok(theirs) => self.agrees(ours, &theirs),
-                    Err(_) => Err(StoreError::NotOurs(folder.clone())),
-                };
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether what is in the folder is the same sweep.
-    fn agrees(&self, ours: &StoredPlan, theirs: &StoredPlan) -> Result<(), StoreError> {
-        if theirs.plan_id == ours.plan_id {
-            return Ok(());
-        }
-        let mut differs = theirs.differences(ours);
-        if differs.is_empty() {
-            differs.push("the list of points".to_owned());
-        }
-        Err(StoreError::Foreign { folder: self.folder.clone(), differs })
+    /// A folder of results of `plan` that is there already, to read from.
+    pub fn existing(folder: &Path, plan: &Plan) -> Self {
+        let has_shelves = plan.head.runs > TOGETHER_MAX;
+        let shelves = if has_shelves { 256 } else { 1 };
+        let touched = (0..shelves).map(|_| AtomicBool::new(false)).collect();
+        Self { folder: folder.to_owned(), has_shelves, touched: Arc::new(touched) }
     }
 
     /// The folder itself.
@@ -255,16 +152,32 @@ impl Store {
         &self.folder
     }
 
+    /// The folder, of all of one kind, where what belongs to a subject lies.
+    fn shelf(&self, kind: &str, subject: Id) -> PathBuf {
+        let folder = self.folder.join(kind);
+        if self.has_shelves { folder.join(format!("{:02x}", subject.first_byte())) } else { folder }
+    }
+
+    /// All folders of one kind, whether they are there or not.
+    fn shelves(&self, kind: &str) -> Vec<PathBuf> {
+        let folder = self.folder.join(kind);
+        if self.has_shelves {
+            (0..=255_u8).map(|byte| folder.join(format!("{byte:02x}"))).collect()
+        } else {
+            vec![folder]
+        }
+    }
+
     /// Where the result of a run is, or would be.
-    pub fn path(&self, id: Id) -> PathBuf {
-        self.folder.join(RUNS).join(format!("{id}.json"))
+    pub fn path(&self, id: RunId) -> PathBuf {
+        self.shelf(RUNS, id.subject).join(format!("{id}.json"))
     }
 
     /// The bytes of a run's file, if there is one.
     ///
     /// # Errors
     /// If it is there and cannot be read.
-    pub fn bytes(&self, id: Id) -> Result<Option<Vec<u8>>, StoreError> {
+    pub fn bytes(&self, id: RunId) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(id);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -277,24 +190,54 @@ impl Store {
     ///
     /// # Errors
     /// If it is there and cannot be read.
-    pub fn read(&self, id: Id) -> Result<Found, StoreError> {
+    pub fn read(&self, id: RunId) -> Result<Found, StoreError> {
         Ok(match self.bytes(id)? {
             None => Found::Nothing,
             Some(bytes) => Record::from_bytes(id, &bytes).map_or(Found::Damaged, Found::Whole),
         })
     }
 
+    /// Whether there is a file for a run, whatever is in it.
+    pub fn has(&self, id: RunId) -> bool {
+        self.path(id).exists()
+    }
+
     /// Commits the result of a run.
     ///
     /// # Errors
     /// If the system refuses; then the run is not there, or as it was before.
-    pub fn write(&self, id: Id, bytes: &[u8]) -> Result<(), StoreError> {
-        self.write_file(&format!("{RUNS}/{id}.json"), |file| file.write_all(bytes))
+    pub fn write(&self, id: RunId, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.path(id);
+        let number = if self.has_shelves { id.subject.first_byte() } else { 0 };
+        self.touched[usize::from(number)].store(true, Relaxed);
+        in_folder(&path, || write_whole(&path, |file| file.write_all(bytes)))
+    }
+
+    /// Takes over the result of a run from another folder, and what it took: as another name of the same file where the
+    /// system can, which a file that is never changed allows, else as a copy.
+    ///
+    /// # Errors
+    /// If the system refuses; then the run is not there, or as it was before.
+    pub fn take_over(&self, id: RunId, from: &Self, bytes: &[u8]) -> Result<(), StoreError> {
+        let (old, new) = (from.path(id), self.path(id));
+        let link = |old: &Path, new: &Path| {
+            in_folder(new, || fs::hard_link(old, new).map_err(failed("write", new)))
+        };
+        let host = |store: &Self| store.shelf(HOSTS, id.subject).join(format!("{id}.json"));
+        if link(&old, &new).is_err() {
+            self.write(id, bytes)?;
+        }
+        if link(&host(from), &host(self)).is_err()
+            && let Some(bytes) = from.host(id)
+        {
+            self.write_host(id, &bytes)?;
+        }
+        Ok(())
     }
 
     /// The pilot of a subject, if there is one.
     pub fn pilot(&self, subject: Id) -> Option<Vec<u8>> {
-        fs::read(self.folder.join(PILOTS).join(format!("{subject}.json"))).ok()
+        fs::read(self.shelf(PILOTS, subject).join(format!("{subject}.json"))).ok()
     }
 
     /// Keeps the pilot of a subject.
@@ -302,53 +245,33 @@ impl Store {
     /// # Errors
     /// If the system refuses.
     pub fn write_pilot(&self, subject: Id, bytes: &[u8]) -> Result<(), StoreError> {
-        let folder = self.folder.join(PILOTS);
-        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
-        self.write_file(&format!("{PILOTS}/{subject}.json"), |file| file.write_all(bytes))
+        let path = self.shelf(PILOTS, subject).join(format!("{subject}.json"));
+        in_folder(&path, || write_whole(&path, |file| file.write_all(bytes)))
     }
 
     /// Keeps what running took. Nothing depends on it, so it is not flushed.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn write_host(&self, id: Id, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.folder.join(HOSTS).join(format!("{id}.json"));
-        fs::write(&path, bytes).map_err(failed("write", &path))
+    pub fn write_host(&self, id: RunId, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.shelf(HOSTS, id.subject).join(format!("{id}.json"));
+        // The file may have another name in a folder that it was joined into.
+        let _ = fs::remove_file(&path);
+        in_folder(&path, || fs::write(&path, bytes).map_err(failed("write", &path)))
     }
 
     /// What running took, where it is known.
-    pub fn host(&self, id: Id) -> Option<Vec<u8>> {
-        fs::read(self.folder.join(HOSTS).join(format!("{id}.json"))).ok()
+    pub fn host(&self, id: RunId) -> Option<Vec<u8>> {
+        fs::read(self.shelf(HOSTS, id.subject).join(format!("{id}.json"))).ok()
     }
 
-    /// Writes a whole file, down to the disk, under its name or not at all.
+    /// Begins a file of the folder that gets its name when it is finished.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn write_file(
-        &self,
-        name: &str,
-        mut content: impl FnMut(&mut File) -> io::Result<()>,
-    ) -> Result<(), StoreError> {
+    pub fn begin(&self, name: &str) -> Result<Unfinished, StoreError> {
         let path = self.folder.join(name);
-        let parent = path.parent().unwrap_or(&self.folder);
-        let mut once = || {
-            let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent)?;
-            let mut handle = temporary.as_file().try_clone()?;
-            // By this others know that the file is not left over; the lock ends with the process. Where
-            // there are no locks, nothing is ever cleaned up.
-            let _ = handle.try_lock();
-            content(&mut handle)?;
-            handle.sync_all()?;
-            temporary.persist(&path).map(drop).map_err(|error| error.error)
-        };
-        // Between making and locking, a process that cleans up may take the file for a left-over.
-        once()
-            .or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound if parent.is_dir() => once(),
-                _ => Err(error),
-            })
-            .map_err(failed("write", &path))
+        Unfinished::beside(&path).map_err(failed("write", &path))
     }
 
     /// Makes sure that what has been written is found after a loss of power.
@@ -356,41 +279,33 @@ impl Store {
     /// # Errors
     /// If the system refuses.
     pub fn sync(&self) -> Result<(), StoreError> {
-        for path in [self.folder.join(RUNS), self.folder.clone()] {
-            let sync = || File::open(&path)?.sync_all();
-            sync().map_err(failed("flush", &path))?;
+        let shelves = self.shelves(RUNS);
+        let mut touched = self.touched.iter().map(|shelf| shelf.swap(false, Relaxed));
+        let written = shelves.iter().filter(|_| touched.next() == Some(true));
+        for path in written.chain([&self.folder.join(RUNS), &self.folder]) {
+            let sync = || File::open(path)?.sync_all();
+            sync().map_err(failed("flush", path))?;
         }
         Ok(())
     }
 
-    /// Remembers that the sweep is split into this many parts, for whoever asks which are missing.
+    /// Number of files of runs, unfinished ones not counted, whatever sweep they are of.
     ///
     /// # Errors
-    /// If the system refuses.
-    pub fn note_split(&self, count: u32) -> Result<(), StoreError> {
-        let path = self.folder.join(SPLITS);
-        fs::create_dir_all(&path).map_err(failed("make", &path))?;
-        let path = path.join(count.to_string());
-        File::create(&path).map(drop).map_err(failed("write", &path))
-    }
-
-    /// Into how many parts the sweep was split, in every way it was.
-    pub fn splits(&self) -> Vec<u32> {
-        let entries = fs::read_dir(self.folder.join(SPLITS)).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-    }
-
-    /// Names of all files of runs, unfinished ones included.
-    ///
-    /// # Errors
-    /// If the folder cannot be read.
-    pub fn names(&self) -> Result<Vec<String>, StoreError> {
-        let folder = self.folder.join(RUNS);
-        let entries = fs::read_dir(&folder).map_err(failed("read", &folder))?;
-        let name = |entry: io::Result<fs::DirEntry>| {
-            Ok(entry.map_err(failed("read", &folder))?.file_name().to_string_lossy().into_owned())
-        };
-        entries.map(name).collect()
+    /// If a folder cannot be read.
+    pub fn count(&self) -> Result<u64, StoreError> {
+        let mut count = 0;
+        let mut folders = self.shelves(RUNS);
+        if self.has_shelves {
+            folders.push(self.folder.join(RUNS));
+        }
+        for folder in folders {
+            for_each_name(&folder, &mut |name| {
+                let is_shelf = self.has_shelves && name.len() == 2;
+                count += u64::from(!name.starts_with('.') && !is_shelf);
+            })?;
+        }
+        Ok(count)
     }
 
     /// Removes what processes left that were killed; says how many files it was.
@@ -408,20 +323,109 @@ impl Store {
     /// If the folder cannot be read.
     pub fn left_over(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut found = Vec::new();
-        for folder in [self.folder.clone(), self.folder.join(RUNS), self.folder.join(PILOTS)] {
-            let entries = match fs::read_dir(&folder) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                entries => entries.map_err(failed("read", &folder))?,
-            };
-            for entry in entries {
-                let path = entry.map_err(failed("read", &folder))?.path();
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let shelves = [RUNS, PILOTS].into_iter().flat_map(|kind| self.shelves(kind));
+        for folder in shelves.chain([self.folder.clone()]) {
+            for_each_name(&folder, &mut |name| {
+                let path = folder.join(name);
                 if name.starts_with(TEMPORARY) && is_abandoned(&path) {
                     found.push(path);
                 }
-            }
+            })?;
         }
         Ok(found)
+    }
+}
+
+/// Calls `told` with the name of each entry of a folder; one that is not there has none.
+fn for_each_name(folder: &Path, told: &mut dyn FnMut(&str)) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed("read", folder))?,
+    };
+    for entry in entries {
+        told(&entry.map_err(failed("read", folder))?.file_name().to_string_lossy());
+    }
+    Ok(())
+}
+
+/// Does `write`, which writes to `path`; if that fails for want of the folder, makes it and tries again.
+fn in_folder(
+    path: &Path,
+    mut write: impl FnMut() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    match write() {
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).map_err(failed("make", folder))?;
+            }
+            write()
+        }
+        done => done,
+    }
+}
+
+/// A file that is being written, beside the one that it will be.
+#[derive(Debug)]
+pub struct Unfinished {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    fn beside(path: &Path) -> io::Result<Self> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent)?;
+        // By this others know that the file is not left over; the lock ends with the process. Where
+        // there are no locks, nothing is ever cleaned up.
+        let _ = file.as_file().try_lock();
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Its content.
+    pub fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Flushes it down to the disk and gives it its name.
+    ///
+    /// # Errors
+    /// If the system refuses; then nothing is there, or what was there before.
+    pub fn finish(self) -> Result<(), StoreError> {
+        let Self { file, path } = self;
+        file.as_file()
+            .sync_all()
+            .and_then(|()| file.persist(&path).map(drop).map_err(|error| error.error))
+            .map_err(failed("write", &path))
+    }
+}
+
+/// Writes a whole file, down to the disk, under its name or not at all.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write_whole(
+    path: &Path,
+    mut content: impl FnMut(&mut File) -> io::Result<()>,
+) -> Result<(), StoreError> {
+    let mut once = || {
+        let mut unfinished = Unfinished::beside(path).map_err(failed("write", path))?;
+        content(unfinished.file()).map_err(failed("write", path))?;
+        unfinished.finish()
+    };
+    let mut tries = 1;
+    loop {
+        match once() {
+            // Between making and locking, a process that cleans up may take the file for a left-over.
+            Err(StoreError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound
+                    && tries < TRIES
+                    && path.parent().is_some_and(Path::is_dir) =>
+            {
+                tries += 1;
+            }
+            done => return done,
+        }
     }
 }
 
@@ -437,6 +441,9 @@ mod tests {
     use std::sync::Barrier;
     use std::thread;
 
+    use super::super::draft::Draft;
+    use super::super::identity;
+    use super::super::inputs::Inputs;
     use super::*;
 
     const SWEEP: &str = "name = \"s\"\nbase = \"b\"\n[axes]\npolicy = [\"random\"]\n";
@@ -454,14 +461,17 @@ mod tests {
     "#;
 
     /// Goal: shards that a batch engine starts at the same moment all find the folder theirs, whoever makes
-    /// it. Method: eight threads open and split a folder that is not there, so often that a look between
+    /// it. Method: eight threads open a folder and write to it that is not there, so often that a look between
     /// two steps of another would be met (an array of eight on Slurm met it at the first try).
     #[test]
     fn a_new_folder_is_opened_by_many_at_once() {
         const OPENERS: usize = 8;
         let inputs = Inputs { base: BASE.to_owned(), ..Inputs::default() };
-        let plan = Plan::new(SWEEP, &[], &inputs).expect("a sweep");
+        let draft = Draft::new(SWEEP, &[], &inputs).expect("a sweep");
         let room = tempfile::tempdir().expect("a folder");
+        let path = room.path().join("plan.json");
+        scribe::write(&draft, &path, None, room.path()).expect("written");
+        let plan = Plan::open(&path).expect("a plan");
         for round in 0..100 {
             let folder = room.path().join(round.to_string());
             let start = Barrier::new(OPENERS);
@@ -470,11 +480,11 @@ mod tests {
                     scope.spawn(|| {
                         start.wait();
                         let store = Store::open(&folder, &plan).expect("ours");
-                        store.note_split(OPENERS as u32).expect("noted");
+                        store.write_pilot(identity::digest(b"x"), b"x").expect("written");
                     });
                 }
             });
-            assert!(StoredPlan::read(&folder).is_ok());
+            assert!(plan_of(&folder).is_ok());
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The tables of a finished sweep, written point by point: however many runs there are, the results
-//! of two points at most are in memory.
+//! The tables of a finished sweep, written point by point.
 
 use std::io::{self, Write};
 
@@ -10,15 +9,25 @@ use sim_core::columns::{METRICS, RUN_KEYS};
 use sim_core::stats::{CONFIDENCE, Interval, PairedDifference, mean_interval, paired_difference};
 use sim_core::verdict::{Evidence, judge_evidence};
 
-use super::plan::{Plan, Point};
+use super::plan::{Plan, Point, Subject};
 use super::record::{Figures, Record};
 
-/// Gives the results of a point, in the order of their replications.
-pub type Results<'a> = dyn FnMut(&Point) -> io::Result<Vec<Record>> + 'a;
+/// A point and what came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its number.
+    pub number: u32,
+    /// The point.
+    pub point: &'a Point,
+    /// What was simulated for it.
+    pub subject: &'a Subject,
+    /// Its results, in the order of their replications.
+    pub records: &'a [Record],
+}
 
 /// The columns of the axes: those whose keys have no column of their own.
 fn axis_keys(plan: &Plan) -> impl Iterator<Item = &str> {
-    plan.grid.keys().filter(|key| !is_own(key))
+    plan.grid().keys().filter(|key| !is_own(key))
 }
 
 fn is_own(key: &str) -> bool {
@@ -27,34 +36,48 @@ fn is_own(key: &str) -> bool {
 
 /// The cells of the axes of a point.
 fn axis_cells<'a>(plan: &'a Plan, point: &'a Point) -> impl Iterator<Item = String> + 'a {
-    let cells = plan.grid.keys().zip(plan.coordinates(point));
+    let cells = plan.grid().keys().zip(plan.coordinates(point));
     cells.filter(|(key, _)| !is_own(key)).map(|(_, text)| text.to_owned())
 }
 
-/// Writes `runs.csv`: a row a replication of each point.
-///
-/// # Errors
-/// If `writer` fails, or `results`.
-pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(writer);
-    let header = [POINT_KEY.name].into_iter().chain(axis_keys(plan));
-    let header = header.chain(RUN_KEYS.iter().map(|key| key.name));
-    let header = header.chain(RUN_EXTRAS.iter().map(|key| key.name));
-    csv.write_record(header.chain(METRICS.iter().map(|metric| metric.name)))?;
-    for (number, point) in plan.points.iter().enumerate() {
-        let subject = &plan.subjects[point.subject as usize];
-        let records = results(point)?;
-        let verdict = verdict_on(&records);
+/// `runs.csv`: a row a replication of each point.
+pub struct RunsTable<'a, W: Write> {
+    plan: &'a Plan,
+    csv: csv::Writer<W>,
+}
+
+impl<'a, W: Write> RunsTable<'a, W> {
+    /// The table with its header.
+    ///
+    /// # Errors
+    /// If `writer` fails.
+    pub fn new(plan: &'a Plan, writer: W) -> io::Result<Self> {
+        let mut csv = csv::Writer::from_writer(writer);
+        let header = [POINT_KEY.name].into_iter().chain(axis_keys(plan));
+        let header = header.chain(RUN_KEYS.iter().map(|key| key.name));
+        let header = header.chain(RUN_EXTRAS.iter().map(|key| key.name));
+        csv.write_record(header.chain(METRICS.iter().map(|metric| metric.name)))?;
+        Ok(Self { plan, csv })
+    }
+
+    /// The rows of a point.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn add(&mut self, entry: Entry<'_>) -> io::Result<()> {
+        let Self { plan, csv } = self;
+        let Entry { number, point, subject, records } = entry;
+        let verdict = verdict_on(records);
         for Record { replication, outcome } in records {
             let keys = [
-                plan.scenario.clone(),
+                plan.head.scenario.clone(),
                 plan.label(point).to_owned(),
                 subject.params.clone(),
                 subject.seed.to_string(),
                 replication.to_string(),
             ];
             let figures = outcome.as_ref().ok();
-            let (status, error) = match &outcome {
+            let (status, error) = match outcome {
                 Ok(_) => ("ok", ""),
                 Err(error) => ("failed", error.as_str()),
             };
@@ -71,8 +94,16 @@ pub fn write_runs(plan: &Plan, results: &mut Results<'_>, writer: impl Write) ->
             let row = [number.to_string()].into_iter().chain(axis_cells(plan, point));
             csv.write_record(row.chain(keys).chain(extras).chain(values))?;
         }
+        Ok(())
     }
-    csv.flush()
+
+    /// Writes what is left of it.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.csv.flush()
+    }
 }
 
 /// What the replications of a point say together.
@@ -112,66 +143,93 @@ pub fn summarise(records: &[Record]) -> PointSummary {
 
 /// The numbers, in [`METRICS`], of the metrics that the sweep file asks for.
 fn chosen(plan: &Plan) -> Vec<usize> {
-    let wanted = |i: &usize| plan.file.metrics.iter().any(|metric| metric.name == METRICS[*i].name);
+    let wanted =
+        |i: &usize| plan.file().metrics.iter().any(|metric| metric.name == METRICS[*i].name);
     (0..METRICS.len()).filter(wanted).collect()
 }
 
-/// Writes `points.csv`: a row a point. `told` hears of each point.
-///
-/// # Errors
-/// If `writer` fails, or `results`.
-pub fn write_points(
-    plan: &Plan,
-    results: &mut Results<'_>,
-    told: &mut dyn FnMut(usize, &PointSummary),
-    writer: impl Write,
-) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(writer);
-    let metrics = chosen(plan);
-    let header = [POINT_KEY.name.to_owned()].into_iter().chain(axis_keys(plan).map(str::to_owned));
-    let header = header.chain(POINT_KEYS.iter().map(|key| key.name.to_owned()));
-    csv.write_record(header.chain(per_metric(&metrics, &POINT_PARTS.map(|part| part.name))))?;
-    for (number, point) in plan.points.iter().enumerate() {
-        let summary = summarise(&results(point)?);
-        told(number, &summary);
-        let subject = &plan.subjects[point.subject as usize];
+/// `points.csv`: a row a point.
+pub struct PointsTable<'a, W: Write> {
+    plan: &'a Plan,
+    metrics: Vec<usize>,
+    csv: csv::Writer<W>,
+}
+
+impl<'a, W: Write> PointsTable<'a, W> {
+    /// The table with its header.
+    ///
+    /// # Errors
+    /// If `writer` fails.
+    pub fn new(plan: &'a Plan, writer: W) -> io::Result<Self> {
+        let mut csv = csv::Writer::from_writer(writer);
+        let metrics = chosen(plan);
+        let header =
+            [POINT_KEY.name.to_owned()].into_iter().chain(axis_keys(plan).map(str::to_owned));
+        let header = header.chain(POINT_KEYS.iter().map(|key| key.name.to_owned()));
+        csv.write_record(header.chain(per_metric(&metrics, &POINT_PARTS.map(|part| part.name))))?;
+        Ok(Self { plan, metrics, csv })
+    }
+
+    /// The row of a point.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn add(&mut self, entry: Entry<'_>, summary: &PointSummary) -> io::Result<()> {
+        let Self { plan, metrics, csv } = self;
+        let Entry { number, point, subject, .. } = entry;
         let keys = [
-            plan.scenario.clone(),
+            plan.head.scenario.clone(),
             plan.label(point).to_owned(),
             subject.params.clone(),
             subject.seed.to_string(),
             summary.replications.to_string(),
             summary.failed.to_string(),
-            summary.verdict,
+            summary.verdict.clone(),
         ];
         let values = metrics.iter().flat_map(|i| interval_cells(summary.estimates[*i].as_ref()));
         let row = [number.to_string()].into_iter().chain(axis_cells(plan, point));
-        csv.write_record(row.chain(keys).chain(values))?;
+        Ok(csv.write_record(row.chain(keys).chain(values))?)
     }
-    csv.flush()
+
+    /// Writes what is left of it.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.csv.flush()
+    }
 }
 
-/// Writes `paired.csv`: a row a point that is compared with another.
-///
-/// # Errors
-/// If `writer` fails, or `results`.
-pub fn write_paired(plan: &Plan, results: &mut Results<'_>, writer: impl Write) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(writer);
-    let metrics = chosen(plan);
-    let header = [POINT_KEY.name.to_owned(), BASELINE_KEY.name.to_owned()].into_iter();
-    let header = header.chain(axis_keys(plan).map(str::to_owned));
-    let header = header.chain(PAIRED_KEYS.iter().map(|key| key.name.to_owned()));
-    csv.write_record(header.chain(per_metric(&metrics, &PAIRED_PARTS.map(|part| part.name))))?;
-    let mut newest: Option<(u32, Vec<Record>)> = None;
-    for (number, point) in plan.points.iter().enumerate() {
-        let Some(baseline) = point.baseline.filter(|baseline| *baseline != number as u32) else {
-            continue;
-        };
-        if newest.as_ref().is_none_or(|(known, _)| *known != baseline) {
-            newest = Some((baseline, results(&plan.points[baseline as usize])?));
-        }
-        let other = newest.as_ref().map_or(&[][..], |(_, records)| records);
-        let pairs = pairs(&results(point)?, other);
+/// `paired.csv`: a row a point that is compared with another.
+pub struct PairedTable<'a, W: Write> {
+    plan: &'a Plan,
+    metrics: Vec<usize>,
+    csv: csv::Writer<W>,
+}
+
+impl<'a, W: Write> PairedTable<'a, W> {
+    /// The table with its header.
+    ///
+    /// # Errors
+    /// If `writer` fails.
+    pub fn new(plan: &'a Plan, writer: W) -> io::Result<Self> {
+        let mut csv = csv::Writer::from_writer(writer);
+        let metrics = chosen(plan);
+        let header = [POINT_KEY.name.to_owned(), BASELINE_KEY.name.to_owned()].into_iter();
+        let header = header.chain(axis_keys(plan).map(str::to_owned));
+        let header = header.chain(PAIRED_KEYS.iter().map(|key| key.name.to_owned()));
+        csv.write_record(header.chain(per_metric(&metrics, &PAIRED_PARTS.map(|part| part.name))))?;
+        Ok(Self { plan, metrics, csv })
+    }
+
+    /// The row of a point and the results of the point number `baseline`.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn add(&mut self, entry: Entry<'_>, baseline: u32, other: &[Record]) -> io::Result<()> {
+        let Self { plan, metrics, csv } = self;
+        let Entry { number, point, records, .. } = entry;
+        let pairs = pairs(records, other);
         let values = metrics.iter().flat_map(|i| {
             let known = pairs
                 .iter()
@@ -181,16 +239,23 @@ pub fn write_paired(plan: &Plan, results: &mut Results<'_>, writer: impl Write) 
         });
         let row = [number.to_string(), baseline.to_string()].into_iter();
         let keys = [plan.label(point).to_owned(), pairs.len().to_string()];
-        csv.write_record(row.chain(axis_cells(plan, point)).chain(keys).chain(values))?;
+        Ok(csv.write_record(row.chain(axis_cells(plan, point)).chain(keys).chain(values))?)
     }
-    csv.flush()
+
+    /// Writes what is left of it.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.csv.flush()
+    }
 }
 
 /// Replications that came to an end on both sides: their random draws are the same.
-fn pairs(records: &[Record], baseline: &[Record]) -> Vec<(Figures, Figures)> {
-    let partner = |record: &Record| {
+fn pairs<'r>(records: &'r [Record], baseline: &'r [Record]) -> Vec<(&'r Figures, &'r Figures)> {
+    let partner = |record: &'r Record| {
         let other = baseline.iter().find(|other| other.replication == record.replication)?;
-        Some((record.outcome.as_ref().ok()?.clone(), other.outcome.as_ref().ok()?.clone()))
+        Some((record.outcome.as_ref().ok()?, other.outcome.as_ref().ok()?))
     };
     records.iter().filter_map(partner).collect()
 }

@@ -1,167 +1,148 @@
 //! `lbsim sweep status` and `lbsim sweep merge`.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
-use bench_harness::sweep::join::{self, Inventory, JoinError};
+use bench_harness::sweep::error::StoreError;
+use bench_harness::sweep::join::{self, Inventory};
 use bench_harness::sweep::plan::Plan;
-use bench_harness::sweep::store::{Store, StoreError, StoredPlan};
+use bench_harness::sweep::store::{self, Store};
 
-use super::args::{MergeArgs, StatusArgs};
-use super::report::{self, Shown};
-use super::{EXIT_INCOMPLETE, conclude, fail, store_failed};
+use super::args::{FoldersArgs, MergeArgs, StatusArgs};
+use super::ranges::ranges;
+use super::{EXIT_INCOMPLETE, fail, running, store_failed};
 use crate::output;
 use crate::scenario_file::EXIT_BAD_INPUT;
 
-/// The sweep that all folders hold parts of, worked out again from the first one.
-fn plan_of(folders: &[PathBuf]) -> Result<Plan, ExitCode> {
-    let read = |folder: &PathBuf| StoredPlan::read(folder).map_err(|error| store_failed(&error));
-    let (first, rest) = folders.split_first().expect("clap asks for one");
-    let stored = read(first)?;
-    for folder in rest {
-        let other = read(folder)?;
-        if other.plan_id != stored.plan_id {
-            let mut differs = stored.differences(&other);
-            if differs.is_empty() {
-                differs.push("the list of points".to_owned());
-            }
-            let error = format!(
-                "`{}` and `{}` hold different sweeps: {} differ. Name folders of one sweep",
-                first.display(),
-                folder.display(),
-                differs.join(", ")
-            );
+/// The plan that all folders hold results of, and the folders.
+fn open(args: &FoldersArgs) -> Result<(Plan, Vec<Store>), ExitCode> {
+    let failed = |error: StoreError| store_failed(&error);
+    let first = args.folders.first().expect("clap asks for one");
+    let plan = match &args.plan {
+        Some(path) => Plan::open(path),
+        None => store::plan_of(first),
+    };
+    let plan = plan.map_err(failed)?;
+    for folder in &args.folders {
+        if !folder.is_dir() {
+            let error = format!("there is no folder `{}`", folder.display());
             return Err(fail(EXIT_BAD_INPUT, &error));
         }
+        let is_planned = match store::has_plan(folder, &plan.head) {
+            Err(StoreError::Foreign { differs, .. }) => {
+                let error = format!(
+                    "`{}` and `{}` are of different sweeps: {} differ. Name folders of one sweep",
+                    args.plan.as_ref().unwrap_or(first).display(),
+                    folder.display(),
+                    differs.join(", ")
+                );
+                return Err(fail(EXIT_BAD_INPUT, &error));
+            }
+            found => found.map_err(failed)?,
+        };
+        // With a plan at hand a folder does without: its part may have been killed very early.
+        if !is_planned && args.plan.is_none() {
+            return Err(failed(StoreError::NoPlan(folder.clone())));
+        }
     }
-    let plan = Plan::restore(&stored.inputs).ok().filter(|p| p.id.to_string() == stored.plan_id);
-    plan.ok_or_else(|| {
-        let error = format!(
-            "`{}` was made by {} ({}), and this is another build: join parts with the one that made them",
-            first.display(), stored.engine, stored.commit
-        );
-        fail(EXIT_BAD_INPUT, &error)
-    })
-}
-
-/// The number of parts that the sweep was split into, if it was always the same.
-fn split(stores: &[Store]) -> Option<u32> {
-    let counts: BTreeSet<u32> = stores.iter().flat_map(Store::splits).collect();
-    counts.first().copied().filter(|_| counts.len() == 1)
+    let stores = args.folders.iter().map(|folder| Store::existing(folder, &plan)).collect();
+    Ok((plan, stores))
 }
 
 /// `lbsim sweep status`.
 pub fn status(args: &StatusArgs) -> ExitCode {
-    let plan = match plan_of(&args.folders) {
-        Ok(plan) => plan,
+    let (plan, stores) = match open(&args.folders) {
+        Ok(opened) => opened,
         Err(code) => return code,
     };
-    let stores: Vec<Store> = args.folders.iter().map(|folder| Store::existing(folder)).collect();
-    let shards = args.shards.or_else(|| split(&stores));
-    let look = || -> Result<(Inventory, usize, usize), StoreError> {
-        let stock = join::take_stock(&plan, &stores, shards.unwrap_or(1))?;
-        let mut foreign = 0;
+    let shards = args.folders.shards.unwrap_or(plan.head.shards);
+    let look = || -> Result<(Inventory, usize), StoreError> {
+        let stock = join::take_stock(&plan, &stores, shards, false)?;
         let mut left_over = 0;
         for store in &stores {
-            foreign += join::foreign(&plan, store)?;
             left_over += store.left_over()?.len();
         }
-        Ok((stock, foreign, left_over))
+        Ok((stock, left_over))
     };
-    let (stock, foreign, left_over) = match look() {
+    let (stock, left_over) = match look() {
         Ok(found) => found,
         Err(error) => return store_failed(&error),
     };
-    let complete = stock.missing + stock.damaged == 0;
+    let complete = stock.to_make() == 0;
+    let array = ranges(&stock.missing_shards);
     let text = if args.json {
         let object = serde_json::json!({
-            "name": plan.file.name, "plan_id": plan.id.to_string(), "points": plan.points.len(),
+            "name": plan.head.name, "plan_id": plan.head.plan_id, "points": plan.head.points,
             "runs": stock.runs, "done": stock.done, "failed": stock.failed,
-            "missing": stock.missing, "damaged": stock.damaged, "foreign": foreign,
+            "missing": stock.missing, "damaged": stock.damaged, "foreign": stock.foreign,
             "left_over": left_over, "complete": complete, "shards": shards,
-            "missing_shards": shards.map(|_| &stock.missing_shards),
+            "missing_shards": stock.missing_shards, "array": array,
         });
         format!("{object}\n")
     } else {
-        let mut text = format!(
-            "{}: {} points, {} runs\ndone       {}\nfailed     {}\nmissing    {}\n",
-            plan.file.name,
-            plan.points.len(),
-            stock.runs,
-            stock.done,
-            stock.failed,
-            stock.missing
-        );
-        for (count, what) in [
-            (stock.damaged, "damaged    {}: will be made again\n"),
-            (foreign, "foreign    {}: runs of another sweep or build, not used\n"),
-            (left_over, "left over  {}: unfinished files of processes that are no more\n"),
-        ] {
-            if count > 0 {
-                text += &what.replace("{}", &count.to_string());
-            }
-        }
-        if let (Some(count), false) = (shards, complete) {
-            let missing = list(&stock.missing_shards);
-            let _ = writeln!(text, "missing parts of {count}: {missing}");
-        }
-        text
+        words(&plan, &stock, left_over, shards)
     };
     let printed = output::print(&text);
     if complete { printed } else { ExitCode::from(EXIT_INCOMPLETE) }
 }
 
+fn words(plan: &Plan, stock: &Inventory, left_over: usize, shards: u32) -> String {
+    let mut text = format!(
+        "{}: {} points, {} runs\ndone       {}\nfailed     {}\nmissing    {}\n",
+        plan.head.name, plan.head.points, stock.runs, stock.done, stock.failed, stock.missing
+    );
+    for (count, what) in [
+        (stock.damaged, "damaged    {}: will be made again\n"),
+        (stock.foreign, "foreign    {}: files of another sweep or build, not used\n"),
+        (left_over as u64, "left over  {}: unfinished files of processes that are no more\n"),
+    ] {
+        if count > 0 {
+            text += &what.replace("{}", &count.to_string());
+        }
+    }
+    if stock.to_make() > 0 {
+        let _ = writeln!(text, "missing parts of {shards}: {}", ranges(&stock.missing_shards));
+    }
+    text
+}
+
 /// `lbsim sweep merge`.
 pub fn merge(args: &MergeArgs) -> ExitCode {
-    let plan = match plan_of(&args.folders) {
-        Ok(plan) => plan,
+    let (plan, stores) = match open(&args.folders) {
+        Ok(opened) => opened,
         Err(code) => return code,
     };
-    let stores: Vec<Store> = args.folders.iter().map(|folder| Store::existing(folder)).collect();
-    let shards = args.shards.or_else(|| split(&stores));
-    let missing = |stock: &Inventory| {
-        let missing = stock.missing + stock.damaged;
-        eprintln!("error: {missing} of {} runs are missing", stock.runs);
-        if shards.is_some() {
-            output::print(&format!(
-                "{}
-",
-                list(&stock.missing_shards)
-            ));
-        } else {
-            eprintln!("with --shards N the missing parts of N are listed");
-        }
-        ExitCode::from(EXIT_INCOMPLETE)
-    };
-    let joined = || -> Result<Result<Store, Inventory>, StoreError> {
-        join::compare(&plan, &stores)?;
-        let stock = join::take_stock(&plan, &stores, shards.unwrap_or(1))?;
-        if stock.missing + stock.damaged > 0 {
-            return Ok(Err(stock));
-        }
-        let out = Store::open(&args.out, &plan)?;
-        out.clean()?;
-        for store in &stores {
-            join::bring_over(&plan, store, &out)?;
-        }
-        Ok(Ok(out))
-    };
-    let out = match joined() {
-        Ok(Ok(out)) => out,
-        Ok(Err(stock)) => return missing(&stock),
+    let shards = args.folders.shards.unwrap_or(plan.head.shards);
+    let stock = match join::take_stock(&plan, &stores, shards, true) {
+        Ok(stock) => stock,
         Err(error) => return store_failed(&error),
     };
-    let mut shown = Shown::new(&plan, if args.json { usize::MAX } else { report::ROWS_MAX });
-    match join::write_tables(&plan, &out, &mut |number, summary| shown.add(number, summary)) {
-        Ok(stock) => conclude(&plan, &args.out, &shown, &stock, args.json, args.quiet),
-        Err(JoinError::Store(error)) => store_failed(&error),
-        Err(error) => fail(EXIT_INCOMPLETE, &error),
+    if stock.to_make() > 0 {
+        eprintln!(
+            "error: {} of {} runs are missing; on stdout the missing parts of {shards}",
+            stock.to_make(),
+            stock.runs
+        );
+        output::print(&format!("{}\n", ranges(&stock.missing_shards)));
+        return ExitCode::from(EXIT_INCOMPLETE);
+    }
+    let joined = || -> Result<Store, StoreError> {
+        let out = Store::open(&args.out, &plan)?;
+        out.clean()?;
+        let others: Vec<Store> =
+            stores.iter().filter(|store| !is_same(store.folder(), &args.out)).cloned().collect();
+        if !others.is_empty() {
+            join::bring_over(&plan, &others, &out)?;
+        }
+        Ok(out)
+    };
+    match joined() {
+        Ok(out) => running::write_tables(&plan, &out, &stock, args.json, args.quiet),
+        Err(error) => store_failed(&error),
     }
 }
 
-/// `6,7`, as `--array=` of a batch system takes it.
-fn list(shards: &[u32]) -> String {
-    shards.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use bench_harness::sweep::execute::Report;
 use bench_harness::sweep::grid::POLICY;
 use bench_harness::sweep::join::Inventory;
-use bench_harness::sweep::plan::Plan;
+use bench_harness::sweep::plan::{Plan, Point};
 use bench_harness::sweep::tables::PointSummary;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Map, Value, json};
@@ -33,9 +33,12 @@ pub fn tell_oddities(plan: &Plan, report: &Report) {
         eprintln!("note: `{path}` was damaged or cut short, and its run was made again");
     }
     for (job, error) in report.failures.iter().take(FAILURES_MAX) {
-        let point = plan.subjects[job.subject as usize].point;
-        let described = plan.describe(&plan.points[point as usize]);
-        eprintln!("failed: point {point} ({described}), replication {}: {error}", job.replication);
+        let described = plan.subject(job.subject).and_then(|subject| {
+            let point = plan.point(subject.point)?;
+            Ok(format!("point {} ({})", subject.point, plan.describe(&point)))
+        });
+        let described = described.unwrap_or_else(|_| format!("subject {}", job.subject));
+        eprintln!("failed: {described}, replication {}: {error}", job.replication);
     }
     if report.failures.len() > FAILURES_MAX {
         let more = report.failures.len() - FAILURES_MAX;
@@ -46,9 +49,9 @@ pub fn tell_oddities(plan: &Plan, report: &Report) {
 /// Points as they are shown at the end.
 pub struct Shown<'a> {
     plan: &'a Plan,
-    rows: Vec<(usize, PointSummary)>,
+    rows: Vec<(Point, u32, PointSummary)>,
     most: usize,
-    points: usize,
+    points: u64,
 }
 
 impl<'a> Shown<'a> {
@@ -58,16 +61,16 @@ impl<'a> Shown<'a> {
     }
 
     /// The next point.
-    pub fn add(&mut self, number: usize, summary: &PointSummary) {
+    pub fn add(&mut self, number: u32, point: &Point, summary: &PointSummary) {
         self.points += 1;
         if self.rows.len() < self.most {
-            self.rows.push((number, summary.clone()));
+            self.rows.push((*point, number, summary.clone()));
         }
     }
 
     /// The metrics on the terminal.
     fn metrics(&self) -> Vec<(usize, &'static Metric)> {
-        let asked = &self.plan.file.metrics;
+        let asked = &self.plan.file().metrics;
         let wanted = |metric: &Metric| {
             if asked.len() == METRICS.len() {
                 DEFAULT.contains(&metric.name)
@@ -81,7 +84,7 @@ impl<'a> Shown<'a> {
 
     /// The axes that have more than one value, but for the policy.
     fn axes(&self) -> Vec<usize> {
-        let grid = &self.plan.grid;
+        let grid = self.plan.grid();
         let varied = |(_, key): &(usize, &str)| {
             *key != POLICY && grid.find(key).is_some_and(|place| grid.texts_of(place).count() > 1)
         };
@@ -91,13 +94,12 @@ impl<'a> Shown<'a> {
     /// A table of the points, and where the files are.
     pub fn table(&self, plan: &Plan, out: &Path, stock: &Inventory) -> String {
         let (metrics, axes) = (self.metrics(), self.axes());
-        let keys: Vec<&str> = plan.grid.keys().collect();
+        let keys: Vec<&str> = plan.grid().keys().collect();
         let mut table = Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         let header = axes.iter().map(|axis| keys[*axis]).chain([POLICY]);
         table.set_header(header.chain(metrics.iter().map(|(_, metric)| metric.name)).chain([""]));
-        for (number, summary) in &self.rows {
-            let point = &plan.points[*number];
+        for (point, _, summary) in &self.rows {
             let texts: Vec<&str> = plan.coordinates(point).collect();
             let mut row: Vec<String> = axes.iter().map(|axis| texts[*axis].to_owned()).collect();
             row.push(plan.label(point).to_owned());
@@ -115,14 +117,14 @@ impl<'a> Shown<'a> {
         }
         let mut text = format!(
             "{}: {}, {} of {}, 95 % intervals\n\n{}\n",
-            plan.file.name,
-            number::counted(self.points as u64, "point"),
-            number::counted(stock.runs as u64, "run"),
-            plan.scenario,
+            plan.head.name,
+            number::counted(self.points, "point"),
+            number::counted(stock.runs, "run"),
+            plan.head.scenario,
             table.trim_fmt(),
         );
-        if self.points > self.rows.len() {
-            let more = self.points - self.rows.len();
+        let more = self.points - self.rows.len() as u64;
+        if more > 0 {
             let _ = writeln!(text, "... and {more} more in points.csv");
         }
         if stock.failed > 0 {
@@ -143,13 +145,13 @@ impl<'a> Shown<'a> {
 
     /// Who is best in each setting, on the first metric that is shown and knows better from worse.
     fn winners(&self, plan: &Plan, out: &Path) -> Option<String> {
-        let chosen = plan.file.metrics.len() < METRICS.len();
+        let chosen = plan.file().metrics.len() < METRICS.len();
         let named = self.metrics().into_iter().map(|(_, metric)| metric);
         let mut named = named.filter(|metric| chosen && metric.better.is_some());
         let metric = named.next().map_or(compare::METRIC, |metric| metric.name);
         let axes = self.axes();
-        let by = match plan.labels() {
-            [_] => plan.grid.keys().nth(*axes.first()?)?,
+        let by = match plan.head.labels.as_slice() {
+            [_] => plan.grid().keys().nth(*axes.first()?)?,
             _ => POLICY,
         };
         compare::of_folder(out, by, metric, WINNERS_MAX)
@@ -157,19 +159,18 @@ impl<'a> Shown<'a> {
 
     /// One JSON object on a line of its own.
     pub fn json(&self, plan: &Plan, out: &Path, stock: &Inventory) -> String {
-        let keys: Vec<&str> = plan.grid.keys().collect();
+        let keys: Vec<&str> = plan.grid().keys().collect();
         let points: Vec<Value> = self
             .rows
             .iter()
-            .map(|(number, summary)| {
-                let point = &plan.points[*number];
+            .map(|(point, number, summary)| {
                 let axes: Map<String, Value> = keys
                     .iter()
                     .zip(plan.coordinates(point))
                     .map(|(key, text)| ((*key).to_owned(), text.into()))
                     .collect();
                 let metrics: Map<String, Value> = plan
-                    .file
+                    .file()
                     .metrics
                     .iter()
                     .filter_map(|metric| {
@@ -189,7 +190,7 @@ impl<'a> Shown<'a> {
             })
             .collect();
         let object = json!({
-            "name": plan.file.name, "plan_id": plan.id.to_string(), "out": out.display().to_string(),
+            "name": plan.head.name, "plan_id": plan.head.plan_id, "out": out.display().to_string(),
             "complete": true, "runs": stock.runs, "failed": stock.failed,
             "replications": plan.replications.least, "points": points,
         });

@@ -9,6 +9,8 @@ use std::time::Instant;
 use bench_harness::sweep::tally::Tally;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::number;
+
 /// Sweeps shorter than this show nothing.
 const SHOWN_AFTER: Duration = Duration::from_millis(700);
 /// Time between two looks at the counters.
@@ -67,7 +69,7 @@ fn message(tally: &Tally, elapsed: Duration) -> String {
         get(&tally.points),
         get(&tally.points_failed),
         large(tally.requests_so_far()),
-        time_left(left),
+        number::span(left),
     )
 }
 
@@ -79,15 +81,6 @@ fn large(count: u64) -> String {
         10_000..1_000_000 => format!("{:.0}k", value / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1}M", value / 1e6),
         _ => format!("{:.2}G", value / 1e9),
-    }
-}
-
-fn time_left(seconds: f64) -> String {
-    match seconds {
-        s if s.is_nan() => "?".to_owned(),
-        s if s < 100.0 => format!("{s:.0} s"),
-        s if s < 6_000.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3_600.0),
     }
 }
 
@@ -114,7 +107,6 @@ mod tests {
             message(&tally, Duration::from_mins(1)),
             "runs 10 of 40, 2 running, 0 failed; points 2 of 8, 0 failed; 1.2M requests; 3 min left"
         );
-        assert_eq!(time_left(f64::NAN), "?");
         assert_eq!(large(12_345), "12k");
     }
 }

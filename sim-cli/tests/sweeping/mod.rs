@@ -67,7 +67,12 @@ impl Room {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lbsim"));
         command.current_dir(self.folder.path()).args(arguments).env("NO_COLOR", "1");
-        for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"] {
+        for variable in [
+            "SLURM_ARRAY_TASK_ID",
+            "JOB_COMPLETION_INDEX",
+            "AWS_BATCH_JOB_ARRAY_INDEX",
+            "OMPI_COMM_WORLD_RANK",
+        ] {
             command.env_remove(variable);
         }
         command
@@ -86,6 +91,22 @@ impl Room {
         arguments.extend(more);
         let (code, stdout, stderr) = self.lbsim(&arguments);
         assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "", ""), "{more:?}");
+    }
+
+    /// Writes the plan of the sweep to `plan.json`, for so many parts.
+    pub fn plan(&self, shards: u32) {
+        let shards = shards.to_string();
+        let arguments = ["sweep", "plan", "sweep.toml", "-o", "plan.json", "--shards", &shards];
+        let (code, _, stderr) = self.lbsim(&arguments);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    }
+
+    /// Runs a part of the plan into `out` and expects success.
+    pub fn part(&self, shard: &str, out: &str) {
+        let arguments =
+            ["sweep", "run", "--plan", "plan.json", "--shard", shard, "--out", out, "--quiet"];
+        let (code, stdout, stderr) = self.lbsim(&arguments);
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "", ""), "{shard}");
     }
 
     /// What of a finished sweep must never differ: tables and results, by path.

@@ -208,7 +208,7 @@ const AFTER_POLICIES: &[Key] = &[
     key("heartbeat.fanout.random", "nodes", "none", "1 to nodes.count", "This many nodes, drawn anew for each heartbeat.", "More: fresher views, more messages."),
     key("heartbeat.fanout.home", "nodes", "none", "1 to nodes.count", "The same nodes every time; others never hear of the server.", "More: more nodes know the server."),
     key("heartbeat.latency_alpha", "", "0.1", "above 0, to 1", "Weight of a new completion in a server's mean latency.", "Higher: quicker and noisier."),
-    key("heartbeat.latency_decay", "time", "10s", "above 0, or never", "How fast an idle server's reported latency falls.", "never: a server once slow is never tried again."),
+    key("heartbeat.latency_decay", "time", "10s", "above 0, or never", "How fast an idle server's reported latency falls, also in answers to probes.", "never: a server once slow is never tried again."),
     key("discovery.initial", "", "configured", "configured, empty", "Whom a node knows at the start; the others from their first report on.", "empty: nothing is served before the first heartbeats."),
     key("discovery.prior", "", "zero", "zero, mean, or the following", "Latency of a server that has completed nothing yet.", "zero: every node tries a new server at once. mean: as good as any."),
     key("discovery.prior.penalty", "time", "none", "0 or more", "This latency.", "Higher: a new server is tried when the others are as slow."),

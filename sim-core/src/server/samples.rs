@@ -4,8 +4,15 @@
 //! flight that each met, near the present number. Here: of the last [`KEPT`] completions the
 //! [`NEAREST`] whose tag is nearest to the present load, newer ones first; their median. The paper gives
 //! neither number.
+//!
+//! The estimate fades while nothing is completed, as the latency in heartbeats does
+//! (`heartbeat.latency_decay`): the paper's "recent" has no length, and without it a server with a few slow
+//! completions is never asked for more by those who choose by latency, so that it stays slow for ever.
 
 use std::collections::VecDeque;
+
+use super::LatencyMean;
+use crate::time::Nanos;
 
 /// Completions that are kept.
 pub const KEPT: usize = 64;
@@ -17,14 +24,17 @@ pub const NEAREST: usize = 9;
 pub struct LatencySamples {
     /// Requests met and time in the server [ns], newest first.
     recent: VecDeque<(u32, f32)>,
+    /// When the newest left [ns].
+    newest_ns: Nanos,
 }
 
 impl LatencySamples {
     /// Memory the completions take [bytes].
     pub(crate) const BYTES: usize = KEPT * size_of::<(u32, f32)>();
 
-    /// A request that met `met` others has left after `latency_ns`.
-    pub fn add(&mut self, met: u32, latency_ns: f32) {
+    /// A request that met `met` others has left at `at_ns` after `latency_ns`.
+    pub fn add(&mut self, at_ns: Nanos, met: u32, latency_ns: f32) {
+        self.newest_ns = at_ns;
         self.recent.truncate(KEPT - 1);
         self.recent.push_front((met, latency_ns));
     }
@@ -34,8 +44,14 @@ impl LatencySamples {
         self.recent.clear();
     }
 
-    /// The estimate for a request that would meet `load` others [ns]; 0 before the first completion.
-    pub fn estimate_ns(&self, load: u32) -> f32 {
+    /// The estimate at `at_ns` for a request that would meet `load` others [ns]; 0 before the first
+    /// completion.
+    pub fn estimate_ns(&self, at_ns: Nanos, load: u32, decay_ns: Option<Nanos>) -> f32 {
+        let mean_ns = self.median_ns(load);
+        LatencyMean { mean_ns, last_ns: self.newest_ns }.reported_ns(at_ns, decay_ns)
+    }
+
+    fn median_ns(&self, load: u32) -> f32 {
         let mut nearest = [(u32::MAX, 0.0); NEAREST];
         let mut count = 0;
         for &(met, latency_ns) in &self.recent {
@@ -60,6 +76,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn the_estimate_fades_while_nothing_is_completed() {
+        let mut samples = LatencySamples::default();
+        samples.add(1_000, 0, 50.0);
+        let at = |at_ns| samples.estimate_ns(at_ns, 0, Some(500));
+        assert!((at(1_000) - 50.0).abs() < 1e-6);
+        assert!((f64::from(at(1_500)) - 50.0 * libm::exp(-1.0)).abs() < 1e-5);
+        assert!((samples.estimate_ns(9_000, 0, None) - 50.0).abs() < 1e-6);
+    }
+
     proptest! {
         /// The definition by sorting all.
         #[test]
@@ -69,14 +95,14 @@ mod tests {
         ) {
             let mut samples = LatencySamples::default();
             for &(met, ns) in &all {
-                samples.add(met, ns as f32);
+                samples.add(7, met, ns as f32);
             }
             let mut kept: Vec<_> = all.iter().rev().take(KEPT).collect();
             kept.sort_by_key(|(met, _)| met.abs_diff(load)); // Stable: newer ones first.
             let mut near: Vec<u32> = kept.iter().take(NEAREST).map(|(_, ns)| *ns).collect();
             near.sort_unstable();
             let median = near.get(near.len() / 2).copied().unwrap_or(0);
-            prop_assert_eq!(samples.estimate_ns(load).to_bits(), (median as f32).to_bits());
+            prop_assert_eq!(samples.median_ns(load).to_bits(), (median as f32).to_bits());
         }
     }
 }

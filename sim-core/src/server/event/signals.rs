@@ -185,8 +185,9 @@ impl EventServers {
         let server = &mut self.servers[delivery.server as usize];
         let (in_server, is_up) = (server.in_server(), server.is_up());
         let Some(signals) = server.signals.as_mut().filter(|_| is_up) else { return };
-        let latency_ns =
-            signals.samples.as_ref().map_or(0.0, |samples| samples.estimate_ns(in_server));
+        let decay_ns = setup.heartbeat.latency_decay_ns;
+        let estimate = |samples: &LatencySamples| samples.estimate_ns(at_ns, in_server, decay_ns);
+        let latency_ns = signals.samples.as_ref().map_or(0.0, estimate);
         let note = signals.write(delivery.node, NoteKind::Probe, load);
         signals.send(setup, at_ns, Note { attempt: delivery.attempt, latency_ns, ..note }, out);
     }
@@ -204,7 +205,7 @@ impl EventServers {
         let counters = self.counters(setup, at_ns, index);
         let Some(signals) = &mut self.servers[index as usize].signals else { return };
         if let Some(samples) = &mut signals.samples {
-            samples.add(job.met, (at_ns - job.arrived_ns) as f32);
+            samples.add(at_ns, job.met, (at_ns - job.arrived_ns) as f32);
         }
         if setup.needs.feedback
             && let Some(notes) = &mut out.notes
