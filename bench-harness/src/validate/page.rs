@@ -5,13 +5,20 @@ use std::fmt::Write as _;
 use super::held::HELD;
 use super::record::{Line, Totals};
 use super::rule::{CONFIDENCE, FAMILY, REPLICATIONS, Verdict, misses_allowed};
-use super::table::Table;
-use super::{NOT_COMPARED, NOT_VALIDATED, REASONS, TABLES};
+use super::table::{Case, Table};
+use super::{NOT_COMPARED, NOT_VALIDATED, REASONS, TABLES, cases};
 
 /// The page: what was checked, against which source, how close, and what is not.
 pub fn page(lines: &[Line]) -> String {
     let mut page = String::from(HEAD);
     let totals = Totals::of(lines);
+    let all = cases(false, None);
+    let is_there = |case: &Case| {
+        case.rows.iter().any(|row| lines.iter().any(|line| line.case == case.named(row.id())))
+    };
+    let there = all.iter().filter(|case| is_there(case)).count();
+    let _ =
+        writeln!(page, "This record holds {there} of the {} cases of the full form.\n", all.len());
     let _ = writeln!(
         page,
         "{} targets in {} tables: {} agree, {} do not. {} missed at \
