@@ -1,4 +1,4 @@
-//! `lbsim sweep`: plans a sweep, runs it or a part of it, goes on with one, and joins parts.
+//! `lbsim sweep`: plans a sweep, runs it or a part of it, has others run it, goes on with one, and joins parts.
 
 pub mod args; // the command line
 mod planning; // the plan
@@ -6,6 +6,7 @@ mod running; // runs of a plan, and the end of it
 mod parts; // status and merge
 mod ranges; // numbers of parts as batch systems take them
 mod report; // for people
+mod submit; // to batch engines
 mod watch; // how far it is
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub fn sweep(args: SweepArgs) -> ExitCode {
         (Some(SweepCommand::Run(args)), _) => running::part(&args),
         (Some(SweepCommand::Status(args)), _) => parts::status(&args),
         (Some(SweepCommand::Merge(args)), _) => parts::merge(&args),
+        (Some(SweepCommand::Submit(args)), _) => submit::submit(&args),
         (None, Some(args)) => running::whole(&args),
         (None, None) => unreachable!("clap asks for the sweep file"),
     }

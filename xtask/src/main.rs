@@ -6,6 +6,7 @@
 //! A step whose tool is missing is installed where that touches nothing outside the toolchain and
 //! `target/`; otherwise it is skipped in plain sight. A step that fails does not stop the others.
 
+mod cluster;
 mod notebooks;
 
 use std::io;
@@ -22,10 +23,11 @@ enum Outcome {
 /// Name of the step, and what it does. Benches run one pass each.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("clippy", clippy),
     ("tests", || cargo(&["test", "--workspace"])),
+    ("cluster", cluster::run),
     ("docs", docs),
     ("benches", || cargo(&["bench", "--package=bench-harness", "--", "--test"])),
     ("instructions", instructions),
@@ -94,10 +96,13 @@ fn format() -> Outcome {
 }
 
 fn clippy() -> Outcome {
-    match component("clippy", "clippy") {
-        Ok(()) => cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-        Err(skip) => skip,
+    if let Err(skip) = component("clippy", "clippy") {
+        return skip;
     }
+    let all = cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    // A test that does not run by itself is not among all targets.
+    let cluster = ["clippy", "--package=sim-cli", "--test=cluster", "--", "-D", "warnings"];
+    if matches!(all, Outcome::Passed) { cargo(&cluster) } else { all }
 }
 
 fn docs() -> Outcome {

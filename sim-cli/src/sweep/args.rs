@@ -30,6 +30,8 @@ pub enum SweepCommand {
     Status(StatusArgs),
     /// Join parts of a sweep into the tables that one machine would have written
     Merge(MergeArgs),
+    /// Have a batch engine run the parts of a plan that are not done yet
+    Submit(SubmitArgs),
 }
 
 /// Arguments of `lbsim sweep FILE`.
@@ -184,6 +186,48 @@ pub struct MergeArgs {
     /// No tables
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// Arguments of `lbsim sweep submit`.
+#[derive(Debug, ClapArgs)]
+pub struct SubmitArgs {
+    /// The batch engine
+    #[arg(long, value_enum)]
+    pub engine: Engine,
+    /// The plan, made by `lbsim sweep plan`
+    #[arg(long, value_name = "FILE")]
+    pub plan: PathBuf,
+    /// Directory for the results, on a file system that all nodes share
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Runs that a part does at once, a core each
+    #[arg(long, value_name = "J", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub jobs: u32,
+    /// Parts that go on at once [default: as many as the engine has room for]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_running: Option<u32>,
+    /// Partition to submit to [default: the engine's]
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
+    /// Account to charge [default: the engine's]
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// Print the batch script and submit nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object on stdout and nothing else
+    #[arg(long, conflicts_with = "dry_run")]
+    pub json: bool,
+    /// Further options of sbatch; they override what is asked for: -- --qos=long --mem=2G
+    #[arg(last = true, value_name = "OPTION")]
+    pub extra: Vec<String>,
+}
+
+/// What runs shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    /// A job array of Slurm
+    Slurm,
 }
 
 /// A part of a sweep as it is asked for.
