@@ -103,7 +103,7 @@ fn runs_take_what_was_estimated() {
         ),
         (
             "clients that retry and hedge",
-            1.75,
+            1.65,
             scenario(
                 4,
                 20_000,
@@ -116,7 +116,7 @@ fn runs_take_what_was_estimated() {
         ),
         (
             "clients in a closed loop",
-            1.75,
+            1.5,
             scenario(
                 4,
                 1_000,
