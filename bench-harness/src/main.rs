@@ -4,6 +4,7 @@ mod speed; // what a request costs, against the reference
 mod scale; // how costs grow with the fleet
 mod decisions; // what a choice costs under each policy
 mod instructions; // the gate: instructions a request must not rise
+mod made_up; // results nobody simulated, for plans too large to be run
 mod one; // one measurement
 mod process; // measurements in processes of their own
 mod machine; // what measured
@@ -33,6 +34,8 @@ enum Command {
     Instructions(instructions::InstructionsArgs),
     /// Measure what a decision costs under each policy, and check how that grows; exit 1 if too fast
     Decisions(decisions::DecisionsArgs),
+    /// Write a made-up result for every run of a plan, to measure what `lbsim sweep status` and `merge` take
+    MadeUp(made_up::MadeUpArgs),
     /// One measurement, in a process of its own
     #[command(hide = true)]
     One(one::OneArgs),
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Scale(args) => scale::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Instructions(args) => instructions::run(&args),
         Command::Decisions(args) => decisions::run(&args),
+        Command::MadeUp(args) => made_up::write(&args).map(|()| ExitCode::SUCCESS),
         Command::One(args) => one::measure(&args).map(|reading| {
             println!("{reading}");
             ExitCode::SUCCESS

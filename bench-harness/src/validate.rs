@@ -27,6 +27,7 @@ pub mod record; // what came of them, and files
 pub mod page; // for people
 
 mod invariants; // what holds in every run
+pub mod held; // and where it is held
 
 mod mmc;
 mod erlang_b;
@@ -41,11 +42,16 @@ mod supermarket;
 mod small_fleets;
 mod finite_fleets;
 mod weighted_split;
+mod idle_queue;
 mod stale_board;
 mod stale_curves;
 mod detector;
 mod gossip_rounds;
+mod gossip_spread;
+mod gossip_clocks;
+mod first_suspicion;
 mod availability;
+mod published;
 
 use table::{Case, Table};
 
@@ -63,39 +69,54 @@ pub static TABLES: &[Table] = &[
     finite_fleets::TABLE,
     round_robin::TABLE,
     weighted_split::TABLE,
+    idle_queue::TABLE,
     stale_board::TABLE,
     stale_curves::TABLE,
     detector::TABLE,
     gossip_rounds::TABLE,
+    gossip_spread::TABLE,
+    gossip_clocks::TABLE,
+    first_suspicion::TABLE,
     availability::TABLE,
+    published::TABLE,
 ];
 
 /// Tables of `data/oracles` that no scenario is compared with, and why.
 pub const NOT_COMPARED: &[(&str, &str)] = &[
-    ("p12_jiq_meanfield.csv", "an experiment with join_idle_queue has yet to be written"),
-    (
-        "p15b_gossip_sync_rounds.csv",
-        "a run says when all nodes know, not how many know after each round; \
-         sim-core/tests/gossip_rounds.rs counts them in the exchange itself",
-    ),
-    (
-        "p16_gossip_async.csv",
-        "its nodes gossip at the points of Poisson processes; those of lbsim do at equal or uniformly \
-         jittered intervals",
-    ),
-    (
-        "p17_swim_first_detection.csv",
-        "a run says when all members know of a crash, not when the first one suspects it",
-    ),
     (
         "p18_ewma.csv",
-        "the smoothed latency of a server is in its reports and in no result, and it begins with the \
-         first sample instead of x0",
+        "the smoothed latency of a server is in its reports and in no result; sim-core/tests/smoothing.rs \
+         compares all rows with the smoothing itself",
     ),
     (
         "p19_tick_bias_mm1.csv",
         "what a simulator on a grid of time gets wrong; lbsim has no such grid, which is what `mmc` shows",
     ),
+];
+
+/// Metrics that do not agree, by case, and the reason found. A tolerance is never loosened: whatever fails
+/// is a defect to be mended, or stands here.
+pub const REASONS: &[(&str, &str, &str)] = &[
+    ("mg1-lognormal-cv=2-r0.5", "sd_sojourn", HEAVY),
+    ("mg1-lognormal-cv=2-r0.8", "sd_sojourn", HEAVY),
+    ("mg1-lognormal-cv=2-r0.9", "sd_sojourn", HEAVY),
+];
+
+/// Why a standard deviation is not known well enough.
+const HEAVY: &str = "a limit of the experiment: how far a sample variance strays goes with the fourth moment of \
+                     sojourn times, and so with the fifth of services, 10^7 times the fifth power of their mean";
+
+/// What nobody has compared with anything, for the page.
+pub const NOT_VALIDATED: &[&str] = &[
+    "Time that a real proxy or server takes to decide, copy or encrypt: requests take their service time and \
+     the delays of the network, nothing else.",
+    "Real traffic, real fleets: known results are about models. `lbsim trace fit` says how well a law fits \
+     a trace, and `lbsim run` replays it; whether the fleet behaves like its scenario only its own measurements tell.",
+    "Policies beyond those named in the tables. They are held to the descriptions of their sources by unit tests, \
+     to the contract of all policies, and to a second engine written apart, bit for bit.",
+    "The correction by one's own requests with few nodes, as the independent simulation of stale boards has it \
+     (1 and 10 nodes): no policy of lbsim leaves out what has been answered since.",
+    "Prequal's published figures: they are those of a testbed whose antagonists are not described closely enough.",
 ];
 
 /// The cases of all tables whose table, row or variant contains `only`; of the quick form, if `quick`.

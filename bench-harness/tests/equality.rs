@@ -227,9 +227,17 @@ fn random_scenario(seed: u64, unit: u64, rng: &mut Stream) -> Scenario {
 }
 
 fn random_gossip(rng: &mut Stream, nodes: u32, quantum_ns: u64) -> GossipConfig {
+    let (jitter, rounds) = [
+        (0.0, GossipRounds::Spread),
+        (0.4, GossipRounds::Spread),
+        (0.0, GossipRounds::Together),
+        (0.4, GossipRounds::Together),
+        (0.0, GossipRounds::Poisson),
+    ][rng.random_range(0..5)];
     GossipConfig {
         interval_ns: quantum_ns * rng.random_range(1..200),
-        jitter: [0.0, 0.4][rng.random_range(0..2)],
+        jitter,
+        rounds,
         fanout: rng.random_range(1..nodes),
         mode: [GossipMode::Push, GossipMode::Pull, GossipMode::PushPull][rng.random_range(0..3)],
         payload: [GossipPayload::Delta, GossipPayload::Delta, GossipPayload::Full]

@@ -14,7 +14,8 @@ use bench_harness::validate::table::Case;
 /// The lines of a case; a sound one gets a second look at what missed, as the rule is.
 fn run(case: &Case, repeats: bool) -> Vec<Line> {
     let (stop, finished) = (AtomicBool::new(false), AtomicU64::new(0));
-    let effort = Effort { seed: 1, events_max: 4e6, repeats, stop: &stop, finished: &finished };
+    let (stop, finished) = (&stop, &finished);
+    let effort = Effort { seed: 1, events_max: 4e6, repeats, stop, build: "test", finished };
     effort.run(case).expect("nobody stops it")
 }
 

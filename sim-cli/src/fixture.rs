@@ -115,6 +115,7 @@ fn run(policy: usize, replication: u32) -> RunResult {
         wait_sum_ns: u128::from(SECOND),
         service_sum_ns: 10 * u128::from(SECOND),
         served: 1000,
+        waited: 250,
         servers: vec![server; 2],
         nodes: vec![NodeResult { measured: counts, total: counts, ..NodeResult::default() }],
         series: vec![Bin { active: 1, ..Bin::default() }; 10],

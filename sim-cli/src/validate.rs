@@ -46,6 +46,10 @@ pub struct ValidateArgs {
     /// Runs that go on at once; results do not depend on it [default: all cores]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub jobs: Option<u32>,
+    /// Take over what other builds of lbsim have measured in --out, where scenario and targets are the same;
+    /// each row says which build measured it
+    #[arg(long, requires = "out")]
+    pub reuse: bool,
     /// Another seed: another sample of every case
     #[arg(long, value_name = "N", default_value_t = SEED)]
     pub seed: u64,
@@ -91,8 +95,11 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
     let temporary =
         |what: &str, error: &dyn std::fmt::Display| Failure::Temporary(format!("{what}: {error}"));
     let signals = Signals::catch().map_err(|e| temporary("cannot listen for signals", &e))?;
+    let build = build();
     let store = args.out.as_ref().map(|out| {
-        Store::open(out, &build(args)).map_err(|e| temporary(&out.display().to_string(), &e))
+        let effort = format!("{} {}", args.seed, args.quick);
+        let only = (!args.reuse).then(|| build.clone());
+        Store::open(out, effort, only).map_err(|e| temporary(&out.display().to_string(), &e))
     });
     let store = store.transpose()?;
     let threads = args.jobs.unwrap_or(0) as usize;
@@ -108,7 +115,7 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
             lines
         } else {
             bar.set_message(case.name());
-            let lines = effort(args, &signals.stop).run(case)?;
+            let lines = effort(args, &build, &signals.stop).run(case)?;
             let kept = store.as_ref().map_or(Ok(()), |store| store.keep(case, &lines));
             if let Err(error) = kept {
                 signals.stop.store(true, Relaxed);
@@ -137,18 +144,17 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
     Ok(lines)
 }
 
-fn effort<'a>(args: &ValidateArgs, stop: &'a AtomicBool) -> Effort<'a> {
+fn effort<'a>(args: &ValidateArgs, build: &'a str, stop: &'a AtomicBool) -> Effort<'a> {
     static FINISHED: AtomicU64 = AtomicU64::new(0);
     let events_max = if args.quick { EVENTS_MAX_QUICK } else { EVENTS_MAX };
-    Effort { seed: args.seed, events_max, repeats: true, stop, finished: &FINISHED }
+    Effort { seed: args.seed, events_max, repeats: true, stop, build, finished: &FINISHED }
 }
 
-/// What the results of a folder depend on beside the cases: the program itself, byte for byte, the
-/// seed, and the effort.
-fn build(args: &ValidateArgs) -> String {
+/// The program that measures: version, revision, and the digest of its bytes.
+fn build() -> String {
     let program = std::env::current_exe().and_then(fs::read);
     let program = program.map_or_else(|_| "unknown".to_owned(), |bytes| digest(&bytes).to_string());
-    format!("{ENGINE} {COMMIT} {program} {} {}", args.seed, args.quick)
+    format!("{ENGINE} {COMMIT} {}", program.get(..12).unwrap_or(&program))
 }
 
 fn progress(cases: u64, quiet: bool) -> ProgressBar {

@@ -100,8 +100,33 @@ fn a_submission_that_cannot_be_says_why() {
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
+    // A folder that belongs to something else is not submitted to.
+    let other = ["sweep", "plan", "sweep.toml", "-o", "plan.json", "--seed", "9"];
+    assert_eq!(room.lbsim(&other).0, Some(0));
+    let (code, told, said) = submit("my out", &[]);
+    assert_eq!((code, told.as_str()), (Some(2), ""), "{said}");
+    assert!(said.contains("holds another sweep"), "{said}");
     let script = room.read("my out/slurm/sweep.sbatch");
     assert!(script.contains("#SBATCH --partition=short\n#SBATCH --qos=long\n"), "{script}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_line_for_parallel_asks_for_what_it_needs() {
+    let script = format!("{}/../cluster/parallel/sweep.sh", env!("CARGO_MANIFEST_DIR"));
+    let room = Room::new(SWEEP);
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(&script);
+        command.env("LBSIM", env!("CARGO_BIN_EXE_lbsim")).current_dir(room.path(""));
+        let output = command.args(arguments).output().expect("started");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = run(&["plan.json"]);
+    assert!(code == Some(2) && said.starts_with("usage:"), "{said}");
+    // Without a plan nothing is started, and lbsim says why.
+    let (code, said) = run(&["plan.json", "out"]);
+    assert!(code != Some(0) && said.contains("plan.json"), "{said}");
+    assert!(!room.path("out.joblog").exists());
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_sweep_at_once_is_a_plan_and_its_parts() {
     room.sweep("whole", &[]);
     let (code, stdout, stderr) = room.lbsim(&["sweep", "plan", "sweep.toml", "-o", "plan.json"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    for word in ["6 points, 18 runs", "1 part;", "--plan plan.json --shard 0 --out DIR"] {
+    for word in ["6 points, 18 runs", "1 part;", "run --plan plan.json --out DIR"] {
         assert!(stdout.contains(word), "{word}: {stdout}");
     }
     assert!(room.read("plan.json") == room.read("whole/plan.json"));

@@ -165,8 +165,10 @@ impl Active {
         for notice in self.out.notices.drain(..) {
             let members = &mut desk.meters.members;
             match notice {
+                Notice::Suspected(node) if desk.roster.is_up(node) => members.false_suspicions += 1,
                 Notice::Suspected(node) => {
-                    members.false_suspicions += u64::from(desk.roster.is_up(node));
+                    let at_ns = desk.quantum * desk.setup.ticks.quantum_ns;
+                    desk.meters.suspicions.push((node, at_ns));
                 }
                 Notice::Died(node) => members.false_deaths += u64::from(desk.roster.is_up(node)),
                 Notice::Joined(node) => {

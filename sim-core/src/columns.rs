@@ -7,6 +7,7 @@
 
 mod efforts; // what clients do beyond waiting
 mod getters;
+mod members; // what nodes know of each other
 mod nodes;
 mod runs;
 mod series;
@@ -279,6 +280,7 @@ pub(crate) mod fixture {
             wait_sum_ns: 500 * u128::from(MILLISECOND),
             service_sum_ns: 10_000 * u128::from(MILLISECOND),
             served: 1000,
+            waited: 250,
             // Utilisations 0.5, 0.25 and 0.25.
             servers: vec![server(10, 100), server(5, 100), server(10, 200)],
             nodes: vec![node, NodeResult::default()],
@@ -387,6 +389,8 @@ mod tests {
             ("members_known_ms_mean", None),
             ("members_known_ms_max", None),
             ("members_missed_total", Some(1.0)),
+            ("first_suspicion_ms_mean", None),
+            ("first_suspicion_ms_max", None),
             ("false_suspicions_total", Some(3.0)),
             ("false_deaths_total", Some(1.0)),
             ("member_messages_per_s", Some(3.0)),
@@ -398,10 +402,13 @@ mod tests {
         result.membership.changes_known = 4;
         result.membership.known_sum_ns = 2 * u128::from(SECOND);
         result.membership.known_max_ns = SECOND;
+        result.membership.first_suspicion_ns = vec![SECOND, 2 * SECOND];
         for (name, expected) in [
             ("members_formed_ms", 1000.0),
             ("members_known_ms_mean", 500.0),
             ("members_known_ms_max", 1000.0),
+            ("first_suspicion_ms_mean", 1500.0),
+            ("first_suspicion_ms_max", 2000.0),
         ] {
             assert_eq!(get(&scenario, &result, name), Some(expected), "{name}");
         }

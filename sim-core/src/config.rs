@@ -48,7 +48,7 @@ pub use conduct::{
     AdaptiveLifo, Antagonist, CoDel, ColdStart, Conduct, Crowding, Discipline, Pauses, Shedding,
 };
 pub use fault::{ConfigFault, Origin};
-pub use gossip::{GossipConfig, GossipMode, GossipPayload};
+pub use gossip::{GossipConfig, GossipMode, GossipPayload, GossipRounds};
 pub use judgement::{
     Detector, DiscoveryConfig, HealthChecks, JudgementConfig, OnNoServer, OutlierEjection,
     PhiAccrual, Prior, SlowStart, SuccessRate, TrustConfig,

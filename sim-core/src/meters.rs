@@ -45,6 +45,8 @@ pub struct NodeMeters {
     pub peer_bytes: u64,
     /// Membership.
     pub members: MemberCounts,
+    /// As in [`crate::result::NodeResult::suspicions`].
+    pub suspicions: Vec<(u32, Nanos)>,
 }
 
 impl NodeMeters {

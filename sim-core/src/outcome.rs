@@ -13,6 +13,7 @@ use crate::latency_table::LatencyTable;
 use crate::meters::{Lanes, NodeMeters};
 use crate::metrics::Observations;
 use crate::network::Dispatches;
+use crate::plan::NodeChange;
 use crate::request::InFlight;
 use crate::result::{Counts, Findings, NodeResult, Outcome, RunResult, ServerResult};
 use crate::server::{Meters, Servers};
@@ -50,8 +51,34 @@ pub fn node_result(
         peer_messages: meters.peer_messages,
         peer_bytes: meters.peer_bytes,
         members: meters.members,
+        suspicions: meters.suspicions,
         findings,
     }
+}
+
+/// From each crash of a node to the first member that came by its own probes to suspect it [ns], in the order
+/// of the crashes; those that nobody suspected before the node came back are left out.
+fn first_suspicions(setup: &Setup, nodes: &[NodeResult]) -> Vec<Nanos> {
+    let mut suspicions: Vec<(u32, Nanos)> =
+        nodes.iter().flat_map(|node| &node.suspicions).copied().collect();
+    suspicions.sort_unstable();
+    let changes = &setup.plan.nodes;
+    let mut first_ns = Vec::new();
+    for (place, crash) in changes.iter().enumerate() {
+        if crash.change != NodeChange::Crash || suspicions.is_empty() {
+            continue;
+        }
+        let at_ns = crash.quantum * setup.ticks.quantum_ns;
+        for node in crash.first..crash.end {
+            let later = changes[place + 1..].iter();
+            let next = later.clone().find(|next| (next.first..next.end).contains(&node));
+            let end_ns = next.map_or(Nanos::MAX, |next| next.quantum * setup.ticks.quantum_ns);
+            let from = suspicions.partition_point(|&suspicion| suspicion < (node, at_ns));
+            let first = suspicions.get(from).filter(|&&(of, ns)| of == node && ns < end_ns);
+            first_ns.extend(first.map(|&(_, ns)| ns - at_ns));
+        }
+    }
+    first_ns
 }
 
 /// Puts the parts of a result together.
@@ -78,6 +105,8 @@ pub fn assemble(
     let arrived: u64 =
         servers.iter().map(|s| s.admitted + s.refused + s.arrived_dead + s.failed).sum();
     assert_eq!(sent, arrived + on_their_way + cut_off, "attempts lost count");
+    let mut membership = observations.agreement.finish();
+    membership.first_suspicion_ns = first_suspicions(setup, &nodes);
     RunResult {
         policy,
         replication: setup.replication,
@@ -89,6 +118,7 @@ pub fn assemble(
         wait_sum_ns: meters.wait_sum_ns,
         service_sum_ns: meters.service_sum_ns,
         served: meters.served,
+        waited: meters.waited,
         servers,
         nodes,
         series: observations.series,
@@ -99,7 +129,7 @@ pub fn assemble(
         herd_intervals: observations.herd_intervals,
         cut_off,
         consistency: observations.consistency.finish(),
-        membership: observations.agreement.finish(),
+        membership,
     }
 }
 

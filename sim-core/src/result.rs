@@ -101,6 +101,8 @@ pub struct RunResult {
     pub service_sum_ns: u128,
     /// Number of those attempts.
     pub served: u64,
+    /// Of those, the ones that waited: whose service began after they had arrived.
+    pub waited: u64,
     /// One entry a server.
     pub servers: Vec<ServerResult>,
     /// One entry a node.
@@ -218,6 +220,8 @@ pub struct NodeResult {
     pub peer_bytes: u64,
     /// Its part in membership.
     pub members: MemberCounts,
+    /// Nodes that it came to suspect by its own probes while they were down, and when [ns].
+    pub suspicions: Vec<(u32, Nanos)>,
     /// What it made of the servers.
     pub findings: Findings,
 }
@@ -284,7 +288,7 @@ pub struct MemberCounts {
 }
 
 /// How long it took until all knew who is a member. All zero without `[membership]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MembershipResult {
     /// When every node knew every node that was there from the start [ns].
     pub formed_ns: Option<Nanos>,
@@ -296,6 +300,9 @@ pub struct MembershipResult {
     pub known_sum_ns: u128,
     /// Longest of those times [ns].
     pub known_max_ns: Nanos,
+    /// From each crash to the first member that came by its own probes to suspect the node [ns]; without
+    /// crashes that nobody suspected before the node came back.
+    pub first_suspicion_ns: Vec<Nanos>,
 }
 
 /// What one node has made of the servers beyond their reports, and how well: see

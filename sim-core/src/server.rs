@@ -96,6 +96,8 @@ pub struct Meters {
     pub service_sum_ns: u128,
     /// As in [`crate::result::RunResult::served`].
     pub served: u64,
+    /// As in [`crate::result::RunResult::waited`].
+    pub waited: u64,
 }
 
 impl Meters {
@@ -104,6 +106,7 @@ impl Meters {
         self.wait_sum_ns += other.wait_sum_ns;
         self.service_sum_ns += other.service_sum_ns;
         self.served += other.served;
+        self.waited += other.waited;
     }
 }
 
@@ -113,6 +116,7 @@ pub struct TickSums {
     wait_ns: u64,
     service_ns: u64,
     served: u64,
+    waited: u64,
 }
 
 impl TickSums {
@@ -131,6 +135,7 @@ impl TickSums {
             self.wait_ns += start - arrived;
             self.service_ns += finish - start;
             self.served += 1;
+            self.waited += (start > arrived) as u64;
         }
         inside
     }
@@ -140,6 +145,7 @@ impl TickSums {
         meters.wait_sum_ns += self.wait_ns as u128;
         meters.service_sum_ns += self.service_ns as u128;
         meters.served += self.served;
+        meters.waited += self.waited;
     }
 }
 

@@ -5,8 +5,9 @@ mod common;
 
 use common::{LOWEST_LATENCY, RANDOM, crash, fleet, run, slow};
 use sim_core::config::{
-    Arrivals, Detector, Fanout, Fault, FaultKind, GossipConfig, GossipMode, GossipPayload, Lie,
-    OutlierEjection, PhiAccrual, Prior, Scenario, ServerGroup, SlowStart, Targets, TrustConfig,
+    Arrivals, Detector, Fanout, Fault, FaultKind, GossipConfig, GossipMode, GossipPayload,
+    GossipRounds, Lie, OutlierEjection, PhiAccrual, Prior, Scenario, ServerGroup, SlowStart,
+    Targets, TrustConfig,
 };
 use sim_core::result::{Findings, Outcome, RunResult};
 use sim_core::time::{MILLISECOND, Nanos, SECOND};
@@ -187,6 +188,7 @@ fn stale_gossip_does_not_raise_the_dead() {
     scenario.gossip = Some(GossipConfig {
         interval_ns: 100 * MILLISECOND,
         jitter: 0.1,
+        rounds: GossipRounds::Spread,
         fanout: 2,
         mode: GossipMode::PushPull,
         payload: GossipPayload::Full,

@@ -24,12 +24,10 @@ fn members(nodes: u32) -> MembershipConfig {
 fn pull() -> GossipConfig {
     GossipConfig {
         interval_ns: 20 * MILLISECOND,
-        jitter: 0.0,
         fanout: 1,
         mode: GossipMode::Pull,
         payload: GossipPayload::Delta,
-        mtu_bytes: 65_507,
-        loss: 0.0,
+        ..GossipConfig::default()
     }
 }
 

@@ -4,7 +4,9 @@ mod common;
 
 use common::{POLICIES, fleet, run, run_with};
 use sim_core::config::keys::KEYS;
-use sim_core::config::{Arrivals, PolicyConfig, Scenario, ServerGroup};
+use sim_core::config::{
+    Arrivals, Choices, Fault, FaultKind, LoadSignal, PolicyConfig, Scenario, ServerGroup, Targets,
+};
 use sim_core::law::{DelayLaw, ServiceLaw};
 use sim_core::result::{Outcome, RunResult};
 use sim_core::simulation::Options;
@@ -170,4 +172,67 @@ fn a_default_that_is_written_down_changes_nothing() {
         checked += 1;
     }
     assert!(checked >= 8, "only {checked} defaults were looked at");
+}
+
+/// The mean latency over 20 replications, with its 99.9 % interval.
+fn latency(scenario: &Scenario) -> sim_core::stats::Interval {
+    let mean = |replication| {
+        let run = run_with(scenario, replication, Options::default());
+        run.latency_sum_ns as f64 / run.measured.of(Outcome::Ok) as f64
+    };
+    mean_interval(&(0..20).map(mean).collect::<Vec<f64>>(), 0.999).unwrap()
+}
+
+fn assert_alike(one: &Scenario, other: &Scenario, what: &str) {
+    let (one, other) = (latency(one), latency(other));
+    let (a, b) = (one.half_width.unwrap(), other.half_width.unwrap());
+    assert!((one.mean - other.mean).abs() <= a.hypot(b), "{what}: {one:?} {other:?}");
+    assert!(a <= 0.05 * one.mean, "{what}: too wide to tell");
+}
+
+/// Goal: the ends of the power of d choices. Method: one choice against a random server, and as many
+/// as there are against the full scan, on other random numbers each.
+#[test]
+fn one_choice_is_a_random_one_and_all_choices_are_the_shortest_queue() {
+    let drawn = |choices| {
+        let mut policy = common::two_choices(LoadSignal::Own);
+        if let PolicyConfig::TwoChoices(parameters) = &mut policy {
+            parameters.choices = choices;
+        }
+        scenario(&policy)
+    };
+    let mut random = scenario(&common::RANDOM);
+    random.seed = 2;
+    assert_alike(&drawn(Choices::Count(1)), &random, "one choice");
+    let mut scan = drawn(Choices::All);
+    scan.seed = 2;
+    assert_alike(&drawn(Choices::Count(12)), &scan, "all choices");
+}
+
+/// Goal: who chooses at random needs no company. Method: the same traffic over one node and over six.
+#[test]
+fn nodes_that_choose_at_random_may_be_many() {
+    let of = |nodes| {
+        let mut scenario = scenario(&common::RANDOM);
+        scenario.nodes.count = nodes;
+        scenario.seed = u64::from(nodes);
+        scenario
+    };
+    assert_alike(&of(1), &of(6), "1 and 6 nodes");
+}
+
+/// Goal: a node that nobody uses changes nothing. Method: a fourth node that joins when the last
+/// request has arrived; its share of the traffic goes to the others, whatever the policy.
+#[test]
+fn a_node_that_is_not_used_changes_nothing() {
+    for policy in &POLICIES {
+        let three = scenario(policy);
+        let mut four = three.clone();
+        four.nodes.count = 4;
+        four.seed = 2;
+        let kind = FaultKind::NodeJoin { nodes: Targets::Ids(3..4) };
+        let at_ns = four.duration_ns - four.engine.quantum_ns;
+        four.faults = vec![Fault { at_ns, for_ns: None, kind }];
+        assert_alike(&three, &four, policy.name());
+    }
 }

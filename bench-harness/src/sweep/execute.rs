@@ -129,6 +129,8 @@ impl Execution<'_> {
         if to_make == 0 {
             return Ok(state.report);
         }
+        // Who cannot keep results is told before the first one is made.
+        self.store.try_writing()?;
         let workers = self.jobs.clamp(1, to_make);
         // Runs are independent, so they come first; only threads left over work inside a run.
         let threads = (self.jobs / to_make).max(1);

@@ -202,6 +202,14 @@ impl Store {
         self.path(id).exists()
     }
 
+    /// Finds out whether results can be written.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn try_writing(&self) -> Result<(), StoreError> {
+        self.begin(&format!("{RUNS}/any.json")).map(drop)
+    }
+
     /// Commits the result of a run.
     ///
     /// # Errors
@@ -375,7 +383,11 @@ impl Unfinished {
     fn beside(path: &Path) -> io::Result<Self> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(parent)?;
+        let mut builder = tempfile::Builder::new();
+        // Others may read results as they may read any file: as the user's mask says.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.prefix(TEMPORARY).tempfile_in(parent)?;
         // By this others know that the file is not left over; the lock ends with the process. Where
         // there are no locks, nothing is ever cleaned up.
         let _ = file.as_file().try_lock();

@@ -7,7 +7,7 @@ use super::experiment::{Experiment, SERVICE_NS, Seen};
 use super::mmc::{RANDOM, fleet};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, cell, column, rule_of_column};
+use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// False suspicions a second and pair that are so rare that their length is not measured.
 const RAREST: f64 = 1e-4;
@@ -55,6 +55,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["hb-To2.5-p0.1@crash", "hb-To1.5-p0.2@watched"],
 };
 

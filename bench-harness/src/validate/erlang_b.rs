@@ -1,11 +1,11 @@
 //! M/G/c/c: no backlog, and every law of services.
 
-use super::experiment::{Experiment, SERVICE_NS};
+use super::experiment::{Experiment, MANY_SAMPLES, SERVICE_NS};
 use super::measure;
 use super::mmc::station;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, cell, column, rule_of_column};
+use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -28,13 +28,20 @@ pub const TABLE: Table = Table {
     experiment,
     theory: accounted_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["erlb-c4-a4@constant", "erlb-c4-a4@exponential", "erlb-c4-a4@lognormal"],
 };
 
 fn experiment(row: &Row, law: &str) -> Result<Experiment, &'static str> {
     let (slots, load) = (row.number("c"), row.number("a"));
     let hop = SERVICE_NS / 2;
-    Ok(Experiment::new(hop, &station(slots, "0", law_of_mean_one(law), load), 100.0, load))
+    let body = station(slots, "0", law_of_mean_one(law), load);
+    let mut experiment = Experiment::new(hop, &body, 100.0, load);
+    if load < 1.0 {
+        // Most of the time nobody is there.
+        experiment.samples = MANY_SAMPLES;
+    }
+    Ok(experiment)
 }
 
 /// A law of services with a mean of one unit, by its name.

@@ -27,6 +27,8 @@ pub struct Effort<'a> {
     pub repeats: bool,
     /// Set from outside: what goes on is dropped.
     pub stop: &'a AtomicBool,
+    /// What measures, for the record.
+    pub build: &'a str,
     /// Replications finished, for progress.
     pub finished: &'a AtomicU64,
 }
@@ -48,6 +50,7 @@ impl Effort<'_> {
         let targets = case.targets();
         let experiment = &case.experiment;
         let most = self.events_max / f64::from(REPLICATIONS) / experiment.events;
+        let most = most.min(experiment.longest);
         let window = if experiment.is_scalable {
             let look = self.replicate(case, &targets, experiment.pilot.min(most), 0)?;
             let asked = targets.iter().zip(&look).map(|(target, values)| stretch(target, values));
@@ -60,7 +63,7 @@ impl Effort<'_> {
         let mut lines: Vec<Line> = Vec::new();
         for (target, values) in targets.iter().zip(&first) {
             let judged = judge(target.rule, target.theory, target.se, values);
-            lines.push(self.line(case, target, judged, window, 1));
+            lines.push(self.line(case, *target, judged, window, 1));
         }
         // Where the limit cut it short by far, four times as long would not help.
         let may_help = |line: &Line| match line.verdict {
@@ -68,15 +71,29 @@ impl Effort<'_> {
             Verdict::Miss | Verdict::NoValue => true,
             Verdict::TooWide => line.half_width <= AGAIN.sqrt() * line.widest,
         };
-        if self.repeats && lines.iter().any(may_help) {
+        // What has missed for the first time in the second round, being too wide in the first, gets another
+        // look as everybody does.
+        let mut window = window;
+        for round in 2..=3 {
+            let again = |line: &Line| match round {
+                2 => may_help(line),
+                _ => {
+                    line.round == 2 && line.first != Verdict::Miss && line.verdict == Verdict::Miss
+                }
+            };
+            if !self.repeats || !lines.iter().any(again) {
+                continue;
+            }
             // What cannot be longer is done again as it is.
-            let window = if experiment.is_scalable { window * AGAIN } else { window };
-            let second = self.replicate(case, &targets, window, 2)?;
-            for ((target, values), line) in targets.iter().zip(&second).zip(&mut lines) {
-                if may_help(line) {
+            let longer = (window * AGAIN).min(experiment.longest);
+            window = if experiment.is_scalable { longer } else { window };
+            let values = self.replicate(case, &targets, window, round)?;
+            for ((target, values), line) in targets.iter().zip(&values).zip(&mut lines) {
+                if again(line) {
                     let judged = judge(target.rule, target.theory, target.se, values);
-                    let first = line.first;
-                    *line = Line { first, ..self.line(case, target, judged, window, 2) };
+                    // What could not be told at first counts as what it was told to be first.
+                    let first = if round == 3 { line.verdict } else { line.first };
+                    *line = Line { first, ..self.line(case, *target, judged, window, round) };
                 }
             }
         }
@@ -93,13 +110,13 @@ impl Effort<'_> {
     fn line(
         &self,
         case: &Case,
-        target: &Target,
+        target: Target<'_>,
         judged: Judgement,
         window: f64,
         round: u64,
     ) -> Line {
         Line {
-            case: case.name(),
+            case: case.named(target.row.id()),
             table: case.table.name.to_owned(),
             metric: target.column.name.to_owned(),
             unit: target.column.unit.to_owned(),
@@ -116,6 +133,7 @@ impl Effort<'_> {
             round,
             first: judged.verdict,
             verdict: judged.verdict,
+            build: self.build.to_owned(),
         }
     }
 
@@ -123,7 +141,7 @@ impl Effort<'_> {
     fn replicate(
         &self,
         case: &Case,
-        targets: &[Target],
+        targets: &[Target<'_>],
         window: f64,
         round: u64,
     ) -> Result<Vec<Values>, Stopped> {
@@ -143,8 +161,11 @@ impl Effort<'_> {
                 let flaw = super::invariants::flaw(&scenario, &run);
                 assert_eq!(flaw, None, "{} in replication {replication}", case.name());
                 self.finished.fetch_add(1, Relaxed);
-                let seen = Seen { row: &case.row, scenario: &scenario, run: &run };
-                Ok(targets.iter().map(|target| (target.column.measure)(&seen)).collect())
+                let value = |target: &Target<'_>| {
+                    let seen = Seen { row: target.row, scenario: &scenario, run: &run };
+                    (target.column.measure)(&seen)
+                };
+                Ok(targets.iter().map(value).collect())
             })
             .collect();
         let by_replication =
@@ -155,7 +176,7 @@ impl Effort<'_> {
 }
 
 /// How many times as long a run must be for this target to be known well enough.
-fn stretch(target: &Target, values: &Values) -> f64 {
+fn stretch(target: &Target<'_>, values: &Values) -> f64 {
     let judged = judge(target.rule, target.theory, target.se, values);
     let widest = target.rule.widest(target.theory);
     match judged.verdict {

@@ -13,6 +13,8 @@ use super::row::Row;
 pub const SERVICE_NS: Nanos = 10_000_000;
 /// Samples of a run, about: of the requests in the system.
 const SAMPLES: u64 = 20_000;
+/// The same where what is sampled is rare: as many as a run can keep, about.
+pub const MANY_SAMPLES: u64 = 900_000;
 
 /// The text of a scenario, without what depends on how long it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,12 @@ pub struct Experiment {
     pub pilot: f64,
     /// Whether a longer run says more; else only more replications would.
     pub is_scalable: bool,
+    /// Time between two samples [services], where it must be exact.
+    pub sample: Option<f64>,
+    /// Samples in the measured window, at most, unless `sample` is given.
+    pub samples: u64,
+    /// Longest window that a run can have [services].
+    pub longest: f64,
     /// Requests, or whatever is counted, in one service.
     pub events: f64,
 }
@@ -40,6 +48,9 @@ impl Experiment {
             warmup,
             pilot: f64::max(warmup, 5_000.0 / events),
             is_scalable: true,
+            sample: None,
+            samples: SAMPLES,
+            longest: f64::INFINITY,
             events,
         }
     }
@@ -61,7 +72,8 @@ impl Experiment {
         let quanta = |services: f64| {
             ((services * SERVICE_NS as f64 / self.quantum_ns as f64).ceil() as u64).max(1)
         };
-        let sample = (quanta(window) / SAMPLES).max(quanta(0.5));
+        let about = (quanta(window) / self.samples).max(quanta(0.5));
+        let sample = self.sample.map_or(about, quanta);
         // Whole samples, so that those of the warm-up can be left out.
         let warmup = quanta(self.warmup).next_multiple_of(sample);
         let duration = warmup + quanta(window).next_multiple_of(sample);

@@ -6,7 +6,7 @@ use super::measure;
 use super::mmc::answered_or_cell;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -20,12 +20,14 @@ pub const TABLE: Table = Table {
     columns: &[
         column("mean_sojourn", "service", Rule::R1, measure::mean_sojourn),
         column("mean_queue", "requests per server", Rule::R1, measure::in_system_each),
+        column("p_wait", "prob", Rule::Rp, measure::waited),
         column("answered", "share", Rule::Rx, measure::answered),
     ],
-    unmeasured: &[("p_wait", "a run does not count who waits")],
+    unmeasured: &[],
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["fin-jsqd-n100-d2-c1-l0.5-without"],
 };
 

@@ -23,6 +23,11 @@ pub fn mean_wait(seen: &Seen<'_>) -> Option<f64> {
     (seen.run.served > 0).then(|| seen.run.wait_sum_ns as f64 / seen.run.served as f64 / UNIT)
 }
 
+/// Share of those served that waited at all, as the servers count it.
+pub fn waited(seen: &Seen<'_>) -> Option<f64> {
+    (seen.run.served > 0).then(|| seen.run.waited as f64 / seen.run.served as f64)
+}
+
 /// Standard deviation of the sojourn time: of the latency, for the way is constant.
 pub fn sd_sojourn(seen: &Seen<'_>) -> Option<f64> {
     (!seen.run.latency.is_empty()).then(|| seen.run.latency.to_histogram().stdev() / UNIT)

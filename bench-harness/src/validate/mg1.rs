@@ -6,7 +6,7 @@ use super::measure;
 use super::mmc::{answered_or_cell, station};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, column};
+use super::table::{Column, Table, column, row_by_row};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -30,6 +30,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule,
+    group: row_by_row,
     quick: &["mg1-deterministic-r0.5"],
 };
 

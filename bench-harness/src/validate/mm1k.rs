@@ -6,7 +6,10 @@ use super::measure;
 use super::mmc::station;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Column, Table, column, row_by_row, rule_of_column};
+
+/// Rarer than this is not seen in any reasonable time.
+const RAREST: f64 = 1e-5;
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -28,10 +31,14 @@ pub const TABLE: Table = Table {
         column("sojourn_p99", "service", Rule::Rq, measure::sojourn_p99),
         column("accounted", "share", Rule::Rx, measure::accounted),
     ],
-    unmeasured: &[],
+    unmeasured: &[
+        ("blocking", "where fewer than one request in 100 000 is refused"),
+        ("utilization", "where the slot is idle for less than 1/100 000 of the time"),
+    ],
     experiment,
-    theory: accounted_or_cell,
+    theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["mm1k-K2-r0.9", "mm1k-K5-r1.5"],
 };
 
@@ -42,4 +49,13 @@ fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
     let slowest = libm::cos(std::f64::consts::PI / (room + 1.0));
     let relaxation = 1.0 / (1.0 + load - 2.0 * load.sqrt() * slowest);
     Ok(Experiment::new(SERVICE_NS / 2, &body, 10.0 * relaxation + 50.0, load))
+}
+
+fn theory(row: &Row, column: &Column, variant: &str) -> Option<f64> {
+    let is_seen = match column.name {
+        "blocking" => row.number("blocking") >= RAREST,
+        "utilization" => 1.0 - row.number("utilization") >= RAREST,
+        _ => true,
+    };
+    accounted_or_cell(row, column, variant).filter(|_| is_seen)
 }

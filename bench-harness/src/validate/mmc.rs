@@ -1,10 +1,10 @@
 //! M/M/c: one server of c slots, unbounded backlog.
 
-use super::experiment::{Experiment, SERVICE_NS};
+use super::experiment::{Experiment, MANY_SAMPLES, SERVICE_NS};
 use super::measure;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, cell, column, rule_of_column};
+use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// Rarer than this is not measured: 2 % of it would take more than 10^9 requests.
 const RAREST_WAIT: f64 = 1e-5;
@@ -33,12 +33,14 @@ pub const TABLE: Table = Table {
         column("answered", "share", Rule::Rx, measure::answered),
     ],
     unmeasured: &[
+        ("p_wait", "where fewer than one request in 100 000 waits"),
         ("mean_wait", "where fewer than one request in 100 000 waits"),
         ("mean_queue_waiting", "likewise"),
     ],
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["mmc-c1-r0.5", "mmc-c4-r0.7"],
 };
 
@@ -47,7 +49,12 @@ fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
     let body = station(slots, "unbounded", "exponential = { mean = \"10ms\" }", rate);
     // About a quarter of a mean sojourn, so that many requests share a tick and quantiles stay fine.
     let hop = (row.number("mean_sojourn") / 4.0).clamp(0.1, 2.0) * SERVICE_NS as f64;
-    Ok(Experiment::new(hop as u64, &body, 10.0 / (1.0 - load).powi(2), rate))
+    let mut experiment = Experiment::new(hop as u64, &body, 10.0 / (1.0 - load).powi(2), rate);
+    if slots > 8.0 {
+        // Most of the time nobody waits.
+        experiment.samples = MANY_SAMPLES;
+    }
+    Ok(experiment)
 }
 
 /// One server of `slots` slots, whatever arrives goes to it: `rate` requests a service.
@@ -76,7 +83,7 @@ pub fn answered_or_cell(row: &Row, column: &Column, variant: &str) -> Option<f64
 }
 
 fn theory(row: &Row, column: &Column, variant: &str) -> Option<f64> {
-    let is_of_waits = matches!(column.name, "mean_wait" | "mean_queue_waiting");
+    let is_of_waits = matches!(column.name, "p_wait" | "mean_wait" | "mean_queue_waiting");
     let is_rare = row.number("p_wait") < RAREST_WAIT;
     answered_or_cell(row, column, variant).filter(|_| !(is_of_waits && is_rare))
 }

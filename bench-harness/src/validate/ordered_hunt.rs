@@ -7,7 +7,7 @@ use super::mmc::fleet;
 use super::pool::{BIAS, HOP};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, column, rule_of_column};
+use super::table::{Column, Table, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -28,6 +28,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["hunt-n4-c2-a5-s1", "hunt-n4-c2-a5-all"],
 };
 

@@ -2,15 +2,23 @@
 
 use std::fmt::Write as _;
 
-use super::TABLES;
+use super::held::HELD;
 use super::record::{Line, Totals};
 use super::rule::{CONFIDENCE, FAMILY, REPLICATIONS, Verdict, misses_allowed};
-use super::table::Table;
+use super::table::{Case, Table};
+use super::{NOT_COMPARED, NOT_VALIDATED, REASONS, TABLES, cases};
 
 /// The page: what was checked, against which source, how close, and what is not.
 pub fn page(lines: &[Line]) -> String {
     let mut page = String::from(HEAD);
     let totals = Totals::of(lines);
+    let all = cases(false, None);
+    let is_there = |case: &Case| {
+        case.rows.iter().any(|row| lines.iter().any(|line| line.case == case.named(row.id())))
+    };
+    let there = all.iter().filter(|case| is_there(case)).count();
+    let _ =
+        writeln!(page, "This record holds {there} of the {} cases of the full form.\n", all.len());
     let _ = writeln!(
         page,
         "{} targets in {} tables: {} agree, {} do not. {} missed at \
@@ -41,7 +49,7 @@ pub fn page(lines: &[Line]) -> String {
         let of_table: Vec<&Line> = lines.iter().filter(|line| line.table == table.name).collect();
         page += &section(table, &of_table);
     }
-    page + TAIL
+    page + &tail() + &builds(lines)
 }
 
 fn distance(line: &Line) -> Option<f64> {
@@ -110,11 +118,11 @@ fn section(table: &Table, lines: &[&Line]) -> String {
     }
     let failed: Vec<&&Line> = lines.iter().filter(|line| line.verdict != Verdict::Pass).collect();
     if !failed.is_empty() {
-        text += "\nThese do not agree:\n\n| case | metric | known | simulated | half width | allowed | verdict |\n|---|---|--:|--:|--:|--:|---|\n";
+        text += "\nThese do not agree:\n\n| case | metric | known | simulated | half width | allowed | verdict | reason |\n|---|---|--:|--:|--:|--:|---|---|\n";
         for line in failed {
             let _ = writeln!(
                 text,
-                "| {} | {} | {:.6} | {:.6} | {:.6} | {:.6} | {} |",
+                "| {} | {} | {:.6} | {:.6} | {:.6} | {:.6} | {} | {} |",
                 line.case,
                 line.metric,
                 line.theory,
@@ -122,6 +130,7 @@ fn section(table: &Table, lines: &[&Line]) -> String {
                 line.half_width,
                 line.allowed,
                 line.verdict.name(),
+                reason(line),
             );
         }
     }
@@ -133,4 +142,44 @@ const HEAD: &str = "# What lbsim is validated against\n\n\
 `lbsim validate` runs known results as ordinary scenarios and compares. Every value is in \
 `validation.csv`; this page says what was checked, against what, and how close it came.\n\n";
 
-const TAIL: &str = "";
+/// Failing rows, invariants, and what is not validated.
+fn tail() -> String {
+    let mut text = String::from("\n## Tables that no scenario is compared with\n\n");
+    for (file, why) in NOT_COMPARED {
+        let _ = writeln!(text, "* `{file}`: {why}.");
+    }
+    text += "\n## Invariants\n\nEvery run of every case is looked at for those marked so; a run that breaks one stops \
+             the validation. The second engine of bench-harness/tests/equality.rs computes every figure of random \
+             scenarios again.\n\n| invariant | every run | tests | tables | |\n|---|---|---|---|---|\n";
+    for held in HELD {
+        let tests: Vec<String> =
+            held.tests.iter().map(|(file, test)| format!("`{test}` ({file})")).collect();
+        let tables: Vec<String> =
+            held.tables.iter().map(|table| format!("[{table}](#{table})")).collect();
+        let mark = if held.in_every_run { "yes" } else { "" };
+        let (id, tests, tables) = (held.id, tests.join(", "), tables.join(", "));
+        let _ = writeln!(text, "| {id} | {mark} | {tests} | {tables} | {} |", held.note);
+    }
+    text += "\n## What is not validated\n\n";
+    for what in NOT_VALIDATED {
+        let _ = writeln!(text, "* {what}");
+    }
+    text
+}
+
+/// Which programs have measured what.
+fn builds(lines: &[Line]) -> String {
+    let mut builds: Vec<&str> = lines.iter().map(|line| line.build.as_str()).collect();
+    builds.sort_unstable();
+    let mut text = String::from("\n## Measured by\n\n");
+    for group in builds.chunk_by(|a, b| a == b) {
+        let _ = writeln!(text, "* `{}`: {} targets.", group[0], group.len());
+    }
+    text
+}
+
+/// Why a line does not agree, as far as it is known.
+fn reason(line: &Line) -> &'static str {
+    let of = |&&(case, metric, _): &&(&str, &str, &str)| case == line.case && metric == line.metric;
+    REASONS.iter().find(of).map_or("not found yet", |&(_, _, reason)| reason)
+}

@@ -6,7 +6,7 @@ use super::measure;
 use super::mmc::fleet;
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// One-way delay, as a share of a service: a slot is taken from the decision to the answer.
 pub const HOP: f64 = 0.05;
@@ -35,6 +35,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: accounted_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["pool-n4-c4-u1.0@least_loaded", "pool-n4-c4-u1.0@lowest_latency"],
 };
 

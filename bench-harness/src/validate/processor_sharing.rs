@@ -6,7 +6,7 @@ use super::measure;
 use super::mmc::{answered_or_cell, station};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -28,6 +28,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["ps-c1-r0.5@constant", "ps-c4-r0.5@lognormal"],
 };
 

@@ -30,6 +30,7 @@ pub const COLUMNS: &[(&str, &str, &str)] = &[
     ("round", "", "1, or 2 where the first measurement did not tell or missed."),
     ("first", "", "What the first measurement said."),
     ("verdict", "", "What follows."),
+    ("build", "", "Version, revision and digest of the program that measured it."),
 ];
 
 /// A target and what came of it: a row of `validation.csv`.
@@ -69,6 +70,8 @@ pub struct Line {
     pub first: Verdict,
     /// What follows.
     pub verdict: Verdict,
+    /// Version, revision and digest of the program that measured it.
+    pub build: String,
 }
 
 /// What all lines say together.
@@ -106,30 +109,36 @@ impl Totals {
 }
 
 /// A folder in which every finished case leaves a file.
+///
+/// A file is called by what is asked: the scenario, the known values, seed and effort. Which program answered
+/// stands in it. So cases can be added to a folder later, and what has changed is not mistaken for what was.
 pub struct Store {
     folder: PathBuf,
-    /// What else than the case its results depend on.
-    build: String,
+    /// Seed and effort.
+    effort: String,
+    /// The program whose results count, or those of any.
+    build: Option<String>,
 }
 
 impl Store {
-    /// Opens or makes it. `build` tells programs apart: results of another one are not used.
+    /// Opens or makes it. Results of another program than `build` are not used; `None` takes those of any.
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn open(out: &Path, build: &str) -> io::Result<Self> {
+    pub fn open(out: &Path, effort: String, build: Option<String>) -> io::Result<Self> {
         let folder = out.join("cases");
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder, build: build.to_owned() })
+        Ok(Self { folder, effort, build })
     }
 
     fn file(&self, case: &Case) -> PathBuf {
         let mut digest = Digest::default();
         let name = case.name();
-        digest.part(self.build.as_bytes()).part(name.as_bytes());
+        digest.part(self.effort.as_bytes()).part(name.as_bytes());
         digest.part(format!("{:?}", case.experiment).as_bytes());
         for target in case.targets() {
-            let metric = (target.column.name, target.theory, target.se, target.rule);
+            let metric =
+                (target.row.id(), target.column.name, target.theory, target.se, target.rule);
             digest.part(format!("{metric:?}").as_bytes());
         }
         self.folder.join(format!("{name}-{}.csv", digest.finish()))
@@ -137,7 +146,10 @@ impl Store {
 
     /// The lines of a case that is done.
     pub fn find(&self, case: &Case) -> Option<Vec<Line>> {
-        read(&self.file(case)).ok().filter(|lines| lines.len() == case.targets().len())
+        let lines = read(&self.file(case)).ok()?;
+        let is_of = |line: &Line| self.build.as_ref().is_none_or(|build| line.build == *build);
+        let is_whole = lines.len() == case.targets().len() && lines.iter().all(is_of);
+        is_whole.then_some(lines)
     }
 
     /// Keeps the lines of a case.
@@ -204,6 +216,7 @@ mod tests {
             round: 1,
             first: Verdict::Miss,
             verdict: Verdict::Pass,
+            build: "e".to_owned(),
         };
         write(&file, std::slice::from_ref(&line)).unwrap();
         let text = fs::read_to_string(&file).unwrap();

@@ -5,7 +5,7 @@ use super::measure;
 use super::mmc::{answered_or_cell, fleet};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -33,6 +33,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["rr-n4-r0.5", "rr-ninf-r0.5"],
 };
 

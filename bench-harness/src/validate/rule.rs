@@ -15,6 +15,9 @@ pub const CONFIDENCE: f64 = 0.99;
 /// The first round may have as many misses as honest targets have with this probability.
 pub const FAMILY: f64 = 0.999;
 
+/// Values in the tables are written to 12 digits, which shows where nothing is left to chance.
+const DIGITS: f64 = 1e-11;
+
 /// How well a target must be known, and what else is allowed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -36,6 +39,8 @@ pub enum Rule {
     Rls,
     /// Values that were simulated themselves.
     Rm,
+    /// Published ranges: half the range stands in place of a standard error.
+    Rr,
     /// Identities: every replication by itself.
     Rx,
 }
@@ -53,6 +58,7 @@ impl Rule {
             Self::Rl => "RL",
             Self::Rls => "RLS",
             Self::Rm => "RM",
+            Self::Rr => "RR",
             Self::Rx => "RX",
         }
     }
@@ -64,6 +70,7 @@ impl Rule {
             Self::R2 | Self::Rq | Self::Rm => (0.02, 0.0),
             Self::R3 | Self::Rq3 => (0.05, 0.0),
             Self::Rp => (0.02, 5e-4),
+            Self::Rr => (5e-4, 0.0),
             Self::Rx => (1e-9, 1e-9),
         };
         f64::max(share * theory.abs(), least)
@@ -73,7 +80,7 @@ impl Rule {
     /// that a limit is no finite fleet.
     pub const fn tolerance(self) -> f64 {
         match self {
-            Self::R1 | Self::R2 | Self::R3 | Self::Rp | Self::Rm => 0.0,
+            Self::R1 | Self::R2 | Self::R3 | Self::Rp | Self::Rm | Self::Rr => 0.0,
             Self::Rq | Self::Rq3 => 0.001,
             Self::Rl => 0.005,
             Self::Rls => 0.01,
@@ -129,7 +136,12 @@ pub fn judge(rule: Rule, theory: f64, theory_se: f64, values: &[Option<f64>]) ->
         .map_or((f64::NAN, f64::INFINITY), |i| (i.mean, i.half_width.unwrap_or(f64::INFINITY)));
     let t = student_t((values.len() as u32).max(2) - 1, CONFIDENCE);
     let slack = rule.tolerance() * f64::max(theory.abs(), if rule == Rule::Rx { 1.0 } else { 0.0 });
-    let allowed = if rule == Rule::Rx { slack } else { half_width.hypot(t * theory_se) + slack };
+    let written = DIGITS * theory.abs();
+    let allowed = match rule {
+        Rule::Rx => slack,
+        Rule::Rr => half_width + theory_se,
+        _ => half_width.hypot(t * theory_se) + slack + written,
+    };
     let verdict = if known.len() < values.len() || known.len() < 2 {
         Verdict::NoValue
     } else if rule == Rule::Rx {

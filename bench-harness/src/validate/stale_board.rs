@@ -5,7 +5,7 @@ use super::measure;
 use super::mmc::{RANDOM, answered_or_cell, fleet};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// Servers: enough for the limit.
 const SERVERS: f64 = 1_000.0;
@@ -34,6 +34,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["stale-d2-T1-l0.7@own_phases"],
 };
 
@@ -69,15 +70,21 @@ pub fn board(
     replacement: bool,
     at_once: bool,
 ) -> Experiment {
+    let policy = format!(
+        "[policy.two_choices]\nchoices = {choices}\nreplacement = {replacement}\n\
+         signal = \"reported\"\nties = \"random\"\ncapacity_gate = false\n"
+    );
+    board_of(n, load, interval, &policy, at_once)
+}
+
+/// The same servers under any policy.
+pub fn board_of(n: f64, load: f64, interval: f64, policy: &str, at_once: bool) -> Experiment {
     let service = "exponential = { mean = \"10ms\" }";
     let ns = (interval * SERVICE_NS as f64).round();
     let heartbeat = format!("[heartbeat]\ninterval = \"{ns}ns\"\nsynchronised = {at_once}\n");
     let body = fleet(n, 1.0, "unbounded", service, n * load)
         .replace("[heartbeat]\ninterval = \"100s\"\n", &heartbeat)
-        + &format!(
-            "[policy.two_choices]\nchoices = {choices}\nreplacement = {replacement}\n\
-             signal = \"reported\"\nties = \"random\"\ncapacity_gate = false\n"
-        );
+        + policy;
     let hop = (SERVICE_NS as f64 * HOP) as u64;
     Experiment::new(hop, &body, 100.0, n * load)
 }

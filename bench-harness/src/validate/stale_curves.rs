@@ -6,7 +6,7 @@ use super::mmc::answered_or_cell;
 use super::row::Row;
 use super::rule::Rule;
 use super::stale_board::board;
-use super::table::{Table, column, rule_of_column};
+use super::table::{Table, column, row_by_row, rule_of_column};
 
 /// The table.
 pub const TABLE: Table = Table {
@@ -25,6 +25,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory: answered_or_cell,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &[],
 };
 

@@ -6,10 +6,12 @@ use super::measure;
 use super::mmc::{RANDOM, fleet};
 use super::row::Row;
 use super::rule::Rule;
-use super::table::{Column, Table, column, rule_of_column};
+use super::table::{Column, Table, column, row_by_row, rule_of_column};
 
-/// Servers. The means are corrected for the rest by the table's coefficient of 1/n.
-const SERVERS: f64 = 2_000.0;
+/// Servers, at least and at most. The means are corrected for the rest by the table's coefficient of 1/n.
+const SERVERS: std::ops::RangeInclusive<f64> = 2_000.0..=10_000.0;
+/// Quantiles have no such coefficient: there are so many servers that it is below this share of the mean.
+const REST: f64 = 5e-4;
 /// Servers where they do not matter, since each is an M/M/1 by itself.
 const SERVERS_ALONE: f64 = 100.0;
 
@@ -18,7 +20,7 @@ pub const TABLE: Table = Table {
     name: "supermarket",
     file: "p07_supermarket_meanfield.csv",
     text: include_str!("../../../data/oracles/p07_supermarket_meanfield.csv"),
-    model: "The least loaded of d servers drawn anew for each request, with fresh information; 2000 servers stand for infinitely many.",
+    model: "The least loaded of d servers drawn anew for each request, with fresh information; 2000 to 10 000 servers stand for infinitely many.",
     source: "Vvedenskaya, Dobrushin, Karpelevich 1996; Mitzenmacher 1996. Coefficients of 1/n: refined mean field, Gast and Van Houdt 2017.",
     bias: fresh::BIAS,
     variants: &["with", "without"],
@@ -34,6 +36,7 @@ pub const TABLE: Table = Table {
     experiment,
     theory,
     rule: rule_of_column,
+    group: row_by_row,
     quick: &["sm-d2-l0.7@without", "sm-d3-l0.5@with"],
 };
 
@@ -50,7 +53,20 @@ fn experiment(row: &Row, variant: &str) -> Result<Experiment, &'static str> {
         return Ok(Experiment::new(SERVICE_NS / 10, &body, warmup, rate));
     }
     let warmup = 20.0 / (1.0 - load);
-    Ok(fresh::choices(SERVERS, load, &d.to_string(), variant == "with", warmup))
+    Ok(fresh::choices(servers(row, variant), load, &d.to_string(), variant == "with", warmup))
+}
+
+/// How much a fleet of n is above the limit, times n.
+fn coefficient(row: &Row, variant: &str) -> f64 {
+    row.number(match variant {
+        "with" => "coef_1_over_n_with_repl",
+        _ => "coef_1_over_n_without_repl",
+    })
+}
+
+fn servers(row: &Row, variant: &str) -> f64 {
+    let enough = coefficient(row, variant) / (REST * row.number("mean_sojourn"));
+    enough.clamp(*SERVERS.start(), *SERVERS.end()).ceil()
 }
 
 /// The limit, and the first correction for a finite fleet. The median and the tail have none in the table.
@@ -58,13 +74,10 @@ fn theory(row: &Row, column: &Column, variant: &str) -> Option<f64> {
     if column.name == "answered" {
         return Some(1.0);
     }
-    let coefficient = row.number(match variant {
-        "with" => "coef_1_over_n_with_repl",
-        _ => "coef_1_over_n_without_repl",
-    });
+    let coefficient = coefficient(row, variant);
     let correction = match column.name {
-        "mean_sojourn" => coefficient / SERVERS,
-        "mean_queue" => coefficient * row.number("lam") / SERVERS,
+        "mean_sojourn" => coefficient / servers(row, variant),
+        "mean_queue" => coefficient * row.number("lam") / servers(row, variant),
         _ => 0.0,
     };
     Some(row.number(column.name) + correction)

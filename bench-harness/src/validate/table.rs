@@ -32,7 +32,9 @@ pub struct Table {
     pub theory: fn(&Row, &Column, &str) -> Option<f64>,
     /// The rule of a target, where a row has one of its own.
     pub rule: fn(&Row, &Column) -> Rule,
-    /// `row` or `row@variant` of the quick form.
+    /// The case a row belongs to: rows that are looked at in one run have one, all others their own.
+    pub group: fn(&Row) -> String,
+    /// `case` or `case@variant` of the quick form.
     pub quick: &'static [&'static str],
 }
 
@@ -69,13 +71,20 @@ pub fn rule_of_column(_: &Row, column: &Column) -> Rule {
     column.rule
 }
 
-/// A row run in one way.
+/// A case a row.
+pub fn row_by_row(row: &Row) -> String {
+    row.id().to_owned()
+}
+
+/// A row, or rows that are looked at together, run in one way.
 #[derive(Clone)]
 pub struct Case {
     /// The table.
     pub table: &'static Table,
-    /// The row.
-    pub row: Row,
+    /// What the table calls the rows together.
+    pub group: String,
+    /// The rows, at least one.
+    pub rows: Vec<Row>,
     /// One of the table's variants.
     pub variant: &'static str,
     /// What is run.
@@ -83,34 +92,42 @@ pub struct Case {
 }
 
 impl Case {
-    /// What it is called: the row, and the variant if there are several.
+    /// What it is called: the row or rows, and the variant if there are several.
     pub fn name(&self) -> String {
-        let separator = if self.variant.is_empty() { "" } else { "@" };
-        format!("{}{separator}{}", self.row.id(), self.variant)
+        self.named(&self.group)
     }
 
-    /// What is compared: column, known value, its standard error, rule.
-    pub fn targets(&self) -> Vec<Target> {
-        let columns = self.table.columns.iter();
-        columns
-            .filter_map(|column| {
-                let theory = (self.table.theory)(&self.row, column, self.variant)?;
-                let se = self.row.get(&format!("{}_se", column.name)).unwrap_or(0.0);
-                let rule = (self.table.rule)(&self.row, column);
-                Some(Target { column, theory, se, rule })
-            })
-            .collect()
+    /// One of its rows in this variant.
+    pub fn named(&self, row: &str) -> String {
+        let separator = if self.variant.is_empty() { "" } else { "@" };
+        format!("{row}{separator}{}", self.variant)
+    }
+
+    /// What is compared: row by row, column by column.
+    pub fn targets(&self) -> Vec<Target<'_>> {
+        let of_row = |row| self.table.columns.iter().map(move |column| (row, column));
+        let all = self.rows.iter().flat_map(of_row);
+        all.filter_map(|(row, column)| {
+            let theory = (self.table.theory)(row, column, self.variant)?;
+            let known = |what: &str| row.get(&format!("{}_{what}", column.name));
+            let se = known("se").or(known("range")).unwrap_or(0.0);
+            let rule = (self.table.rule)(row, column);
+            Some(Target { row, column, theory, se, rule })
+        })
+        .collect()
     }
 }
 
 /// A known value to be reproduced.
 #[derive(Clone, Copy)]
-pub struct Target {
+pub struct Target<'a> {
+    /// The row.
+    pub row: &'a Row,
     /// What is measured.
     pub column: &'static Column,
     /// The known value.
     pub theory: f64,
-    /// Its standard error.
+    /// Its standard error, or half of a stated range.
     pub se: f64,
     /// When it agrees.
     pub rule: Rule,
@@ -120,10 +137,12 @@ impl Table {
     /// All rows in all ways, as far as they can be run.
     pub fn cases(&'static self) -> Vec<Case> {
         let mut cases = Vec::new();
-        for row in Row::all(self.text) {
+        for rows in Row::all(self.text).chunk_by(|a, b| (self.group)(a) == (self.group)(b)) {
+            let group = (self.group)(&rows[0]);
             for &variant in self.variants {
-                if let Ok(experiment) = (self.experiment)(&row, variant) {
-                    cases.push(Case { table: self, row: row.clone(), variant, experiment });
+                if let Ok(experiment) = (self.experiment)(&rows[0], variant) {
+                    let (group, rows) = (group.clone(), rows.to_vec());
+                    cases.push(Case { table: self, group, rows, variant, experiment });
                 }
             }
         }

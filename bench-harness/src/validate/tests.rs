@@ -45,8 +45,9 @@ fn every_target_is_compared_or_said_not_to_be() {
         let table = table.unwrap_or_else(|| panic!("nothing is said of {file}"));
         let left_out = table.left_out().iter().any(|(row, _)| *row == id);
         let said = left_out || table.unmeasured.iter().any(|(column, _)| *column == metric);
-        let of_row = cases.iter().filter(|case| case.row.id() == id && case.table.file == file);
-        let targets: Vec<_> = of_row.flat_map(Case::targets).collect();
+        let of_table = cases.iter().filter(|case| case.table.file == file);
+        let targets = of_table.flat_map(Case::targets).filter(|target| target.row.id() == id);
+        let targets: Vec<_> = targets.collect();
         let of_metric: Vec<_> = targets.iter().filter(|t| t.column.name == metric).collect();
         assert!(said || !of_metric.is_empty(), "{what} is neither compared nor said not to be");
         for target in of_metric {

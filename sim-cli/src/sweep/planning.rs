@@ -87,28 +87,32 @@ fn json(head: &Head, path: &Path) -> String {
 fn words(head: &Head, args: &PlanArgs) -> String {
     let estimate = &head.estimate;
     let plan = args.out.display();
-    let shards = u64::from(head.shards);
     let least = if head.replications < head.replications_max { " at least" } else { "" };
     let chosen = if args.shards.is_none() {
         format!("; so many that each takes some {}", number::span(scribe::SHARD_S))
     } else {
         String::new()
     };
+    let how = match head.shards {
+        1 => format!("{plan} is written; go on with\n  lbsim sweep run --plan {plan} --out DIR\n"),
+        shards => format!(
+            "{plan} is written; go on with the parts 0 to {last}, in any order, at once or again:\n  \
+             lbsim sweep run --plan {plan} --shard 0 --out DIR\n\
+             and when all are done:\n  lbsim sweep merge DIR --out DIR\n",
+            last = shards - 1,
+        ),
+    };
     format!(
         "{name}: {points}, {runs}{least}, about {sweep} of one core\n\
          {shards}{chosen}\n\
-         each: up to {each}, about {time} of one core, {memory} of memory a run\n\n\
-         {plan} is written; go on with the parts 0 to {last}, in any order, at once or again:\n  \
-         lbsim sweep run --plan {plan} --shard 0 --out DIR\n\
-         and when all are done:\n  lbsim sweep merge DIR --out DIR\n",
+         each: up to {each}, about {time} of one core, {memory} of memory a run\n\n{how}",
         name = head.name,
         points = number::counted(head.points, "point"),
         runs = number::counted(head.runs, "run"),
         sweep = number::span(estimate.sweep_s),
-        shards = number::counted(shards, "part"),
+        shards = number::counted(head.shards.into(), "part"),
         each = number::counted(estimate.shard_runs, "run"),
         time = number::span(estimate.shard_s),
         memory = sim_core::footprint::show(estimate.run_bytes),
-        last = shards - 1,
     )
 }

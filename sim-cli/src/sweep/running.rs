@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use bench_harness::memory::Memory;
+use bench_harness::memory::{self, Memory};
 use bench_harness::sweep::error::StoreError;
 use bench_harness::sweep::execute::{Execution, Report};
 use bench_harness::sweep::inputs::{Disk, Files};
@@ -164,6 +164,7 @@ impl Work<'_> {
             let object = serde_json::json!({
                 "shard": shard.index, "shards": shard.count, "plan_id": plan.head.plan_id,
                 "runs": report.runs, "reused": report.reused, "failed": failed,
+                "peak_memory_bytes": memory::peak_bytes(),
             });
             output::print(&format!("{object}\n"));
         } else if !self.quiet {

@@ -16,9 +16,9 @@ use self::script::{Request, Script, for_shell};
 use super::args::SubmitArgs;
 use super::ranges::ranges;
 use super::{fail, store_failed};
-use crate::output;
 use crate::scenario_file::EXIT_BAD_INPUT;
 use crate::signals::EXIT_TEMPORARY;
+use crate::{number, output};
 
 /// Where in the folder of results the batch script and what shards print is kept.
 const FOLDER: &str = "slurm";
@@ -184,9 +184,14 @@ fn submitted(args: &SubmitArgs, script: &Script<'_>, count: u32, job: &str) -> E
         });
         return output::print(&format!("{object}\n"));
     }
+    let cores = number::counted(jobs.into(), "core");
+    let more = match script.extra {
+        [] => String::new(),
+        extra => format!(", unless {} says otherwise", extra.join(" ")),
+    };
     let (plan, out) = (word(&args.plan), word(&args.out));
     output::print(&format!(
-        "job {job}: parts {parts} of {count}, each with {jobs} cores, {mebibytes} MiB and {minutes} min\n\
+        "job {job}: parts {parts} of {count}, each with {cores}, {mebibytes} MiB and {minutes} min{more}\n\
          follow it:\n  \
            squeue --array --job {job}\n  \
            lbsim sweep status {out} --plan {plan}\n\

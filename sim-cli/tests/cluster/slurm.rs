@@ -167,13 +167,19 @@ impl Slurm {
         Process::all().filter(|process| is_task(process) || process.has_open(&log)).collect()
     }
 
-    /// The batch script of a task on a node, which Slurm tells when the time is almost over.
+    /// The batch script of a task on a node, which Slurm tells when the time is almost over; as soon as its
+    /// worker is there, since before it could not pass that on.
     pub fn script_of(&self, node: &str, task: u32) -> Option<Process> {
-        let is_script = |process: &Process| {
-            process.variable("SLURM_ARRAY_TASK_ID") == Some(task.to_string())
-                && process.words().last().is_some_and(|word| word.ends_with("slurm_script"))
+        let is_of_task =
+            |process: &Process| process.variable("SLURM_ARRAY_TASK_ID") == Some(task.to_string());
+        let all = self.processes_of(node).into_iter().filter(is_of_task);
+        let all: Vec<(Process, Vec<String>)> = all.map(|p| (p, p.words())).collect();
+        let has = |part: &'static str| {
+            let found = all.iter().find(|(_, words)| words.iter().any(|word| word.ends_with(part)));
+            found.map(|(process, _)| *process)
         };
-        self.processes_of(node).into_iter().find(is_script)
+        has("--shard")?;
+        has("slurm_script")
     }
 
     /// Numbers of the tasks that a node is working on.

@@ -2,10 +2,7 @@
 
 use crate::config::{Scenario, ServerGroup};
 use crate::latency_table::LatencyTable;
-use crate::result::{
-    Bin, Counts, Findings, MemberCounts, MembershipResult, NodeResult, Outcome, RunResult,
-    ServerResult,
-};
+use crate::result::{Bin, Counts, Findings, NodeResult, Outcome, RunResult, ServerResult};
 use crate::time::{MILLISECOND, Nanos, seconds};
 
 pub(super) fn offered_load(scenario: &Scenario, result: &RunResult) -> Option<f64> {
@@ -136,24 +133,6 @@ pub(super) fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
 /// The sum of what the nodes have found.
 pub(super) fn found(result: &RunResult, get: fn(&Findings) -> u64) -> Option<f64> {
     count(result.nodes.iter().map(|node| get(&node.findings)).sum())
-}
-
-/// The sum of what the nodes have counted about membership; unknown without `[membership]`.
-pub(super) fn members(
-    scenario: &Scenario,
-    result: &RunResult,
-    get: fn(&MemberCounts) -> u64,
-) -> Option<f64> {
-    scenario.membership.as_ref()?;
-    count(result.nodes.iter().map(|node| get(&node.members)).sum())
-}
-
-/// How the nodes came to know of each other; unknown without `[membership]`.
-pub(super) fn membership<'a>(
-    scenario: &Scenario,
-    result: &'a RunResult,
-) -> Option<&'a MembershipResult> {
-    scenario.membership.as_ref().map(|_| &result.membership)
 }
 
 /// Which times of what a node has found.

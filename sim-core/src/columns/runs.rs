@@ -6,12 +6,12 @@ use crate::stats;
 use crate::time::seconds;
 
 use super::getters::{
-    connections, count, dispatched, found, little_ratio, mean_ms, members, membership,
-    milliseconds, notes_per_s, offered_load, outcome, peer_bytes_per_s, peer_messages_per_s,
-    quantile_ms, ratio, reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate,
-    time_share, utilisations, window_ns, window_s,
+    connections, count, dispatched, found, little_ratio, mean_ms, milliseconds, notes_per_s,
+    offered_load, outcome, peer_bytes_per_s, peer_messages_per_s, quantile_ms, ratio,
+    reports_per_s, span_ms_max, span_ms_mean, span_ms_quantile, success_rate, time_share,
+    utilisations, window_ns, window_s,
 };
-use super::{HEARTBEAT_BYTES, Metric, efforts, run};
+use super::{HEARTBEAT_BYTES, Metric, efforts, members, run};
 use crate::notes::NOTE_BYTES;
 
 /// Every figure of a run, in column order.
@@ -75,6 +75,9 @@ pub static METRICS: &[Metric] = &[
         "Mean wait in the backlog of attempts that were served within the window.",
         |_, r| mean_ms(r.wait_sum_ns, r.served),
     ).less_is_better(),
+    run("waited_share", "share", "Share of the same attempts that waited at all.", |_, r| {
+        ratio(r.waited as f64, r.served as f64)
+    }).less_is_better(),
     run("service_ms_mean", "ms", "Mean service time of the same attempts.", |_, r| {
         mean_ms(r.service_sum_ns, r.served)
     }),
@@ -392,51 +395,46 @@ pub static METRICS: &[Metric] = &[
         "ms",
         "Time from the start until every node knew every node that was there from the start; \
          figures of members are known where `[membership]` is given.",
-        |s, r| membership(s, r)?.formed_ns.map(milliseconds),
+        members::formed_ms,
     ).less_is_better(),
-    run(
-        "members_known_ms_mean",
-        "ms",
+    run("members_known_ms_mean", "ms",
         "Mean time from a node's later coming or going until all live nodes knew.",
-        |s, r| {
-            let known = membership(s, r)?;
-            mean_ms(known.known_sum_ns, known.changes_known)
-        },
+        members::known_ms_mean,
     ).less_is_better(),
-    run("members_known_ms_max", "ms", "Longest of the same times.", |s, r| {
-        let known = membership(s, r)?;
-        (known.changes_known > 0).then(|| milliseconds(known.known_max_ns))
-    }).less_is_better(),
+    run("members_known_ms_max", "ms", "Longest of the same times.", members::known_ms_max)
+        .less_is_better(),
     run(
         "members_missed_total",
         "changes",
         "Comings and goings that not all live nodes knew before the next one of the same node or \
          the end of the run.",
-        |s, r| count(membership(s, r)?.changes_missed),
+        members::missed,
     ).less_is_better(),
     run(
-        "false_suspicions_total",
-        "suspicions",
+        "first_suspicion_ms_mean",
+        "ms",
+        "Mean time from the crash of a node until the first member came by its own probes to suspect it.",
+        members::first_suspicion_ms_mean,
+    ).less_is_better(),
+    run("first_suspicion_ms_max", "ms", "Longest of the same times.", members::first_suspicion_ms_max)
+        .less_is_better(),
+    run("false_suspicions_total", "suspicions",
         "Times a node came by its own probes to suspect another that was up.",
-        |s, r| members(s, r, |members| members.false_suspicions),
+        members::false_suspicions,
     ).less_is_better(),
-    run(
-        "false_deaths_total",
-        "deaths",
+    run("false_deaths_total", "deaths",
         "Times a node came to hold another for dead that was up.",
-        |s, r| members(s, r, |members| members.false_deaths),
+        members::false_deaths,
     ).less_is_better(),
     run(
         "member_messages_per_s",
         "1/s",
         "Packets about membership that all nodes sent, a second; part of `peer_messages_per_s`.",
-        |s, r| ratio(members(s, r, |members| members.messages)?, seconds(r.end_ns)),
+        members::messages_per_s,
     ).less_is_better(),
-    run(
-        "member_bytes_per_s",
-        "bytes/s",
+    run("member_bytes_per_s", "bytes/s",
         "Bytes of those packets, headers included, a second.",
-        |s, r| ratio(members(s, r, |members| members.bytes)?, seconds(r.end_ns)),
+        members::bytes_per_s,
     ).less_is_better(),
     run(
         "connections_mean",

@@ -11,6 +11,8 @@ pub struct GossipConfig {
     pub interval_ns: Nanos,
     /// Each gap is `interval * U(1 - jitter, 1 + jitter)`; in `[0, 1)`.
     pub jitter: f64,
+    /// How the rounds of different nodes lie to each other.
+    pub rounds: GossipRounds,
     /// Peers a node turns to in a round, in `1..nodes`.
     pub fanout: u32,
     /// Which way news goes.
@@ -21,6 +23,17 @@ pub struct GossipConfig {
     pub mtu_bytes: u32,
     /// Chance that a message is lost, in `[0, 1)`.
     pub loss: f64,
+}
+
+/// How the rounds of different nodes lie to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GossipRounds {
+    /// Each node has a random phase of its own.
+    Spread,
+    /// All nodes at once, on multiples of the interval.
+    Together,
+    /// At the points of a Poisson process a node: gaps are exponential.
+    Poisson,
 }
 
 /// Which way news goes in an exchange.
@@ -47,6 +60,13 @@ pub enum GossipPayload {
 const MODES: [(&str, GossipMode); 3] =
     [("push", GossipMode::Push), ("pull", GossipMode::Pull), ("push_pull", GossipMode::PushPull)];
 
+/// The arrangements of rounds by name.
+const ROUNDS: [(&str, GossipRounds); 3] = [
+    ("spread", GossipRounds::Spread),
+    ("together", GossipRounds::Together),
+    ("poisson", GossipRounds::Poisson),
+];
+
 /// The payloads by name.
 const PAYLOADS: [(&str, GossipPayload); 2] =
     [("delta", GossipPayload::Delta), ("full", GossipPayload::Full)];
@@ -59,6 +79,7 @@ impl Default for GossipConfig {
         Self {
             interval_ns: 200 * MILLISECOND,
             jitter: 0.0,
+            rounds: GossipRounds::Spread,
             fanout: 1,
             mode: GossipMode::PushPull,
             payload: GossipPayload::Delta,
@@ -81,6 +102,9 @@ pub(super) fn gossip(walk: &mut Walk<'_>, top: &mut Section<'_>) -> Option<Gossi
     let config = GossipConfig {
         interval_ns: s.read(walk, "interval", duration).unwrap_or(standard.interval_ns),
         jitter: s.read(walk, "jitter", number).unwrap_or(standard.jitter),
+        rounds: s
+            .read(walk, "rounds", |walk, item| word(walk, item, &ROUNDS))
+            .unwrap_or(standard.rounds),
         fanout: s.read(walk, "fanout", count).unwrap_or(standard.fanout),
         mode: s.read(walk, "mode", |walk, item| word(walk, item, &MODES)).unwrap_or(standard.mode),
         payload: s

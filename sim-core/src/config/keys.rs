@@ -246,6 +246,7 @@ const AFTER_POLICIES: &[Key] = &[
     key("on_no_server.queue.timeout", "time", "1s", "above 0", "A request that has waited so long is rejected.", "Longer: fewer rejections, longer waits."),
     key("gossip.interval", "time", "200ms", "at least the quantum", "Mean time between two rounds of a node; without [gossip] nodes tell each other nothing.", "Shorter: fresher views, more messages."),
     key("gossip.jitter", "", "0", "0 to below 1", "Each gap is interval x U(1 - jitter, 1 + jitter).", "Higher: rounds spread out."),
+    key("gossip.rounds", "", "spread", "spread, together, poisson", "How rounds of nodes lie to each other: each in a phase of its own, all at once, or at random with exponential gaps.", "together: messages come in bursts. poisson: some news waits long for its round."),
     key("gossip.fanout", "nodes", "1", "1 to nodes.count - 1", "Peers a node turns to in a round, drawn anew each time.", "More: news spreads in fewer rounds, more messages."),
     key("gossip.mode", "", "push_pull", "push, pull, push_pull", "Which way news goes: to the peers, from them, or both.", "push_pull: fewest rounds, more messages each."),
     key("gossip.payload", "", "delta", "delta, full", "What is sent: what the other side lacks, or all that is known.", "full: bytes grow with the servers instead of with the changes."),

@@ -17,8 +17,8 @@ use std::fmt::Write;
 use super::units::format_duration;
 use super::{
     Arrivals, Comparison, EngineConfig, Expectation, Fanout, GossipConfig, GossipMode,
-    GossipPayload, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig, PolicyConfig,
-    ProbeOrder, Scenario, ServerGroup, WorkloadConfig,
+    GossipPayload, GossipRounds, HeartbeatConfig, MembershipConfig, NetworkConfig, NodesConfig,
+    PolicyConfig, ProbeOrder, Scenario, ServerGroup, WorkloadConfig,
 };
 use crate::law::{DelayLaw, ServiceLaw};
 use crate::popularity::Popularity;
@@ -341,10 +341,17 @@ impl File {
     }
 
     fn gossip(&mut self, gossip: &GossipConfig) {
-        let GossipConfig { interval_ns, jitter, fanout, mode, payload, mtu_bytes, loss } = *gossip;
+        let GossipConfig { interval_ns, jitter, rounds, fanout, mode, payload, mtu_bytes, loss } =
+            *gossip;
         self.table("[gossip]");
         self.key("interval", time(interval_ns));
         self.key("jitter", number(jitter));
+        let rounds = match rounds {
+            GossipRounds::Spread => "spread",
+            GossipRounds::Together => "together",
+            GossipRounds::Poisson => "poisson",
+        };
+        self.key("rounds", quote(rounds));
         self.key("fanout", fanout);
         let mode = match mode {
             GossipMode::Push => "push",
