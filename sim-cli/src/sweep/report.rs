@@ -19,6 +19,9 @@ use crate::{compare, number};
 pub const ROWS_MAX: usize = 48;
 /// Most settings whose winner is told.
 const WINNERS_MAX: usize = 12;
+/// Sweeps of more points are not searched for winners: that reads all runs into memory, and `lbsim compare` does
+/// it for who asks.
+const SEARCHED_MAX: u64 = 5_000;
 /// Most metrics shown on the terminal.
 const METRICS_MAX: usize = 4;
 /// Metrics shown unless the sweep file names its own.
@@ -145,6 +148,9 @@ impl<'a> Shown<'a> {
 
     /// Who is best in each setting, on the first metric that is shown and knows better from worse.
     fn winners(&self, plan: &Plan, out: &Path) -> Option<String> {
+        if self.points > SEARCHED_MAX {
+            return None;
+        }
         let chosen = plan.file().metrics.len() < METRICS.len();
         let named = self.metrics().into_iter().map(|(_, metric)| metric);
         let mut named = named.filter(|metric| chosen && metric.better.is_some());
