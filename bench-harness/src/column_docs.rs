@@ -30,7 +30,7 @@ fn column_docs_explain_the_files_of_measurements() {
     let tables = [
         scale::columns_documented("###"),
         table("`decisions.csv`: a row a policy and number of servers", decisions::COLUMNS),
-        table("`growth.csv`: a row a policy", decisions::GROWTH_COLUMNS),
+        table("`growth.csv`: a row a policy and operation", decisions::GROWTH_COLUMNS),
         table("`validation.csv`: a row a target", record::COLUMNS),
     ]
     .concat();

@@ -14,7 +14,7 @@ mod results; // what is known of each point
 mod columns; // scale.csv
 pub mod fit; // least squares on logarithms
 mod curves; // exponents.csv
-mod record; // the folder
+pub mod record; // the folder
 
 #[cfg(test)]
 pub use record::columns_documented;

@@ -101,6 +101,30 @@ fn runs_take_what_was_estimated() {
             1.3,
             scenario(50, 4_000, "300ms", &with("[heartbeat]\nsynchronised = true\nloss = 0.01")),
         ),
+        (
+            "clients that retry and hedge",
+            1.65,
+            scenario(
+                4,
+                20_000,
+                "200ms",
+                &with(
+                    "timeout = \"1s\"\n[workload.retries]\nmax = 2\nattempt_timeout = \"100ms\"\n\
+                     backoff = { base = \"10ms\", max = \"100ms\" }\n[workload.hedge]\nafter = \"50ms\"",
+                ),
+            ),
+        ),
+        (
+            "clients in a closed loop",
+            1.5,
+            scenario(
+                4,
+                1_000,
+                "100ms",
+                "[workload.arrivals.closed_loop]\nclients = 400000\n\
+                 think.exponential.mean = \"1s\"",
+            ),
+        ),
     ];
     let mut wrong = Vec::new();
     for (name, most, text) in &cases {

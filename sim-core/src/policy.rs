@@ -50,7 +50,7 @@ pub use custom::{CustomPolicy, Factory};
 pub use load_interpretation::LoadInterpretation;
 pub use lowest_latency::{LowestLatency, tie_step};
 pub use random::Random;
-pub use registry::{Needs, Parameters};
+pub use registry::{Growth, Needs, Parameters};
 pub use round_robin::RoundRobin;
 pub use two_choices::TwoChoices;
 

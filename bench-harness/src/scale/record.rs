@@ -87,7 +87,7 @@ pub fn write(folder: &Path, results: &Results) -> Result<(), Failure> {
 }
 
 /// By a file beside it, so that an interruption leaves the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let beside = path.with_extension("part");
     let written = File::create(&beside)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))

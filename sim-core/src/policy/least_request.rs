@@ -25,7 +25,7 @@ use crate::setup::Setup;
 use crate::view::Candidates;
 
 use super::edf::Schedule;
-use super::registry::capacity_gate_key;
+use super::registry::{Growth, capacity_gate_key};
 use super::two_choices::{Choices, DrawTies, LoadSignal, TwoChoices};
 use super::weights::{Weights, WeightsConfig};
 use super::{Parameters, Policy, SelectionIndex};
@@ -89,6 +89,13 @@ impl Parameters for LeastRequestConfig {
     fn server_bytes(&self) -> usize {
         // Where weights differ.
         Schedule::SERVER_BYTES
+    }
+
+    fn growth(&self) -> Growth {
+        match self.selection {
+            LeastRequestSelection::NChoices => Growth::Small,
+            LeastRequestSelection::FullScan => Growth::Linear,
+        }
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {

@@ -20,7 +20,7 @@ use crate::setup::Setup;
 use crate::time::Nanos;
 use crate::view::{Belief, Candidates};
 
-use super::registry::capacity_gate_key;
+use super::registry::{Growth, capacity_gate_key};
 use super::{Needs, Parameters, Policy, SelectionIndex};
 
 /// Where a node's memory is refreshed from.
@@ -90,6 +90,10 @@ impl Parameters for LocalShortestQueueConfig {
 
     fn server_bytes(&self) -> usize {
         size_of::<Memory>()
+    }
+
+    fn growth(&self) -> Growth {
+        Growth::Linear
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {

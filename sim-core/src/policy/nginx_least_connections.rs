@@ -16,7 +16,7 @@ use crate::setup::Setup;
 use crate::view::{Belief, Candidates};
 
 use super::nginx::{Failing, Peers, failing_keys};
-use super::registry::capacity_gate_key;
+use super::registry::{Growth, capacity_gate_key};
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`NginxLeastConnections`].
@@ -46,6 +46,10 @@ impl Parameters for NginxLeastConnectionsConfig {
 
     fn server_bytes(&self) -> usize {
         Peers::SERVER_BYTES
+    }
+
+    fn growth(&self) -> Growth {
+        Growth::Linear
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {

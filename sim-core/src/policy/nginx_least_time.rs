@@ -26,7 +26,7 @@ use crate::time::{MILLISECOND, Nanos, SECOND};
 use crate::view::{Belief, Candidates};
 
 use super::nginx::{Failing, Peers, failing_keys};
-use super::registry::capacity_gate_key;
+use super::registry::{Growth, capacity_gate_key};
 use super::{Needs, Parameters, Policy, SelectionIndex};
 
 /// Slower than this is equally slow [ms].
@@ -80,6 +80,10 @@ impl Parameters for NginxLeastTimeConfig {
 
     fn server_bytes(&self) -> usize {
         Peers::SERVER_BYTES + size_of::<Times>()
+    }
+
+    fn growth(&self) -> Growth {
+        Growth::Linear
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {

@@ -117,7 +117,7 @@ pub const PRESETS: &[Preset] = &[
             set("fail_timeout", "\"10s\"", "ours: without effect at max_fails = 0"),
             set("capacity_gate", "false", "haproxy configuration.txt: maxconn of a server, default 0: no limit"),
         ],
-        beside: "of servers with as many connections the next in turn; with unequal weights HAProxy counts the one to come",
+        beside: "HAProxy finds the server in a tree, O(log servers), where this looks at all: the results are the same but for which of equals is next; with unequal weights HAProxy counts the one to come",
     },
     Preset {
         name: "nginx_round_robin", system: "NGINX, no directive (its default)", policy: "smooth_weighted_round_robin",

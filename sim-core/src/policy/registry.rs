@@ -54,6 +54,15 @@ impl Needs {
     }
 }
 
+/// How the cost of an operation grows with the number of servers, as a policy states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// Not at all, or with a logarithm.
+    Small,
+    /// In proportion.
+    Linear,
+}
+
 /// The parameters of a policy: what they are called, what they may be, what the policy needs, and how
 /// it comes into being. The default is what a scenario gets that names no parameter.
 pub trait Parameters: Clone + Debug + Default + PartialEq {
@@ -69,6 +78,12 @@ pub trait Parameters: Clone + Debug + Default + PartialEq {
     /// What the policy needs.
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// How the cost of a decision grows; that of hearing a note or an answer is always small. Held by
+    /// `bench-harness decisions`.
+    fn growth(&self) -> Growth {
+        Growth::Small
     }
 
     /// Whether views correct reported loads for this policy.
@@ -160,6 +175,15 @@ macro_rules! registry {
                     $(Self::$kind(parameters) => parameters.needs(),)*
                     Self::Preset(preset) => preset.policy.needs(),
                     Self::Custom(policy) => policy.needs,
+                }
+            }
+
+            /// How the cost of a decision grows with the servers; of the caller's own nothing is known.
+            pub fn growth(&self) -> Growth {
+                match self {
+                    $(Self::$kind(parameters) => parameters.growth(),)*
+                    Self::Preset(preset) => preset.policy.growth(),
+                    Self::Custom(_) => Growth::Linear,
                 }
             }
 

@@ -19,7 +19,7 @@ use crate::setup::Setup;
 use crate::view::Candidates;
 use crate::ziggurat::unit;
 
-use super::registry::capacity_gate_key;
+use super::registry::{Growth, capacity_gate_key};
 use super::{Needs, Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`Rendezvous`].
@@ -43,6 +43,10 @@ impl Parameters for RendezvousConfig {
 
     fn shared_bytes(&self, servers: f64) -> f64 {
         8.0 * servers
+    }
+
+    fn growth(&self) -> Growth {
+        Growth::Linear
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {

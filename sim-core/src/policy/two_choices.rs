@@ -15,7 +15,7 @@ use crate::rng::{Stream, below, distinct_pair};
 use crate::setup::Setup;
 use crate::view::{Belief, Candidates, View};
 
-use super::registry::capacity_gate_key;
+use super::registry::{Growth, capacity_gate_key};
 use super::{Parameters, Policy, SelectionIndex};
 
 /// Parameters of [`TwoChoices`].
@@ -99,6 +99,13 @@ impl Parameters for TwoChoicesConfig {
 
     fn corrects_own_sends(&self) -> bool {
         self.signal != LoadSignal::Reported
+    }
+
+    fn growth(&self) -> Growth {
+        match self.choices {
+            Choices::Count(_) => Growth::Small,
+            Choices::All => Growth::Linear,
+        }
     }
 
     fn build(&self, setup: &Setup, _: NodeId, _: &mut Stream) -> SelectionIndex {
