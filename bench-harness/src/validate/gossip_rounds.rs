@@ -33,7 +33,7 @@ pub const TABLE: Table = Table {
     theory: cell,
     rule: rule_of_column,
     group: row_by_row,
-    quick: &["gossip-push-f1-N8", "gossip-pull-f1-N8"],
+    quick: &["gossip-pull-f1-N8"],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {

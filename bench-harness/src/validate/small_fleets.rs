@@ -31,7 +31,7 @@ pub const TABLE: Table = Table {
     theory: answered_or_cell,
     rule: rule_of_column,
     group: row_by_row,
-    quick: &["small-jsq2-without-n3-l0.5", "small-jiq-n2-l0.5"],
+    quick: &["small-jsq2-without-n3-l0.5"],
 };
 
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
