@@ -163,8 +163,11 @@ impl Track {
 
     /// Looks for what the node has noticed by now.
     pub fn observe(&mut self, now: &Now<'_>, view: &View) {
-        let waiting: Vec<u32> = self.pending.keys().copied().collect();
-        for server in waiting {
+        let noticed = |&(&server, &(up, _)): &(&u32, &(bool, u64))| {
+            now.is_available(view, ServerId(server)) == up
+        };
+        let noticed: Vec<u32> = self.pending.iter().filter(noticed).map(|(&id, _)| id).collect();
+        for server in noticed {
             self.look(now, view, ServerId(server));
         }
     }
