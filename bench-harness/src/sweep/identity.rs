@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use sha2::{Digest as _, Sha256};
+use sim_core::columns::METRICS;
 use sim_core::config::{Arrivals, PolicyConfig, RandomConfig, Scenario};
 
 /// Raised when the files of runs hold something else than before.
@@ -22,6 +24,15 @@ pub const COMMIT: &str = match option_env!("LBSIM_COMMIT") {
     Some(commit) => commit,
     None => "unknown",
 };
+
+/// What a run measures: builds between two versions may differ in nothing else.
+static MEASURED: LazyLock<Id> = LazyLock::new(|| {
+    let mut digest = Digest::default();
+    for metric in METRICS {
+        digest.part(metric.name.as_bytes());
+    }
+    digest.finish()
+});
 
 /// The first 128 bits of a SHA-256 digest, as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,6 +141,7 @@ pub fn subject(scenario: &Scenario, trace: Option<&str>) -> Id {
         .part(&SCHEMA.to_le_bytes())
         .part(ENGINE.as_bytes())
         .part(COMMIT.as_bytes())
+        .part(&MEASURED.0)
         .part(canonical.to_toml().as_bytes())
         // The file rounds the times of laws to nanoseconds; here they are exact.
         .part(format!("{canonical:?}").as_bytes())
