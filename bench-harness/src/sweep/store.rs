@@ -173,6 +173,16 @@ impl Store {
         self.shelf(RUNS, id.subject).join(format!("{id}.json"))
     }
 
+    /// Where it is said what a run took.
+    fn host_path(&self, id: RunId) -> PathBuf {
+        self.shelf(HOSTS, id.subject).join(format!("{id}.json"))
+    }
+
+    /// Where the pilot of a subject is, or would be.
+    fn pilot_path(&self, subject: Id) -> PathBuf {
+        self.shelf(PILOTS, subject).join(format!("{subject}.json"))
+    }
+
     /// The bytes of a run's file, if there is one.
     ///
     /// # Errors
@@ -231,11 +241,10 @@ impl Store {
         let link = |old: &Path, new: &Path| {
             in_folder(new, || fs::hard_link(old, new).map_err(failed("write", new)))
         };
-        let host = |store: &Self| store.shelf(HOSTS, id.subject).join(format!("{id}.json"));
         if link(&old, &new).is_err() {
             self.write(id, bytes)?;
         }
-        if link(&host(from), &host(self)).is_err()
+        if link(&from.host_path(id), &self.host_path(id)).is_err()
             && let Some(bytes) = from.host(id)
         {
             self.write_host(id, &bytes)?;
@@ -245,7 +254,7 @@ impl Store {
 
     /// The pilot of a subject, if there is one.
     pub fn pilot(&self, subject: Id) -> Option<Vec<u8>> {
-        fs::read(self.shelf(PILOTS, subject).join(format!("{subject}.json"))).ok()
+        fs::read(self.pilot_path(subject)).ok()
     }
 
     /// Keeps the pilot of a subject.
@@ -253,7 +262,7 @@ impl Store {
     /// # Errors
     /// If the system refuses.
     pub fn write_pilot(&self, subject: Id, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.shelf(PILOTS, subject).join(format!("{subject}.json"));
+        let path = self.pilot_path(subject);
         in_folder(&path, || write_whole(&path, |file| file.write_all(bytes)))
     }
 
@@ -262,7 +271,7 @@ impl Store {
     /// # Errors
     /// If the system refuses.
     pub fn write_host(&self, id: RunId, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.shelf(HOSTS, id.subject).join(format!("{id}.json"));
+        let path = self.host_path(id);
         // The file may have another name in a folder that it was joined into.
         let _ = fs::remove_file(&path);
         in_folder(&path, || fs::write(&path, bytes).map_err(failed("write", &path)))
@@ -270,7 +279,7 @@ impl Store {
 
     /// What running took, where it is known.
     pub fn host(&self, id: RunId) -> Option<Vec<u8>> {
-        fs::read(self.shelf(HOSTS, id.subject).join(format!("{id}.json"))).ok()
+        fs::read(self.host_path(id)).ok()
     }
 
     /// Begins a file of the folder that gets its name when it is finished.

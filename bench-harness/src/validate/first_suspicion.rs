@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::experiment::{Experiment, SERVICE_NS, Seen};
-use super::mmc::{RANDOM, fleet};
+use super::mmc::nodes_alone;
 use super::row::Row;
 use super::rule::Rule;
 use super::table::{Table, cell, column, row_by_row, rule_of_column};
@@ -44,14 +44,11 @@ fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
         return Err("30 000 crashes, one at a time, of 1000 members take too long; \
                     the law is the same and nearly at its limit with 64");
     }
-    let service = "exponential = { mean = \"10ms\" }";
-    let mut body = format!("[nodes]\ncount = {nodes}\n")
-        + &fleet(1.0, 1.0, "unbounded", service, 1e-3)
-        + RANDOM
-        + &format!(
-            "[membership]\nprobe_interval = \"{SERVICE_NS}ns\"\nprobe_order = \"random\"\n\
-             lifeguard = false\nseeds = \"0\"\n"
-        );
+    let members = format!(
+        "[membership]\nprobe_interval = \"{SERVICE_NS}ns\"\nprobe_order = \"random\"\n\
+         lifeguard = false\nseeds = \"0\"\n"
+    );
+    let mut body = nodes_alone(nodes, None, &members);
     for crash in 1..=CRASHES {
         // Never the seed, so that whoever comes back is let in at once.
         let node = 1 + crash % (nodes as u64 - 1);

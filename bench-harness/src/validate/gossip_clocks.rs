@@ -1,7 +1,7 @@
 //! News that nodes tell each other at the points of Poisson processes.
 
 use super::experiment::{Experiment, SERVICE_NS, Seen};
-use super::mmc::{RANDOM, fleet};
+use super::mmc::nodes_alone;
 use super::row::Row;
 use super::rule::Rule;
 use super::table::{Table, cell, column, row_by_row, rule_of_column};
@@ -36,15 +36,12 @@ pub const TABLE: Table = Table {
 fn experiment(row: &Row, _: &str) -> Result<Experiment, &'static str> {
     let nodes = row.number("N");
     let mode = row.text("mode").replace('-', "_");
-    let service = "exponential = { mean = \"10ms\" }";
     let heartbeat = format!("interval = \"{}ns\"\nfanout.home = 1\n", GAPS * SERVICE_NS);
-    let body = format!("[nodes]\ncount = {nodes}\n")
-        + &fleet(1.0, 1.0, "unbounded", service, 1e-3).replace("interval = \"100s\"\n", &heartbeat)
-        + RANDOM
-        + &format!(
-            "[gossip]\ninterval = \"{SERVICE_NS}ns\"\nrounds = \"poisson\"\nfanout = 1\n\
-             mode = \"{mode}\"\npayload = \"full\"\n"
-        );
+    let gossip = format!(
+        "[gossip]\ninterval = \"{SERVICE_NS}ns\"\nrounds = \"poisson\"\nfanout = 1\n\
+         mode = \"{mode}\"\npayload = \"full\"\n"
+    );
+    let body = nodes_alone(nodes, Some(&heartbeat), &gossip);
     let mut experiment = Experiment::new(HOP_NS, &body, 3.0 * GAPS as f64, nodes);
     experiment.pilot = 20.0 * GAPS as f64;
     experiment.sample = Some(GAPS as f64);

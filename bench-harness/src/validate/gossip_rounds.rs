@@ -1,7 +1,7 @@
 //! News that nodes tell each other in rounds: how many rounds until all know.
 
 use super::experiment::{Experiment, SERVICE_NS, Seen};
-use super::mmc::{RANDOM, fleet};
+use super::mmc::nodes_alone;
 use super::row::Row;
 use super::rule::Rule;
 use super::table::{Table, cell, column, row_by_row, rule_of_column};
@@ -54,17 +54,14 @@ pub fn rounds_together(row: &Row, every: u64) -> Result<Experiment, &'static str
     if nodes > 1_000.0 {
         return Err("10 000 nodes take too long; the chain is the same");
     }
-    let service = "exponential = { mean = \"10ms\" }";
     let (round_ns, quantum_ns) = (SERVICE_NS, SERVICE_NS / QUANTA);
     let heartbeat =
         format!("interval = \"{}ns\"\nsynchronised = true\nfanout.home = 1\n", every * round_ns);
-    let body = format!("[nodes]\ncount = {nodes}\n")
-        + &fleet(1.0, 1.0, "unbounded", service, 1e-3).replace("interval = \"100s\"\n", &heartbeat)
-        + RANDOM
-        + &format!(
-            "[gossip]\ninterval = \"{round_ns}ns\"\nrounds = \"together\"\nfanout = {fanout}\n\
-             mode = \"{mode}\"\npayload = \"full\"\n"
-        );
+    let gossip = format!(
+        "[gossip]\ninterval = \"{round_ns}ns\"\nrounds = \"together\"\nfanout = {fanout}\n\
+         mode = \"{mode}\"\npayload = \"full\"\n"
+    );
+    let body = nodes_alone(nodes, Some(&heartbeat), &gossip);
     let mut experiment = Experiment::new(quantum_ns, &body, 3.0 * every as f64, nodes);
     experiment.pilot = 40.0 * every as f64;
     experiment.sample = Some(1.0);

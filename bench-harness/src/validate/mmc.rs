@@ -77,6 +77,15 @@ pub fn fleet(servers: f64, slots: f64, backlog: &str, service: &str, rate: f64) 
     )
 }
 
+/// Nodes with one server that is hardly used: what counts is what they tell each other, as `rest` says.
+/// `heartbeat` replaces the rare one.
+pub fn nodes_alone(nodes: f64, heartbeat: Option<&str>, rest: &str) -> String {
+    let rare = "interval = \"100s\"\n";
+    let servers = fleet(1.0, 1.0, "unbounded", "exponential = { mean = \"10ms\" }", 1e-3);
+    let servers = servers.replace(rare, heartbeat.unwrap_or(rare));
+    format!("[nodes]\ncount = {nodes}\n{servers}{RANDOM}{rest}")
+}
+
 /// A request that is always answered has no column in the tables.
 pub fn answered_or_cell(row: &Row, column: &Column, variant: &str) -> Option<f64> {
     if column.name == "answered" { Some(1.0) } else { cell(row, column, variant) }

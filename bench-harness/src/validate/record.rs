@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::{Verdict, misses_allowed};
 use super::table::Case;
 use crate::sweep::identity::Digest;
+use crate::sweep::store::write_whole;
 
 /// Columns of `validation.csv`: name, unit, meaning.
 #[rustfmt::skip] // One column a row.
@@ -176,17 +177,14 @@ pub fn read(file: &Path) -> io::Result<Vec<Line>> {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(file: &Path, lines: &[Line]) -> io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut room = tempfile::NamedTempFile::new_in(folder)?;
-    {
-        let mut writer = csv::Writer::from_writer(room.as_file_mut());
+    let content = |file: &mut fs::File| {
+        let mut writer = csv::Writer::from_writer(file);
         for line in lines {
             writer.serialize(line)?;
         }
-        writer.flush()?;
-    }
-    room.persist(file)?;
-    Ok(())
+        writer.flush()
+    };
+    write_whole(file, content).map_err(io::Error::other)
 }
 
 #[cfg(test)]

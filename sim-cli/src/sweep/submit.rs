@@ -2,8 +2,7 @@
 
 mod script; // what Slurm runs
 
-use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
@@ -67,9 +66,10 @@ pub fn submit(args: &SubmitArgs) -> ExitCode {
         return output::print(&text);
     }
     let path = args.out.join(FOLDER).join(SCRIPT);
-    let written = fs::create_dir_all(args.out.join(FOLDER)).and_then(|()| fs::write(&path, &text));
+    let written = store::make(&args.out.join(FOLDER))
+        .and_then(|()| store::write_whole(&path, |file| file.write_all(text.as_bytes())));
     if let Err(error) = written {
-        return fail(EXIT_TEMPORARY, &format!("cannot write {}: {error}", path.display()));
+        return store_failed(&error);
     }
     match sbatch(&path) {
         Ok(job) => submitted(args, &script, head.shards, &job),
