@@ -65,6 +65,8 @@ struct Reference {
     clients: Clients,
     servers: Vec<Server>,
     heartbeat_streams: Vec<Stream>,
+    /// When each server sent its newest heartbeat, in quanta.
+    sent: Vec<u32>,
     misreports: Vec<Misreport>,
     nodes: Vec<Node>,
     roster: Roster,
@@ -110,6 +112,7 @@ pub fn simulate(
         clients: Clients::new(&setup),
         servers: (0..setup.servers).map(|id| Server::new(&setup, ServerId(id))).collect(),
         heartbeat_streams: Vec::new(),
+        sent: vec![0; setup.servers as usize],
         misreports: (0..setup.servers)
             .map(|id| Misreport::new(setup.server_stream(misreport::STREAM, ServerId(id))))
             .collect(),
@@ -277,6 +280,7 @@ impl Reference {
                 | Event::Retry { .. }
                 | Event::Hedge { .. }
                 | Event::WaitEnd { .. } => self.request(at_ns, event),
+                Event::Open { node } => self.open(at_ns, node),
                 Event::Client { client } => self.client(at_ns, client),
                 Event::Arrival { node } => {
                     self.arrive(at_ns, node);
@@ -326,6 +330,7 @@ impl Reference {
         let stream = &mut self.heartbeat_streams[id as usize];
         let snapshot = self.servers[id as usize].snapshot(setup, at_ns);
         if snapshot.up {
+            self.sent[id as usize] = quantum as u32;
             let mut report = heartbeat::report(ServerId(id), quantum, &snapshot);
             let mut misreport = Some(&mut self.misreports[id as usize]).filter(|m| m.is_on());
             if let Some(misreport) = &mut misreport {
@@ -405,11 +410,13 @@ impl Reference {
     fn look(&mut self, at_ns: Nanos) {
         let quantum_ns = self.setup.ticks.quantum_ns;
         self.looking = false;
-        let Self { setup, roster, nodes, observations, .. } = self;
+        let Self { setup, roster, nodes, sent, observations, .. } = self;
+        let oracle = setup.judgement.oracle;
+        let newest = |server: u32| if oracle { u32::MAX } else { sent[server as usize] };
         let held = |node: usize, server: u32| {
             nodes[node].view.held(ServerId(server)).filter(|_| roster.is_running(node as u32))
         };
-        observations.consistency.look(setup, at_ns / quantum_ns, held);
+        observations.consistency.look(setup, at_ns / quantum_ns, newest, held);
         let takes =
             |observer: u32, node| nodes[observer as usize].talk.cluster.takes_for_live(node);
         observations.look_at_members(setup, at_ns / quantum_ns, roster, takes);

@@ -221,9 +221,9 @@ impl Agenda<'_> {
         let mut moment_ns = trace.next_ns().unwrap_or(Nanos::MAX);
         for (requests, traffic) in self.in_flight.iter().zip(self.traffic) {
             moment_ns = moment_ns.min(requests.next_deadline_ns()).min(traffic.next_ns());
-            moment_ns =
-                moment_ns.min(requests.waiting.next_end_ns()).min(requests.timers.next_ns());
-            moment_ns = moment_ns.min(traffic.next_client_ns());
+            let waiting = &requests.waiting;
+            moment_ns = moment_ns.min(waiting.next_end_ns()).min(waiting.opens_ns());
+            moment_ns = moment_ns.min(requests.timers.next_ns()).min(traffic.next_client_ns());
         }
         if moment_ns < Nanos::MAX {
             next = next.min(setup.ticks.tick_of(moment_ns));

@@ -213,6 +213,7 @@ impl Heartbeats {
             let stream = &mut self.streams[due.server as usize];
             let snapshot = servers.snapshot(setup, due.server, now_ns);
             if snapshot.up {
+                servers.note_report(due.server, quantum);
                 let mut report = report(id, quantum, &snapshot);
                 let mut misreport = self.misreports.of(id);
                 if let Some(misreport) = &mut misreport {

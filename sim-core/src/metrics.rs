@@ -243,7 +243,13 @@ pub fn run(
         views[node].held(ServerId(server)).filter(|_| roster.is_running(node as u32))
     };
     if observations.consistency.is_watching() {
-        observations.consistency.look(setup, quantum, held);
+        let newest = |server: u32| {
+            let shard = &servers[servers.partition_point(|shard| shard.first <= server) - 1];
+            let newest = shard.newest_version(server - shard.first);
+            // What an oracle shows is newer than any report.
+            if setup.judgement.oracle { u32::MAX } else { newest }
+        };
+        observations.consistency.look(setup, quantum, newest, held);
     }
     if quantum == clock.next_sample {
         clock.next_sample += setup.sample_quanta;

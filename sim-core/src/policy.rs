@@ -73,6 +73,16 @@ pub trait Policy: std::fmt::Debug + Send + Sync {
     /// A choice is no promise: a node may choose again at the same moment, and send nothing.
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId>;
 
+    /// Asked when a choice has found nobody, of a policy that states [`Needs::holds_back`]: when another one may
+    /// find somebody [ns], later than the choice; `Nanos::MAX` if no server is held back but there is none.
+    ///
+    /// A request held back waits at its node, whatever the scenario says of requests without a server. The first
+    /// in line is tried again at that moment, on every boundary and with every answer.
+    #[inline]
+    fn held_until_ns(&self) -> Nanos {
+        Nanos::MAX
+    }
+
     /// Reads what the next `arrivals` choices will probably need, so that it is in the cache by
     /// then. Changes nothing: `stream` is where the choices will draw from.
     #[inline]
@@ -161,6 +171,10 @@ impl Policy for SelectionIndex {
         with_policy!(self, policy => policy.choose(candidates, stream))
     }
 
+    fn held_until_ns(&self) -> Nanos {
+        with_policy!(self, policy => policy.held_until_ns())
+    }
+
     fn on_report(&mut self, server: ServerId, belief: &Belief) {
         with_policy!(self, policy => policy.on_report(server, belief));
     }
@@ -198,6 +212,10 @@ impl Policy for Box<dyn Policy> {
 
     fn touch_ahead(&self, view: &View, stream: &Stream, arrivals: usize) {
         (**self).touch_ahead(view, stream, arrivals);
+    }
+
+    fn held_until_ns(&self) -> Nanos {
+        (**self).held_until_ns()
     }
 
     fn on_report(&mut self, server: ServerId, belief: &Belief) {

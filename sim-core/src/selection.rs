@@ -116,11 +116,12 @@ fn decide(
         let offset_ns = |r: &Response| r.offset_ns(&setup.ticks);
         sorter.sort(&inbox, setup.ticks.tick_ns, offset_ns, Response::precedes)
     };
-    // Of many nodes with few servers most have nothing to do in a tick.
+    // Of many nodes with few servers, or with short ticks, most have nothing to do in a tick.
     let is_idle = due.is_empty()
         && traffic.is_quiet_before(end_ns)
         && in_flight.next_deadline_ns() >= end_ns
-        && !judge.rules.is_careful;
+        && (!judge.rules.is_careful
+            || careful::is_quiet_before(end_ns, traffic, in_flight, responses, node));
     if is_idle {
         lane.sorter = sorter;
         return;

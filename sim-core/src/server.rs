@@ -70,6 +70,8 @@ pub struct Servers {
     herd_base: Vec<u32>,
     /// Arrivals of each server when the window began, then (after its end) inside it.
     picks: Vec<u32>,
+    /// When each server sent its newest report, in quanta; 0 before the first.
+    reported: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -297,6 +299,7 @@ impl Servers {
             meters: Meters::default(),
             herd_base: vec![0; len as usize],
             picks: vec![0; len as usize],
+            reported: vec![0; len as usize],
         }
     }
 
@@ -429,6 +432,16 @@ impl Servers {
             total += u64::from(picks);
         }
         (most, total)
+    }
+
+    /// A server sends a report.
+    pub fn note_report(&mut self, index: u32, quantum: u64) {
+        self.reported[index as usize] = quantum as u32;
+    }
+
+    /// The newest version of a server that any node can hold.
+    pub fn newest_version(&self, index: u32) -> u32 {
+        self.reported[index as usize]
     }
 
     /// Called at both edges of the measurement window: afterwards `picks` holds the difference.

@@ -289,6 +289,7 @@ impl Setup {
             || self.subset.is_some()
             || judgement.on_no_server != OnNoServer::Reject
             || self.needs.messages()
+            || self.needs.holds_back
             || self.has_active_clients()
     }
 

@@ -41,6 +41,7 @@ pub enum Event {
     Retry { node: u32, slot: u32, name: u32 },
     Hedge { node: u32, slot: u32, attempt: u32 },
     WaitEnd { node: u32, serial: u32 },
+    Open { node: u32 },
     Client { client: u32 },
     Arrival { node: u32 },
     Recorded,
@@ -105,9 +106,10 @@ impl Agenda {
             Event::Retry { node, name, .. } => (16, node, name, 0),
             Event::Hedge { node, attempt, .. } => (17, node, attempt, 0),
             Event::WaitEnd { node, serial } => (18, node, serial, 0),
-            Event::Client { client } => (19, client, 0, 0),
-            Event::Arrival { node } => (20, node, 0, 0),
-            Event::Recorded => (20, 0, 0, 0),
+            Event::Open { node } => (19, node, 0, 0),
+            Event::Client { client } => (20, client, 0, 0),
+            Event::Arrival { node } => (21, node, 0, 0),
+            Event::Recorded => (21, 0, 0, 0),
         };
         // What one node sent a server under one number.
         let freight = match event {

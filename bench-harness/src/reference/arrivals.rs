@@ -48,6 +48,10 @@ impl Reference {
         let waits = self.nodes[node as usize].arrive(&self.setup, ask);
         if let Some(serial) = waits {
             self.plan_end_of_wait(ask.arrived_ns, node, serial);
+            // Of several who wait the first is planned for.
+            if self.nodes[node as usize].bench.waiters.len() == 1 {
+                self.plan_opening(node);
+            }
         }
         self.carry_out(ask.arrived_ns, node);
     }

@@ -8,13 +8,13 @@ use sim_core::judge::Rules;
 use sim_core::judge::checks::Flight;
 use sim_core::judge::pacing::MISSES;
 use sim_core::judge::track::Now;
-use sim_core::policy::least_bad;
+use sim_core::policy::{Policy, least_bad};
 use sim_core::result::Outcome;
 use sim_core::setup::Setup;
 use sim_core::time::Nanos;
 use sim_core::view::{Candidates, Freshness};
 
-use super::node::Node;
+use super::node::{Chooser, Node};
 use super::requests::Ask;
 use super::{Event, Reference};
 
@@ -25,6 +25,8 @@ pub struct Bench {
     flights: Vec<(Flight, Option<(bool, u64)>)>,
     pub waiters: VecDeque<Waiter>,
     serial: u32,
+    /// When to try the first of them again that the policy holds back [ns]; `None`: it does not.
+    pub opens_ns: Option<Nanos>,
 }
 
 /// A request without a server.
@@ -37,7 +39,8 @@ pub struct Waiter {
 impl Bench {
     pub fn new(setup: &Setup, node: NodeId) -> Self {
         let rules = Rules::new(setup, node);
-        Self { rules, flights: Vec::new(), waiters: VecDeque::new(), serial: 0 }
+        let (flights, waiters) = (Vec::new(), VecDeque::new());
+        Self { rules, flights, waiters, serial: 0, opens_ns: None }
     }
 }
 
@@ -67,6 +70,22 @@ impl Reference {
     pub(super) fn serve(&mut self, at_ns: Nanos, node: u32) {
         self.nodes[node as usize].serve(&self.setup, at_ns);
         self.carry_out(at_ns, node);
+        self.plan_opening(node);
+    }
+
+    /// The policy may let somebody go who waits, unless it has changed its mind.
+    pub(super) fn open(&mut self, at_ns: Nanos, node: u32) {
+        if self.nodes[node as usize].bench.opens_ns == Some(at_ns) {
+            self.serve(at_ns, node);
+        }
+    }
+
+    /// Those held back are tried again.
+    pub(super) fn plan_opening(&mut self, node: u32) {
+        let Bench { opens_ns, waiters, .. } = &self.nodes[node as usize].bench;
+        if let Some(opens_ns) = opens_ns.filter(|_| !waiters.is_empty()) {
+            self.agenda.add(opens_ns, Event::Open { node }, &self.jobs);
+        }
     }
 
     /// A request has begun to wait: it will not do so for ever.
@@ -152,15 +171,8 @@ impl Node {
     /// The first choice, made again for a server that is eased in; or the least bad server.
     pub fn choose_first(&mut self, setup: &Setup, at_ns: Nanos, key: u64) -> Option<ServerId> {
         let Some(server) = self.choose(setup, at_ns, key, None) else {
-            if setup.judgement.on_no_server != OnNoServer::LeastBad {
-                return None;
-            }
-            let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
-            let candidates = Candidates::new(&self.view, &freshness, at_ns, None).within_pool();
-            let stream = &mut self.streams.policy;
-            let server = least_bad::choose(&self.view, &candidates, stream)?;
-            self.bench.rules.findings().least_bad += 1;
-            return Some(server);
+            let is_held_back = self.is_held_back(setup, at_ns);
+            return if is_held_back { None } else { self.choose_least_bad(setup, at_ns) };
         };
         let warming = self.bench.rules.warming.as_mut();
         if warming.is_none_or(|warming| warming.stands(server, at_ns)) {
@@ -169,10 +181,42 @@ impl Node {
         self.choose(setup, at_ns, key, Some(server)).or(Some(server))
     }
 
+    fn choose_least_bad(&mut self, setup: &Setup, at_ns: Nanos) -> Option<ServerId> {
+        if setup.judgement.on_no_server != OnNoServer::LeastBad {
+            return None;
+        }
+        let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
+        let candidates = Candidates::new(&self.view, &freshness, at_ns, None).within_pool();
+        let stream = &mut self.streams.policy;
+        let server = least_bad::choose(&self.view, &candidates, stream)?;
+        self.bench.rules.findings().least_bad += 1;
+        Some(server)
+    }
+
+    /// Nobody was chosen just now: asks the policy whether, and until when, it holds requests back.
+    fn is_held_back(&mut self, setup: &Setup, at_ns: Nanos) -> bool {
+        let freshness = Freshness::new(&setup.ticks, at_ns, setup.silence_ns);
+        let candidates = Candidates::new(&self.view, &freshness, at_ns, None).within_pool();
+        self.bench.opens_ns = match &self.chooser {
+            Chooser::Shared(index) if setup.needs.holds_back && candidates.choosable() > 0 => {
+                Some(index.held_until_ns()).filter(|&until_ns| until_ns < Nanos::MAX)
+            }
+            _ => None,
+        };
+        self.bench.opens_ns = self.bench.opens_ns.map(|until_ns| until_ns.max(at_ns + 1));
+        self.bench.opens_ns.is_some()
+    }
+
     /// Lets a request wait for a server, if there is room; returns its serial number.
     pub fn wait(&mut self, setup: &Setup, ask: Ask) -> Option<u32> {
-        let OnNoServer::Queue { limit, .. } = setup.judgement.on_no_server else { return None };
-        if self.bench.waiters.len() >= limit as usize {
+        let waiting = self.bench.waiters.len();
+        let may_wait = match setup.judgement.on_no_server {
+            OnNoServer::Queue { limit, .. } => waiting < limit as usize,
+            OnNoServer::Reject | OnNoServer::LeastBad => {
+                waiting > 0 || self.bench.opens_ns.is_some()
+            }
+        };
+        if !may_wait {
             return None;
         }
         let serial = self.bench.serial;
@@ -195,7 +239,24 @@ impl Node {
     fn serve(&mut self, setup: &Setup, at_ns: Nanos) {
         let mut misses = 0;
         while let Some(&waiter) = self.bench.waiters.front() {
-            let Some(server) = self.choose(setup, at_ns, waiter.ask.key, None) else { break };
+            let mut chosen = self.choose(setup, at_ns, waiter.ask.key, None);
+            if chosen.is_none() {
+                let queues = matches!(setup.judgement.on_no_server, OnNoServer::Queue { .. });
+                if self.is_held_back(setup, at_ns) || queues {
+                    break;
+                }
+                chosen = self.choose_least_bad(setup, at_ns);
+            }
+            let Some(server) = chosen else {
+                self.bench.waiters.pop_front();
+                self.end_waiter(setup, &waiter, Outcome::Rejected);
+                continue;
+            };
+            if setup.needs.holds_back {
+                self.bench.waiters.pop_front();
+                self.open(setup, at_ns, waiter.ask, server);
+                continue;
+            }
             let belief = &self.view.beliefs[server];
             let load = self.view.load(belief);
             let room = u32::from(belief.capacity).saturating_sub(load);

@@ -10,7 +10,7 @@ use super::rule::Rule;
 use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// Requests a service at each server: so few that hardly any is refused.
-const LOAD: f64 = 0.5;
+const LOAD: f64 = 0.1;
 
 /// The table.
 pub const TABLE: Table = Table {

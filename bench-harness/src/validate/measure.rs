@@ -96,13 +96,6 @@ pub fn utilisation(seen: &Seen<'_>) -> Option<f64> {
     Some(busy(seen)? / seen.slots())
 }
 
-/// The same of the busiest server, as a share of its slots.
-pub fn utilisation_max(seen: &Seen<'_>) -> Option<f64> {
-    let busiest = seen.run.servers.iter().map(|server| server.busy_ns).max()?;
-    let servers = seen.servers();
-    Some(busiest as f64 / UNIT / seen.window() / (seen.slots() / servers))
-}
-
 /// Share of requests turned away, by the servers or by the node that knows them to be full.
 pub fn blocked(seen: &Seen<'_>) -> Option<f64> {
     Some(seen.share(Outcome::Refused)? + seen.share(Outcome::Rejected)?)

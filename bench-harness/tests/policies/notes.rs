@@ -4,6 +4,7 @@ use sim_core::answer::Answer;
 use sim_core::config::*;
 use sim_core::ids::ServerId;
 use sim_core::notes::{Counters, Note};
+use sim_core::policy::c3::LimiterConfig;
 use sim_core::policy::{Notice, Policy};
 use sim_core::rng::{Purpose, RngExt, Stream, below, mix, stream};
 use sim_core::time::MILLISECOND;
@@ -44,6 +45,15 @@ fn policy(rng: &mut Stream) -> PolicyConfig {
             replicas: [None, Some(1), Some(3)][rng.random_range(0..3)],
             alpha: rng.random_range(0.05..1.0),
             capacity_gate,
+            rate_control: rng.random_bool(0.5),
+            limiter: LimiterConfig {
+                interval_ns: [MILLISECOND, 20 * MILLISECOND][rng.random_range(0..2)],
+                burst: [1.0, 3.5, 10.0][rng.random_range(0..3)],
+                beta: rng.random_range(0.05..0.95),
+                gamma: [4e-6, 4e-2][rng.random_range(0..2)],
+                step_max: rng.random_range(0.5..20.0),
+                hysteresis: rng.random_range(0.0..4.0),
+            },
         }),
         _ => {
             let share_ppm = [0, 300_000, 1_000_000][rng.random_range(0..3)];
@@ -60,6 +70,7 @@ fn policy(rng: &mut Stream) -> PolicyConfig {
                 feedback: rng.random_bool(0.5),
                 probes: rng.random_bool(0.5),
                 timed_answers: rng.random_bool(0.5),
+                holds_back: rng.random_bool(0.5),
                 ..Needs::default()
             })
         }
@@ -68,8 +79,10 @@ fn policy(rng: &mut Stream) -> PolicyConfig {
 
 /// A policy whose choices depend on every note and on when it comes.
 fn listener(needs: Needs) -> PolicyConfig {
-    let policy =
-        CustomPolicy::new("listener", |_, node, _| Box::new(Listener { heard: u64::from(node.0) }));
+    let policy = CustomPolicy::new("listener", move |_, node, _| {
+        let heard = u64::from(node.0);
+        Box::new(Listener { heard, holds_back: needs.holds_back, opens_ns: u64::MAX })
+    });
     PolicyConfig::Custom(policy.needing(needs))
 }
 
@@ -78,6 +91,9 @@ fn listener(needs: Needs) -> PolicyConfig {
 struct Listener {
     /// A digest of all that was said, in its order.
     heard: u64,
+    /// Whether it finds nobody now and then, and until when.
+    holds_back: bool,
+    opens_ns: u64,
 }
 
 impl Listener {
@@ -92,7 +108,17 @@ impl Policy for Listener {
             candidates.servers().filter(|&s| candidates.is_eligible(s, false)).collect();
         let number = u64::from(below(stream, u32::MAX)) ^ self.heard;
         let place = number.checked_rem(servers.len() as u64)?;
+        self.opens_ns = u64::MAX;
+        if self.holds_back && number.is_multiple_of(5) {
+            // Now and then at once, which is taken for the next nanosecond.
+            self.opens_ns = candidates.at_ns() + (number / 5 % 4) * 7_000_001;
+            return None;
+        }
         Some(ServerId(servers[place as usize]))
+    }
+
+    fn held_until_ns(&self) -> u64 {
+        self.opens_ns
     }
 
     fn on_answer(&mut self, server: ServerId, _: &Belief, answer: &Answer) {

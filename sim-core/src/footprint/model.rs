@@ -189,7 +189,7 @@ impl<'a> Model<'a> {
 
     fn of_servers(&self, load: &Load) -> f64 {
         let setup = &self.setup;
-        let mut bytes = Heartbeats::SERVER_BYTES + Truth::SERVER_BYTES + 2 * size_of::<u32>();
+        let mut bytes = Heartbeats::SERVER_BYTES + Truth::SERVER_BYTES + 3 * size_of::<u32>();
         if setup.hears_much() {
             bytes += Places::SERVER_BYTES;
         }
@@ -327,6 +327,7 @@ impl<'a> Model<'a> {
                 let total = (f64::from(limit) * self.nodes).min(within(timeout_ns));
                 queue(total, timeout_ns, size_of::<Waiter>())
             }
+            // Whom a policy holds back waits as well; how many is for the policy to say, and seldom many.
             OnNoServer::Reject | OnNoServer::LeastBad => 0.0,
         };
         let tick_ns = setup.ticks.tick_ns as f64;

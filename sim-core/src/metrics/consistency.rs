@@ -6,7 +6,8 @@
 //! *Convergence.* At each sample a few servers are watched: from the boundary on which some node
 //! first holds a newer report of it than any node held before, until every live node has held that
 //! report or a newer one. A node that restarts in between has held it. Views only rise, so a watch
-//! goes through the nodes once and costs one look a boundary while it waits for one of them.
+//! goes through the nodes once and costs one look a boundary while it waits for one of them, and nothing
+//! while the server has not sent anything.
 
 use crate::ids::ServerId;
 use crate::metrics::SamplePlan;
@@ -108,14 +109,26 @@ impl Consistency {
         !self.watches.is_empty()
     }
 
-    /// Looks whether watched changes have come, or have come to all.
-    pub fn look(&mut self, setup: &Setup, quantum: u64, held: impl Fn(usize, u32) -> Option<u32>) {
+    /// Looks whether watched changes have come, or have come to all. No node holds a newer version of a server
+    /// than `newest(server)`, so that while a server is silent nobody is asked.
+    pub fn look(
+        &mut self,
+        setup: &Setup,
+        quantum: u64,
+        newest: impl Fn(u32) -> u32,
+        held: impl Fn(usize, u32) -> Option<u32>,
+    ) {
         let Self { watches, result } = self;
         let nodes = setup.nodes as usize;
         watches.retain_mut(|watch| {
             if watch.change.is_none() {
                 let news = (0..nodes).filter_map(|node| held(node, watch.server));
-                let first = news.filter(|&version| version > watch.above).min();
+                let mut news = news.filter(|&version| version > watch.above);
+                if newest(watch.server) <= watch.above {
+                    debug_assert_eq!(news.next(), None, "newer than server {}", watch.server);
+                    return true;
+                }
+                let first = news.min();
                 watch.change = first.map(|version| (version, quantum));
             }
             let Some((version, since)) = watch.change else { return true };

@@ -302,8 +302,25 @@ pub const PRESETS: &[Preset] = &[
         settings: &[
             set("replicas", "3", "ours: copies of a shard, as in the evaluation of C3 (NSDI 2015)"),
             set("alpha", "0.9", "absim client.py: weight of a new sample 0.9"),
+            set("rate_control", "false", "Elasticsearch issue 24915: without rate control"),
             NO_GATE,
         ],
         beside: "replicas are random for each request, not the copies of a shard",
+    },
+    Preset {
+        name: "c3_paper", system: "C3 with rate control (Suresh et al., NSDI 2015)", policy: "c3",
+        settings: &[
+            set("replicas", "3", "C3, NSDI 2015: replication factor 3"),
+            set("alpha", "0.9", "absim client.py: weight of a new sample 0.9"),
+            set("rate_control", "true", "C3, NSDI 2015, section 3.2"),
+            set("rate_interval", "\"20ms\"", "C3, NSDI 2015: window of 20 ms"),
+            set("rate_burst", "10.0", "absim client.py: ten tokens, and ten an interval at first"),
+            set("cubic_beta", "0.2", "C3, NSDI 2015: beta 0.2"),
+            set("cubic_gamma", "4e-6", "C3, NSDI 2015: gamma 4e-6"),
+            set("rate_step_max", "10.0", "C3, NSDI 2015: s_max 10"),
+            set("rate_hysteresis", "2.0", "C3, NSDI 2015: hysteresis of twice the window"),
+            NO_GATE,
+        ],
+        beside: "replicas are random for each request, and one line of requests waits at a node, not one a group of replicas; no reads that repair a store; for many nodes: from one node to one server it lets through about 35 requests a second",
     },
 ];

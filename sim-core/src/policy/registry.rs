@@ -45,6 +45,8 @@ pub struct Needs {
     pub keys: bool,
     /// When the attempt left, in every answer.
     pub timed_answers: bool,
+    /// It may hold back a request although servers are eligible: the request waits at its node.
+    pub holds_back: bool,
 }
 
 impl Needs {

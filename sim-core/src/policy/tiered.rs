@@ -34,6 +34,8 @@ pub struct Tiered {
     quantum: Option<u64>,
     /// The tier of the newest choice: whoever asks after it asks there.
     newest: usize,
+    /// What that said of whom it held back.
+    held_until_ns: Nanos,
     quantum_ns: Nanos,
 }
 
@@ -51,6 +53,7 @@ impl Tiered {
             changes: None,
             quantum: None,
             newest: 0,
+            held_until_ns: Nanos::MAX,
             quantum_ns: setup.ticks.quantum_ns,
         }
     }
@@ -92,6 +95,7 @@ impl Tiered {
 
 impl Policy for Tiered {
     fn choose(&mut self, candidates: &Candidates<'_>, stream: &mut Stream) -> Option<ServerId> {
+        self.held_until_ns = Nanos::MAX;
         let quantum = candidates.at_ns() / self.quantum_ns;
         if self.quantum != Some(quantum) {
             self.quantum = Some(quantum);
@@ -110,7 +114,13 @@ impl Policy for Tiered {
         if within.choosable() == 0 {
             return None;
         }
-        self.policies[tier].choose(&within, stream)
+        let chosen = self.policies[tier].choose(&within, stream);
+        self.held_until_ns = self.policies[tier].held_until_ns();
+        chosen
+    }
+
+    fn held_until_ns(&self) -> Nanos {
+        self.held_until_ns
     }
 
     fn on_report(&mut self, server: ServerId, belief: &Belief) {

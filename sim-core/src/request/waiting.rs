@@ -1,4 +1,5 @@
-//! Requests that wait at a node until a server is eligible: `on_no_server.queue`.
+//! Requests that wait at a node until a server is eligible, by `on_no_server.queue`, or until the policy
+//! holds them back no longer.
 //!
 //! First come, first served: while anybody waits, who arrives queues up behind. All have the same
 //! patience, so they also run out of it in order of arrival.
@@ -32,6 +33,8 @@ pub struct Waiting {
     patience_ns: Nanos,
     /// ... and then ends so.
     outcome: Outcome,
+    /// When the first one is to be tried again, if the policy holds it back [ns].
+    opens_ns: Nanos,
 }
 
 impl Waiting {
@@ -39,12 +42,32 @@ impl Waiting {
     pub fn new(setup: &Setup) -> Self {
         let (limit, timeout_ns) = match setup.judgement.on_no_server {
             OnNoServer::Queue { limit, timeout_ns, .. } => (limit as usize, timeout_ns),
+            OnNoServer::Reject | OnNoServer::LeastBad if setup.needs.holds_back => {
+                (usize::MAX, Nanos::MAX)
+            }
             OnNoServer::Reject | OnNoServer::LeastBad => (0, Nanos::MAX),
         };
         let client_ns = setup.timeout_ns.unwrap_or(Nanos::MAX);
         // At one moment the client is first, as everywhere.
         let outcome = if client_ns <= timeout_ns { Outcome::TimedOut } else { Outcome::Rejected };
-        Self { queue: VecDeque::new(), limit, patience_ns: client_ns.min(timeout_ns), outcome }
+        let patience_ns = client_ns.min(timeout_ns);
+        let opens_ns = Nanos::MAX;
+        Self { queue: VecDeque::new(), limit, patience_ns, outcome, opens_ns }
+    }
+
+    /// When the first one is to be tried again [ns]; `Nanos::MAX` when nobody waits, or for a server.
+    pub fn opens_ns(&self) -> Nanos {
+        if self.queue.is_empty() { Nanos::MAX } else { self.opens_ns }
+    }
+
+    /// Whether the policy holds the first one back.
+    pub const fn is_held(&self) -> bool {
+        self.opens_ns < Nanos::MAX
+    }
+
+    /// The policy holds the first one back until then [ns]; `Nanos::MAX`: it does not.
+    pub const fn hold_until(&mut self, opens_ns: Nanos) {
+        self.opens_ns = opens_ns;
     }
 
     /// Takes in a request; false when there is no room.

@@ -2,7 +2,8 @@
 //! requests for which no server is eligible, knows what requests are about, listens to notes of servers,
 //! or has clients that do more than wait. The same events in the same order as in [`super`], with more
 //! sources. At one moment: notes of servers, answers, deadlines, timers (attempts that take too long,
-//! retries, hedges), requests that have waited long enough, clients in a closed loop, arrivals.
+//! retries, hedges), requests that have waited long enough, those that were held back till now, clients in a
+//! closed loop, arrivals.
 //!
 //! A node that does none of this never comes here, so it pays nothing for it.
 //!
@@ -11,6 +12,9 @@
 //! server has room as far as the node knows, whatever the policy thinks of capacity; after [`MISSES`]
 //! choices without room everybody goes on waiting. So the first server that comes back gets what it
 //! can serve, and not the whole line; and with [`crate::judge::pacing`], not the lines of all nodes.
+//!
+//! A policy that holds requests back makes them wait whatever the scenario says of requests without a server, and
+//! says when to try the first again. Then it alone decides who goes: room is none of the node's business.
 
 mod answers; // attempts end, and requests with them
 mod hedges; // further attempts beside one that takes long
@@ -26,12 +30,13 @@ use crate::judge::pacing::MISSES;
 use crate::links::Links;
 use crate::network::Responses;
 use crate::policy::{Policy, least_bad};
+use crate::request::InFlight;
 use crate::request::attempts::Attempt;
 use crate::request::timers::{Timer, TimerKind};
 use crate::request::waiting::Waiter;
 use crate::result::Outcome;
 use crate::time::Nanos;
-use crate::traffic::Arrival;
+use crate::traffic::{Arrival, Traffic};
 use crate::view::Candidates;
 
 /// What a careful node has at hand besides its desk.
@@ -44,6 +49,21 @@ pub(super) struct Care<'a> {
     pub node: u32,
 }
 
+/// Whether a careful node has nothing to do before `end_ns` besides answers, deadlines and arrivals.
+pub(super) fn is_quiet_before(
+    end_ns: Nanos,
+    traffic: &Traffic,
+    in_flight: &InFlight,
+    responses: &[Responses],
+    node: u32,
+) -> bool {
+    let mut notes = responses.iter().filter_map(|shard| shard.notes.as_deref());
+    in_flight.timers.next_ns() >= end_ns
+        && in_flight.waiting.is_empty()
+        && traffic.next_client_ns() >= end_ns
+        && notes.all(|notes| notes.to_node(node).is_empty())
+}
+
 /// What happens next, in the order of one moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
@@ -52,6 +72,7 @@ enum Next {
     Deadline,
     Timer,
     WaitEnd,
+    Open,
     Client,
     Arrival,
 }
@@ -86,6 +107,7 @@ impl<P: Policy> Desk<'_, P> {
                 (self.in_flight.next_deadline_ns(), Next::Deadline),
                 (self.in_flight.timers.next_ns(), Next::Timer),
                 (self.in_flight.waiting.next_end_ns(), Next::WaitEnd),
+                (self.in_flight.waiting.opens_ns(), Next::Open),
                 (client_ns, Next::Client),
                 (arrival_ns, Next::Arrival),
             ];
@@ -107,6 +129,7 @@ impl<P: Policy> Desk<'_, P> {
                 Next::Deadline => self.take_deadline(care, at_ns),
                 Next::Timer => self.take_timer(care, at_ns),
                 Next::WaitEnd => self.send_away(care, at_ns),
+                Next::Open => self.serve_waiting(care, at_ns),
                 Next::Client => self.take_client(care),
                 Next::Arrival => {
                     let Some(&Arrival { at_ns, demand, key }) = arrivals.next() else { break };
@@ -137,11 +160,34 @@ impl<P: Policy> Desk<'_, P> {
         };
         if let Some(server) = chosen {
             self.open(at_ns, &waiter, server);
-        } else if self.in_flight.waiting.push(waiter) {
+        } else if self.may_wait() && self.in_flight.waiting.push(waiter) {
             care.rules.findings().queued += 1;
         } else {
             self.end_waiter(care, at_ns, &waiter, Outcome::Rejected);
         }
+    }
+
+    /// Whether a request that nobody was chosen for may wait, if there is room.
+    fn may_wait(&self) -> bool {
+        let waiting = &self.in_flight.waiting;
+        self.queues() || !waiting.is_empty() || waiting.is_held()
+    }
+
+    /// Whether requests without a server wait for one.
+    const fn queues(&self) -> bool {
+        matches!(self.setup.judgement.on_no_server, OnNoServer::Queue { .. })
+    }
+
+    /// After a choice that found nobody: whether the policy holds the request back.
+    fn is_held_back(&mut self, at_ns: Nanos) -> bool {
+        let waiting = &mut self.in_flight.waiting;
+        waiting.hold_until(Nanos::MAX);
+        let candidates = Candidates::new(self.view, self.freshness, at_ns, None).within_pool();
+        if self.setup.needs.holds_back && candidates.choosable() > 0 {
+            // A policy that says "now" would be asked for ever.
+            waiting.hold_until(self.policy.held_until_ns().max(at_ns + 1));
+        }
+        waiting.is_held()
     }
 
     /// A request puts into the budgets what it allows.
@@ -167,7 +213,8 @@ impl<P: Policy> Desk<'_, P> {
         key: u64,
     ) -> Option<ServerId> {
         let Some(server) = self.choose(at_ns, key, None) else {
-            return self.choose_least_bad(care, at_ns);
+            let is_held_back = self.is_held_back(at_ns);
+            return if is_held_back { None } else { self.choose_least_bad(care, at_ns) };
         };
         let warming = care.rules.warming.as_mut();
         let stands = warming.is_none_or(|warming| warming.stands(server, at_ns));
@@ -235,10 +282,19 @@ impl<P: Policy> Desk<'_, P> {
     fn serve_waiting(&mut self, care: &mut Care<'_>, at_ns: Nanos) {
         let mut misses = 0;
         while let Some(&waiter) = self.in_flight.waiting.first() {
-            let Some(server) = self.choose(at_ns, waiter.key, None) else { break };
+            let chosen = self.choose(at_ns, waiter.key, None);
+            if chosen.is_none() && (self.is_held_back(at_ns) || self.queues()) {
+                break;
+            }
+            let Some(server) = chosen.or_else(|| self.choose_least_bad(care, at_ns)) else {
+                // The server that it was held back for is gone.
+                self.in_flight.waiting.pop();
+                self.end_waiter(care, at_ns, &waiter, Outcome::Rejected);
+                continue;
+            };
             let belief = &self.view.beliefs[server];
             let room = u32::from(belief.capacity).saturating_sub(self.view.load(belief));
-            if room == 0 {
+            if room == 0 && !self.setup.needs.holds_back {
                 misses += 1;
                 if misses == MISSES {
                     break;
@@ -247,7 +303,9 @@ impl<P: Policy> Desk<'_, P> {
             }
             self.in_flight.waiting.pop();
             self.open(at_ns, &waiter, server);
-            if let Some(pacing) = &mut care.rules.pacing {
+            if let Some(pacing) = &mut care.rules.pacing
+                && !self.setup.needs.holds_back
+            {
                 pacing.send(server, room, self.view);
             }
         }

@@ -286,6 +286,11 @@ pub(crate) mod fixture {
         candidates_at(view, 0)
     }
 
+    /// All but one of them at time 0.
+    pub(crate) fn candidates_without(view: &View, server: u32) -> Candidates<'_> {
+        Candidates { exclude: server, ..candidates_at(view, 0) }
+    }
+
     /// All of them at a moment.
     pub(crate) fn candidates_at(view: &View, at_ns: Nanos) -> Candidates<'_> {
         let exclude = u32::MAX;
