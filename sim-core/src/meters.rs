@@ -151,17 +151,17 @@ impl RecentTable {
     /// [ns]; 0 when nothing was counted. Empties the table.
     pub fn take_quantile_ns(&mut self, share: f64) -> Nanos {
         let total: u64 = self.counts.iter().map(|&count| u64::from(count)).sum();
+        if total == 0 {
+            return 0;
+        }
         let wanted = (share * total as f64).ceil() as u64;
         let mut seen = 0;
-        let mut quantile_ns = 0;
-        for (bucket, count) in self.counts.iter_mut().enumerate() {
-            if seen < wanted {
-                seen += u64::from(*count);
-                quantile_ns = highest_of(((bucket + 1) << RECENT_SHIFT) - 1);
-            }
-            *count = 0;
-        }
-        quantile_ns
+        let bucket = self.counts.iter().position(|&count| {
+            seen += u64::from(count);
+            seen >= wanted
+        });
+        self.counts.fill(0);
+        bucket.map_or(0, |bucket| highest_of(((bucket + 1) << RECENT_SHIFT) - 1))
     }
 }
 

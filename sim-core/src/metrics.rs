@@ -258,11 +258,12 @@ pub fn run(
             sample_members(setup, roster, clusters.iter(), &mut bin);
             let beliefs = (&*roster, views);
             sample(setup, quantum, observations, servers, beliefs, &mut bin);
-            let mut recent = RecentTable::default();
-            for lane in &mut lanes.lanes {
-                recent.take(&mut lane.recent);
+            if let Some((first, others)) = lanes.lanes.split_first_mut() {
+                for lane in others {
+                    first.recent.take(&mut lane.recent);
+                }
+                observations.close_bin(bin, meters.iter(), &mut first.recent);
             }
-            observations.close_bin(bin, meters.iter(), &mut recent);
             if now_ns >= setup.window_start_ns {
                 observations.consistency.watch(setup, quantum, held);
             }

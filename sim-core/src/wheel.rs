@@ -22,8 +22,11 @@ pub struct Wheel<T> {
     mask: u64,
     base: u64,
     buckets: Vec<Bucket>,
-    /// One bit a bucket, set when it holds records: the next due tick is found word by word.
+    /// One bit a bucket, set when it holds records ...
     occupied: Vec<u64>,
+    /// ... and one bit a word of those, set when any of its bits is: the next due tick is found in a few steps,
+    /// however far ahead it is.
+    busy: Vec<u64>,
     /// The pool: block `b` is `records[b * BLOCK..][..BLOCK]`.
     records: Vec<T>,
     next_block: Vec<u32>,
@@ -50,7 +53,7 @@ impl<T: Copy + Default> Wheel<T> {
         let slots = horizon.clamp(64, 1 << 16).next_power_of_two() as f64;
         // Every tick in use has a block that is not full.
         let places = records + records.min(ticks.max(1.0)) * BLOCK as f64;
-        slots * (size_of::<Bucket>() as f64 + 0.125) + places * size_of::<T>() as f64
+        slots * (size_of::<Bucket>() as f64 + 0.127) + places * size_of::<T>() as f64
     }
 
     /// The same for records that are filed at any time up to `ahead` ticks before they are due, which
@@ -71,6 +74,7 @@ impl<T: Copy + Default> Wheel<T> {
             base: 0,
             buckets: vec![EMPTY; slots as usize],
             occupied: vec![0; (slots / 64) as usize],
+            busy: vec![0; (slots / 64).div_ceil(64) as usize],
             records: Vec::new(),
             next_block: Vec::new(),
             free: NONE,
@@ -155,7 +159,9 @@ impl<T: Copy + Default> Wheel<T> {
         let bucket = &mut self.buckets[slot];
         if bucket.first == NONE {
             bucket.first = block;
-            self.occupied[slot / 64] |= 1 << (slot % 64);
+            let word = slot / 64;
+            self.occupied[word] |= 1 << (slot % 64);
+            self.busy[word / 64] |= 1 << (word % 64);
         } else {
             let last = (bucket.cursor - 1) as usize / BLOCK;
             self.next_block[last] = block;
@@ -209,7 +215,11 @@ impl<T: Copy + Default> Wheel<T> {
         if bucket.first != NONE {
             self.next_block[(bucket.cursor - 1) as usize / BLOCK] = self.free;
             self.free = bucket.first;
-            self.occupied[slot / 64] &= !(1 << (slot % 64));
+            let word = slot / 64;
+            self.occupied[word] &= !(1 << (slot % 64));
+            if self.occupied[word] == 0 {
+                self.busy[word / 64] &= !(1 << (word % 64));
+            }
         }
     }
 
@@ -225,7 +235,7 @@ impl<T: Copy + Default> Wheel<T> {
 
     /// True when nothing is filed under any tick.
     pub fn is_empty(&self) -> bool {
-        self.overflow.is_empty() && self.occupied.iter().all(|&word| word == 0)
+        self.overflow.is_empty() && self.busy.iter().all(|&words| words == 0)
     }
 
     /// True when something is filed under `tick`, after [`Wheel::advance`] to it.
@@ -254,20 +264,37 @@ impl<T: Copy + Default> Wheel<T> {
 
     fn next_due_from(&self, from: u64) -> Option<u64> {
         let far = Some(self.refile_at).filter(|&tick| tick != u64::MAX);
-        let mut tick = from;
-        while tick <= self.base + self.mask {
-            let slot = tick & self.mask;
-            let word = self.occupied[(slot / 64) as usize] >> (slot % 64);
-            if word != 0 {
-                let near = tick + u64::from(word.trailing_zeros());
-                // A word seen whole may wrap around to buckets before `from`.
-                if near <= self.base + self.mask {
-                    return Some(far.map_or(near, |far| far.min(near)));
-                }
-            }
-            tick += 64 - slot % 64;
+        let limit = self.base + self.mask;
+        let near = (from <= limit).then(|| self.next_occupied(from)).flatten();
+        // A bucket behind `from` belongs to the next revolution, and is empty unless it is before `base`.
+        let near = near.filter(|&tick| tick <= limit);
+        near.map_or(far, |near| Some(far.map_or(near, |far| far.min(near))))
+    }
+
+    /// The first tick from `from` on, within a revolution, whose bucket is occupied.
+    fn next_occupied(&self, from: u64) -> Option<u64> {
+        let slot = from & self.mask;
+        let first = (slot / 64) as usize;
+        let here = self.occupied[first] >> (slot % 64);
+        if here != 0 {
+            return Some(from + u64::from(here.trailing_zeros()));
         }
-        far
+        let words = self.occupied.len();
+        // All words after the first, round to the first itself, 64 of them at a time.
+        let mut word = first + 1;
+        while word <= first + words {
+            let at = word % words;
+            let busy = self.busy[at / 64] >> (at % 64);
+            if busy == 0 {
+                // To the next group of words, or to the first of all.
+                word += (64 - at % 64).min(words - at);
+                continue;
+            }
+            let at = at + busy.trailing_zeros() as usize;
+            let slot = (at * 64) as u64 + u64::from(self.occupied[at].trailing_zeros());
+            return Some(from + (slot.wrapping_sub(from) & self.mask));
+        }
+        None
     }
 }
 

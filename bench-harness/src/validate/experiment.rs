@@ -16,6 +16,9 @@ const SAMPLES: u64 = 20_000;
 /// The same where what is sampled is rare: as many as a run can keep, about.
 pub const MANY_SAMPLES: u64 = 900_000;
 
+/// Samples of a whole run, at most: it may have a million.
+const SAMPLES_MAX: u64 = 990_000;
+
 /// The text of a scenario, without what depends on how long it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
@@ -73,6 +76,8 @@ impl Experiment {
             ((services * SERVICE_NS as f64 / self.quantum_ns as f64).ceil() as u64).max(1)
         };
         let about = (quanta(window) / self.samples).max(quanta(0.5));
+        // The warm-up is sampled as well, and a run keeps no more than a million.
+        let about = about.max((quanta(self.warmup) + quanta(window)).div_ceil(SAMPLES_MAX));
         let sample = self.sample.map_or(about, quanta);
         // Whole samples, so that those of the warm-up can be left out.
         let warmup = quanta(self.warmup).next_multiple_of(sample);
@@ -160,5 +165,17 @@ mod tests {
             assert!(measured >= window && measured <= window * 1.01 + 1.0, "{measured} {window}");
             assert_eq!((scenario.seed, scenario.engine.quantum_ns), (9, 5_000_000));
         }
+    }
+
+    /// Goal: a run that is sampled as often as may be fits, whatever its warm-up.
+    #[test]
+    fn a_long_warm_up_leaves_no_more_samples_than_a_run_may_have() {
+        let body = "[[servers]]\ncapacity = 1\nservice.exponential = { mean = \"10ms\" }\n\
+                    [workload]\narrivals.poisson = { rate = \"50/s\" }\n[policy.random]\n";
+        let mut experiment = Experiment::new(5_000_000, body, 2e5, 0.5);
+        experiment.samples = MANY_SAMPLES;
+        let scenario = experiment.scenario("a", 9e5, 9);
+        let samples = scenario.duration_ns / scenario.engine.sample_interval_ns;
+        assert!((700_000..=1_000_000).contains(&samples), "{samples}");
     }
 }
