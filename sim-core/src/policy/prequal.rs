@@ -25,7 +25,10 @@
 //!
 //! **What to expect.** The rule goes by latency among all but the most loaded sixth, and latency tells more
 //! the more requests share a server. At load 0.8 on servers that serve one at a time it makes 2.1 services of
-//! 4.7 by chance, two choices 2.6 with heartbeats; with `hot_quantile` 0, by RIF alone, 1.7.
+//! 4.7 by chance, two choices 2.6 with heartbeats; with `hot_quantile` 0, by RIF alone, 1.7. Where many share a
+//! server and the fleet could do more than it must, the published shape comes out (`sim-core/tests/prequal.rs`).
+//! Close to what servers can do, some 60 % of their slots with some of them slowed, the latencies answered are of
+//! lighter load than what is on its way, and the default is worse than two choices; lower quantiles last longer.
 //!
 //! Left out: the synchronous mode, in which a request waits for all but one of its `d` probes: a choice here
 //! takes no time.
