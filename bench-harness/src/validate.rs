@@ -114,8 +114,6 @@ pub const NOT_VALIDATED: &[&str] = &[
      a trace, and `lbsim run` replays it; whether the fleet behaves like its scenario only its own measurements tell.",
     "Policies beyond those named in the tables. They are held to the descriptions of their sources by unit tests, \
      to the contract of all policies, and to a second engine written apart, bit for bit.",
-    "The correction by one's own requests with few nodes, as the independent simulation of stale boards has it \
-     (1 and 10 nodes): no policy of lbsim leaves out what has been answered since.",
     "Prequal's published figures: they are those of a testbed whose antagonists are not described closely enough. \
      Which of its rules are better, and by about how much, comes out in sim-core/tests/prequal.rs.",
 ];

@@ -30,8 +30,8 @@ pub const TABLE: Table = Table {
     ],
     unmeasured: &[(
         "mean_sojourn",
-        "of 1 and 10 nodes that add what they have sent since the board: no policy of lbsim forgets what was \
-         answered since, and with few nodes that is much of what is known",
+        "of 1 and 10 nodes that add what they have sent since the board: no policy that a scenario can name forgets \
+         what was answered since; a policy given from code agrees (sim-core/tests/stale_loads.rs)",
     )],
     experiment,
     theory,
