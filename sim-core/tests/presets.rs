@@ -42,3 +42,12 @@ fn a_preset_runs_as_its_policy_does() {
         assert_eq!(Preset::named(preset.name).expect("known").config(), config);
     }
 }
+
+/// Goal: whoever looks for his system in the tournament finds it. Left out is one that is another one over a subset.
+#[test]
+fn every_preset_is_in_the_tournament() {
+    let tournament = include_str!("../../data/sweeps/tournament.toml");
+    for preset in PRESETS.iter().filter(|preset| preset.name != "finagle_aperture") {
+        assert!(tournament.contains(&format!("    \"{}\",\n", preset.name)), "{}", preset.name);
+    }
+}
