@@ -6,7 +6,7 @@
 //!
 //! How long a case runs is found by a first look with seeds of its own: were it the measured runs
 //! themselves that decide, they would stop where chance makes them look alike. What misses, or is
-//! known too little after all, is run once more with fresh seeds and four times the length, and judged by
+//! known too little after all, is run once more with fresh seeds and four times the length or more, and judged by
 //! that alone. An honest target misses twice with probability 10^-4; besides, the first round may not
 //! have more misses than [`rule::misses_allowed`].
 //!

@@ -65,12 +65,17 @@ impl Effort<'_> {
             let judged = judge(target.rule, target.theory, target.se, values);
             lines.push(self.line(case, *target, judged, window, 1));
         }
-        // Where the limit cut it short by far, four times as long would not help.
-        let may_help = |line: &Line| match line.verdict {
-            Verdict::Pass => false,
-            Verdict::Miss | Verdict::NoValue => true,
-            Verdict::TooWide => line.half_width <= AGAIN.sqrt() * line.widest,
+        // How many times as long tells more. Where the limit cut it short by far, nothing it allows would.
+        let times = |line: &Line| match line.verdict {
+            Verdict::Pass => 0.0,
+            Verdict::Miss | Verdict::NoValue => AGAIN,
+            Verdict::TooWide => (line.half_width / line.widest).powi(2),
         };
+        let limit = (AGAIN * most / window).max(AGAIN);
+        let may_help = |line: &Line| times(line) > 0.0 && times(line) <= limit;
+        let asked = lines.iter().filter(|line| may_help(line)).map(times).fold(0.0, f64::max);
+        // A spread is known roughly: half as much again.
+        let stretched = window * (1.5 * asked).clamp(AGAIN, limit);
         // What has missed for the first time in the second round, being too wide in the first, gets another
         // look as everybody does.
         let mut window = window;
@@ -85,7 +90,8 @@ impl Effort<'_> {
                 continue;
             }
             // What cannot be longer is done again as it is.
-            let longer = (window * AGAIN).min(experiment.longest);
+            let longer = if round == 2 { stretched } else { window * AGAIN };
+            let longer = longer.min(experiment.longest);
             window = if experiment.is_scalable { longer } else { window };
             let values = self.replicate(case, &targets, window, round)?;
             for ((target, values), line) in targets.iter().zip(&values).zip(&mut lines) {
