@@ -50,6 +50,9 @@ pub struct ValidateArgs {
     /// each row says which build measured it
     #[arg(long, requires = "out")]
     pub reuse: bool,
+    /// Run nothing: only write the files of what --out holds by now
+    #[arg(long, requires = "out")]
+    pub no_run: bool,
     /// Another seed: another sample of every case
     #[arg(long, value_name = "N", default_value_t = SEED)]
     pub seed: u64,
@@ -113,6 +116,8 @@ fn validated(args: &ValidateArgs, cases: &[Case]) -> Result<Vec<Line>, Failure> 
         let known = store.as_ref().and_then(|store| store.find(case));
         let lines = if let Some(lines) = known {
             lines
+        } else if args.no_run {
+            return Ok(());
         } else {
             bar.set_message(case.name());
             let lines = effort(args, &build, &signals.stop).run(case)?;
