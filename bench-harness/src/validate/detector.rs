@@ -12,6 +12,8 @@ use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 
 /// False suspicions a second and pair that are so rare that their length is not measured.
 const RAREST: f64 = 1e-4;
+/// Rates [per s] and shares above 0 that are so rare that a run sees none, or one or two.
+const UNSEEN: f64 = 1e-5;
 /// The grid of heartbeats and their delay [ns].
 const HOP_NS: u64 = 100_000;
 /// One second in units of the experiments.
@@ -51,6 +53,9 @@ pub const TABLE: Table = Table {
             "with loss: it keeps negative times, which lbsim counts as 0 (as detect_mean_clipped_s does)",
         ),
         ("detect_p10_s", "where it is negative, likewise"),
+        ("false_suspicions_per_s", "above 0 and below 0.00001: a run sees none, or one or two"),
+        ("frac_time_suspected", "likewise"),
+        ("p_already_suspected", "likewise"),
         ("mean_false_suspicion_s", "where there are fewer than one in 10 000 s"),
     ],
     experiment,
@@ -99,6 +104,9 @@ fn theory(row: &Row, column: &Column, variant: &str) -> Option<f64> {
         "detect_mean_s" => row.number("p_already_suspected") == 0.0,
         "detect_p10_s" => row.number("detect_p10_s") > 0.0,
         "mean_false_suspicion_s" => row.number("false_suspicions_per_s") >= RAREST,
+        "false_suspicions_per_s" | "frac_time_suspected" | "p_already_suspected" => {
+            row.get(column.name).is_none_or(|value| value == 0.0 || value >= UNSEEN)
+        }
         _ => true,
     };
     cell(row, column, variant).filter(|_| is_known && is_of_crash == (variant == "crash"))
