@@ -12,6 +12,9 @@ use super::table::{Column, Table, cell, column, row_by_row, rule_of_column};
 /// Requests a service at each server: so few that hardly any is refused.
 const LOAD: f64 = 0.1;
 
+/// All servers are down for so small a share of the time that hardly a run sees it.
+const UNSEEN: f64 = 1e-5;
+
 /// The table.
 pub const TABLE: Table = Table {
     name: "availability",
@@ -32,7 +35,7 @@ pub const TABLE: Table = Table {
         column("success_given_admitted_det", "prob", Rule::Rp, survival),
         column("latency_success_exp", "service", Rule::R1, measure::mean_sojourn),
     ],
-    unmeasured: &[],
+    unmeasured: &[("p_all_down", "below 0.00001: hardly a run sees it")],
     experiment,
     theory,
     rule: rule_of_column,
@@ -44,6 +47,9 @@ fn experiment(row: &Row, law: &str) -> Result<Experiment, &'static str> {
     let (n, up, down) = (row.number("n"), row.number("mttf"), row.number("mttr"));
     let unit_s = SERVICE_NS as f64 / 1e9;
     let is_retried = law == "retried";
+    if is_retried && row.number("p_all_down") < UNSEEN {
+        return Err("all servers are hardly ever down");
+    }
     let service = match law {
         "retried" => "constant = { mean = \"10us\" }".to_owned(),
         _ => format!("{law} = {{ mean = \"10ms\" }}"),
