@@ -32,6 +32,7 @@ const EVENTS_MAX_QUICK: f64 = 2e7;
 const SEED: u64 = 1;
 
 /// Arguments of `lbsim validate`.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Debug, ClapArgs)]
 pub struct ValidateArgs {
     /// A few rows of each table, in less than a minute

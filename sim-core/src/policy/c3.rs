@@ -13,7 +13,7 @@
 //! `replicas` (3) different random eligible servers are looked at for each request; with "all", every
 //! one. Ties: the first drawn; with "all" a random one. O(replicas) a decision, O(servers) with "all".
 //!
-//! With `rate_control` (false, as in Elasticsearch) a node sends each server no more than [`limiter`] allows, the
+//! With `rate_control` (false, as in Elasticsearch) a node sends each server no more than its limiter allows, the
 //! best of those looked at that has a token gets the request, and where none has, the request waits at the node,
 //! first come first served, till the first of them has one; then others are looked at. (absim has a line for each
 //! group of replicas, and groups are fixed.) What passes over a server, as retries and hedges do, does not
