@@ -411,8 +411,7 @@ impl Reference {
         let quantum_ns = self.setup.ticks.quantum_ns;
         self.looking = false;
         let Self { setup, roster, nodes, sent, observations, .. } = self;
-        let oracle = setup.judgement.oracle;
-        let newest = |server: u32| if oracle { u32::MAX } else { sent[server as usize] };
+        let newest = |server: u32| sent[server as usize];
         let held = |node: usize, server: u32| {
             nodes[node].view.held(ServerId(server)).filter(|_| roster.is_running(node as u32))
         };

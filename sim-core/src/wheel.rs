@@ -304,6 +304,35 @@ mod tests {
     use crate::rng::{Purpose, RngExt, stream};
     use std::collections::BTreeMap;
 
+    /// Goal: what is next is found however far ahead it lies, in wheels of one word, of one group of words and of
+    /// many, and from a tick that has been read but not emptied.
+    /// Method: a few records at a time, anywhere in the revolution, compared with a map.
+    #[test]
+    fn what_is_next_is_found_however_large_the_wheel() {
+        for slots in [64, 128, 4_096, 8_192, 1 << 16] {
+            let mut rng = stream(slots, 0, Purpose::Policy, 0);
+            let mut wheel = Wheel::<u32>::new(slots);
+            let mut truth = BTreeMap::<u64, u32>::new();
+            let mut tick = 0;
+            for _ in 0..2_000 {
+                while truth.len() < rng.random_range(1..4) {
+                    let due = tick + rng.random_range(0..slots);
+                    truth.entry(due).or_insert_with(|| {
+                        wheel.push(due, 1);
+                        1
+                    });
+                }
+                assert_eq!(wheel.next_due(), truth.keys().next().copied(), "{slots}");
+                let after = truth.range(tick + 1..).next().map(|(&due, _)| due);
+                assert_eq!(wheel.next_due_after(tick), after, "{slots}");
+                let (due, _) = truth.pop_first().expect("somebody is due");
+                wheel.take(due, &mut Vec::new());
+                tick = due + 1;
+                wheel.advance(tick);
+            }
+        }
+    }
+
     /// Goal: every record comes out in exactly its tick, whatever the horizon.
     /// Method: random pushes near and far beyond the horizon, ticks skipped where nothing is due,
     /// compared with a map from tick to records.

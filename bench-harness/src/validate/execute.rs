@@ -69,7 +69,7 @@ impl Effort<'_> {
         let times = |line: &Line| match line.verdict {
             Verdict::Pass => 0.0,
             Verdict::Miss | Verdict::NoValue => AGAIN,
-            Verdict::TooWide => (line.half_width / line.widest).powi(2),
+            Verdict::TooWide => excess(line.half_width, line.widest),
         };
         let limit = (AGAIN * most / window).max(AGAIN);
         let may_help = |line: &Line| times(line) > 0.0 && times(line) <= limit;
@@ -189,6 +189,11 @@ fn stretch(target: &Target<'_>, values: &Values) -> f64 {
         // Never seen: too rare for the first look.
         Verdict::NoValue => f64::INFINITY,
         _ if judged.mean == 0.0 && target.theory.abs() > widest => f64::INFINITY,
-        _ => (judged.half_width / widest).powi(2),
+        _ => excess(judged.half_width, widest),
     }
+}
+
+/// How many times as long a run makes an interval as narrow as it should be: it narrows with the square root.
+fn excess(half_width: f64, widest: f64) -> f64 {
+    (half_width / widest).powi(2)
 }
